@@ -1,0 +1,96 @@
+"""A place in S3: a bucket and a key or key prefix."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from cdk_processing.errors import Problem
+from cdk_processing.request.runtime import fixed_prefix, has_run_time_value
+from cdk_processing.request.tokens import is_token
+
+__all__ = ["S3Location"]
+
+_URI = re.compile(r"s3://(?P<bucket>[^/]+)(?:/(?P<key>.*))?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class S3Location:
+    """A bucket and a key prefix in it, as ``bucket.at("census/")`` gives.
+
+    Args:
+        bucket: An ``s3.IBucket`` of any app, or a bucket's name.
+        key: A key, or what keys begin with; "" is the whole bucket. May hold run-time values.
+
+    Example:
+        >>> S3Location("raw-data", "census/").uri
+        's3://raw-data/census/'
+    """
+
+    bucket: Any
+    key: str = ""
+    #: The bucket's name; a token where the name is known only at deployment.
+    bucket_name: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        name = self.bucket if isinstance(self.bucket, str) else getattr(self.bucket, "bucket_name", None)
+        object.__setattr__(self, "bucket_name", name if isinstance(name, str) else "")
+
+    @classmethod
+    def parse(cls, uri: str) -> S3Location | None:
+        """Read an ``s3://bucket/key`` URI; None where it is none."""
+        match = _URI.fullmatch(uri)
+        return cls(match["bucket"], match["key"] or "") if match else None
+
+    @property
+    def uri(self) -> str:
+        """``s3://bucket/key``."""
+        return f"s3://{self.bucket_name}/{self.key}"
+
+    @property
+    def fixed_key(self) -> str:
+        """The part of the key that is known before a run: what permissions are given on."""
+        return fixed_prefix(self.key)
+
+    def at(self, key: str) -> S3Location:
+        """The same bucket, with ``key`` appended to this key."""
+        return S3Location(self.bucket, self.key + key)
+
+    def __str__(self) -> str:
+        return self.uri
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with this location."""
+        found = []
+        if not self.bucket_name:
+            found.append(
+                Problem("bucket", self.bucket, "an s3.IBucket or a bucket's name", "pass the bucket construct itself")
+            )
+        elif has_run_time_value(self.bucket_name):
+            found.append(
+                Problem(
+                    "bucket",
+                    self.bucket_name,
+                    "known at synth: permissions are given on it",
+                    "name the bucket, and keep run-time values for the key",
+                )
+            )
+        elif not is_token(self.bucket_name) and not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", self.bucket_name):
+            found.append(
+                Problem(
+                    "bucket",
+                    self.bucket_name,
+                    "3-63 lower-case letters, digits, '.' and '-'",
+                    "use the bucket's name as S3 shows it",
+                )
+            )
+        if not isinstance(self.key, str):
+            found.append(Problem("key", self.key, "a str", "write the key prefix as text"))
+        elif self.key.startswith("/"):
+            found.append(
+                Problem("key", self.key, "a key prefix without a leading '/'", f"write {self.key.lstrip('/')!r}")
+            )
+        elif len(self.fixed_key.encode()) > 1024:
+            found.append(Problem("key", self.key, "at most 1,024 bytes", "shorten the key"))
+        return found

@@ -1,0 +1,257 @@
+"""A processor and what it is to run: what CreateProcessingJob is rendered from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from cdk_processing.errors import Problem
+from cdk_processing.request import limits
+from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
+from cdk_processing.request.images import ProcessingImage
+from cdk_processing.request.network import NetworkConfig
+from cdk_processing.request.runtime import ExecutionVariable, Parameter, RunTimeValue, values_in
+from cdk_processing.request.tokens import is_known, is_token
+
+__all__ = ["AnyProcessor", "Bindings", "ProcessingRequest"]
+
+CODE_INPUT = "code"
+CODE_FOLDER = "/opt/ml/processing/input/code"
+_EXPERIMENT_FIELDS = ("ExperimentName", "TrialName", "TrialComponentDisplayName", "RunName")
+
+
+class AnyProcessor(Protocol):
+    """What a request needs of a processor."""
+
+    @property
+    def role(self) -> Any: ...  # noqa: D102
+    @property
+    def instance_count(self) -> int | None: ...  # noqa: D102
+    @property
+    def instance_type(self) -> str | None: ...  # noqa: D102
+    @property
+    def volume_size_in_gb(self) -> int: ...  # noqa: D102
+    @property
+    def volume_kms_key(self) -> Any: ...  # noqa: D102
+    @property
+    def output_kms_key(self) -> Any: ...  # noqa: D102
+    @property
+    def base_job_name(self) -> str | None: ...  # noqa: D102
+    @property
+    def env(self) -> dict[str, str] | None: ...  # noqa: D102
+    @property
+    def tags(self) -> Sequence[dict[str, str]] | None: ...  # noqa: D102
+    @property
+    def image(self) -> ProcessingImage: ...  # noqa: D102
+    @property
+    def network(self) -> NetworkConfig: ...  # noqa: D102
+    @property
+    def max_runtime(self) -> int | None: ...  # noqa: D102
+    def entrypoint_for(self, code_path: str | None) -> list[str] | None: ...  # noqa: D102
+    def problems(self) -> list[Problem]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Bindings:
+    """What only CDK could say: where images, assets and keys came to lie. Every text may be a token.
+
+    Attributes:
+        image_uri: The image's URI.
+        role_arn: The execution role's ARN.
+        code_uri: ``s3://`` URI of the script, None where there is none.
+        input_uris: ``s3://`` URI of each input, in the order of ``request.channels``.
+        volume_key: ARN or id of the key for the hosts' storage.
+        output_key: ARN or id of the key for the outputs.
+    """
+
+    image_uri: str
+    role_arn: str
+    code_uri: str | None = None
+    input_uris: tuple[str, ...] = ()
+    volume_key: str | None = None
+    output_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessingRequest:
+    """What ``processor.run(...)`` returns: give it to a ``ProcessingJob``.
+
+    Attributes:
+        processor: The processor.
+        code: The script: a local path, an ``s3://`` URI, or None where the image brings its own program.
+        inputs: Input channels, without the script's.
+        outputs: Output channels.
+        arguments: Arguments of the script; None leaves the field out.
+        experiment_config: Names that SageMaker Experiments files the job under.
+    """
+
+    processor: AnyProcessor
+    code: Any = None
+    inputs: tuple[ProcessingInput, ...] = ()
+    outputs: tuple[ProcessingOutput, ...] = ()
+    arguments: tuple[Any, ...] | None = None
+    experiment_config: dict[str, str] | None = None
+
+    @property
+    def channels(self) -> tuple[ProcessingInput, ...]:
+        """The inputs with their names, without the script's."""
+        return tuple(channel.named(position) for position, channel in enumerate(self.inputs, 1))
+
+    @property
+    def named_outputs(self) -> tuple[ProcessingOutput, ...]:
+        """The outputs with their names."""
+        return tuple(channel.named(position) for position, channel in enumerate(self.outputs, 1))
+
+    @property
+    def code_is_local(self) -> bool:
+        """Whether the script lies on the machine that synthesizes."""
+        return self.code is not None and not str(self.code).startswith("s3://") and not is_token(str(self.code))
+
+    @property
+    def needs_manifest(self) -> bool:
+        """Whether an input means exactly the object that launched the run."""
+        return any(channel.is_exact_object for channel in self.inputs)
+
+    def run_time_values(self) -> list[RunTimeValue]:
+        """Every run-time value used anywhere, in order, each once."""
+        texts: list[Any] = [channel.source for channel in self.inputs]
+        texts += [channel.destination for channel in self.outputs]
+        texts += [*(self.arguments or ()), *(self.processor.env or {}).values()]
+        return list(dict.fromkeys(value for text in texts for value in values_in(_text(text))))
+
+    def problems(self) -> list[Problem]:
+        """Everything wrong with the request and its processor, at once."""
+        owner = type(self.processor).__name__
+        found = [problem.on(owner) for problem in self.processor.problems()]
+        groups: tuple[tuple[str, type, tuple[Any, ...]], ...] = (
+            ("inputs", ProcessingInput, self.inputs),
+            ("outputs", ProcessingOutput, self.outputs),
+        )
+        for field, kind, channels in groups:
+            wrong = _wrong_kind(field, kind, channels)
+            if wrong:
+                return [*found, wrong]  # what follows needs channels to look at
+            for index, channel in enumerate(channels):
+                found += [problem.inside(f"{field}[{index}]").on(kind.__name__) for problem in channel.problems()]
+        return found + self._code_problems() + self._channel_problems() + self._argument_problems()
+
+    def render(self, bindings: Bindings) -> dict[str, Any]:
+        """The CreateProcessingJob request, as the SDK would send it, but for ``ProcessingJobName``."""
+        code_path = None
+        if bindings.code_uri is not None:
+            code_path = f"{CODE_FOLDER}/{PurePosixPath(bindings.code_uri).name}"
+        inputs = [channel.render(uri) for channel, uri in zip(self.channels, bindings.input_uris, strict=True)]
+        if bindings.code_uri is not None:
+            inputs.append(ProcessingInput(destination=CODE_FOLDER, input_name=CODE_INPUT).render(bindings.code_uri))
+        request: dict[str, Any] = {
+            "ProcessingResources": {"ClusterConfig": self._render_cluster(bindings)},
+            "AppSpecification": self._render_app(bindings, code_path),
+            "RoleArn": bindings.role_arn,
+            "NetworkConfig": self.processor.network.render(),
+        }
+        if inputs:
+            request["ProcessingInputs"] = inputs
+        if self.outputs:
+            request["ProcessingOutputConfig"] = self._render_outputs(bindings)
+        if self.processor.env:
+            request["Environment"] = {key: str(value) for key, value in self.processor.env.items()}
+        if self.processor.max_runtime is not None:
+            request["StoppingCondition"] = {"MaxRuntimeInSeconds": self.processor.max_runtime}
+        if self.experiment_config:
+            request["ExperimentConfig"] = dict(self.experiment_config)
+        if self.processor.tags:
+            request["Tags"] = [dict(tag) for tag in self.processor.tags]
+        return request
+
+    def _render_cluster(self, bindings: Bindings) -> dict[str, Any]:
+        cluster: dict[str, Any] = {
+            "InstanceType": self.processor.instance_type,
+            "InstanceCount": self.processor.instance_count,
+            "VolumeSizeInGB": self.processor.volume_size_in_gb,
+        }
+        if bindings.volume_key is not None:
+            cluster["VolumeKmsKeyId"] = bindings.volume_key
+        return cluster
+
+    def _render_app(self, bindings: Bindings, code_path: str | None) -> dict[str, Any]:
+        app: dict[str, Any] = {"ImageUri": bindings.image_uri}
+        entrypoint = self.processor.entrypoint_for(code_path)
+        if self.arguments:  # an empty list is invalid
+            app["ContainerArguments"] = [_text(argument) for argument in self.arguments]
+        if entrypoint:
+            app["ContainerEntrypoint"] = entrypoint
+        return app
+
+    def _render_outputs(self, bindings: Bindings) -> dict[str, Any]:
+        config: dict[str, Any] = {"Outputs": [channel.render() for channel in self.named_outputs]}
+        if bindings.output_key is not None:
+            config["KmsKeyId"] = bindings.output_key
+        return config
+
+    def _code_problems(self) -> list[Problem]:
+        if self.code is None:
+            return []
+        code = self.code
+        if not isinstance(code, str) and not hasattr(code, "__fspath__"):
+            return [Problem("code", code, "a path or an s3:// URI", "pass the path of the script")]
+        if self.code_is_local and not Path(code).is_file():
+            kind = "a folder" if Path(code).is_dir() else "nothing"
+            fix = f"there is {kind} at {Path(code).resolve()}; correct the path, it is relative to where cdk runs"
+            return [Problem("code", str(code), "the path of an existing script, or an s3:// URI", fix)]
+        return []
+
+    def _channel_problems(self) -> list[Problem]:
+        found = []
+        room = limits.CHANNEL_LIMIT - (self.code is not None)
+        if len(self.inputs) > room:
+            allowed = f"at most {room}" + (" beside the script's" if self.code is not None else "")
+            found.append(
+                Problem("inputs", len(self.inputs), allowed, "put several prefixes under one, or use a manifest")
+            )
+        if len(self.outputs) > limits.CHANNEL_LIMIT:
+            found.append(Problem("outputs", len(self.outputs), "at most 10", "write several results into one folder"))
+        names = [channel.input_name or "" for channel in self.channels] + [CODE_INPUT] * (self.code is not None)
+        found += limits.check_unique("input_name", names, "give each ProcessingInput a name of its own")
+        names = [channel.output_name or "" for channel in self.named_outputs]
+        found += limits.check_unique("output_name", names, "give each ProcessingOutput a name of its own")
+        folders = [(channel.destination or "").rstrip("/") for channel in self.inputs]
+        folders += [(channel.source or "").rstrip("/") for channel in self.outputs]
+        folders += [CODE_FOLDER] * (self.code is not None)
+        return found + limits.check_unique(
+            "local path", [folder for folder in folders if folder], "give each channel a folder of its own"
+        )
+
+    def _argument_problems(self) -> list[Problem]:
+        found = []
+        if self.arguments is not None and not isinstance(self.arguments, tuple):
+            return [Problem("arguments", self.arguments, "a list of str", f"write [{str(self.arguments)!r}]")]
+        if len(self.arguments or ()) > limits.ARGUMENT_LIMIT:
+            found.append(Problem("arguments", len(self.arguments or ()), "at most 100", "pass a file as an input"))
+        for index, argument in enumerate(self.arguments or ()):
+            if not isinstance(argument, (str, ExecutionVariable, Parameter)):
+                fix = f"write {str(argument)!r}"
+                found.append(Problem(f"arguments[{index}]", argument, "a str or a run-time value", fix))
+            elif is_known(argument):
+                fix = "pass long values in a file"
+                found += limits.check_text(f"arguments[{index}]", argument, limits.ARGUMENT_LENGTH, fix)
+        for key, value in (self.experiment_config or {}).items():
+            if key not in _EXPERIMENT_FIELDS:
+                allowed = f"one of {', '.join(_EXPERIMENT_FIELDS)}"
+                found.append(Problem("experiment_config key", key, allowed, "rename it"))
+            else:
+                found += limits.check_text(
+                    f"experiment_config[{key!r}]", value, limits.EXPERIMENT_NAME_LENGTH, "shorten it"
+                )
+        return found
+
+
+def _wrong_kind(field: str, kind: type, channels: Any) -> Problem | None:
+    if isinstance(channels, tuple) and all(isinstance(channel, kind) for channel in channels):
+        return None
+    return Problem(field, channels, f"a list of {kind.__name__}", f"write {field}=[{kind.__name__}(...)]")
+
+
+def _text(value: Any) -> Any:
+    return str(value) if isinstance(value, (ExecutionVariable, Parameter)) else value
