@@ -1,0 +1,110 @@
+"""What launches a job may do: the state machine's role, and the role by which triggers start the state machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cdk_processing.access.statement import Place, Statement, literal
+
+__all__ = ["LaunchAccess", "start_statements", "workflow_statements"]
+
+#: Step Functions makes this rule itself, to hear when a job ends.
+SYNC_RULE = "rule/StepFunctionsGetEventsForSageMakerProcessingJobsRule"
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchAccess:
+    """All that the launching roles' policies are made from.
+
+    Attributes:
+        place: Where the job runs.
+        base_name: What its job names begin with.
+        execution_role_arn: The role that the job runs as.
+        queue_arn: The dead-letter queue.
+        key_arn: The key that encrypts the queue.
+        manifests: Objects that the state machine writes manifests to: a bucket's ARN and a prefix; None without.
+    """
+
+    place: Place
+    base_name: str
+    execution_role_arn: str
+    queue_arn: str
+    key_arn: str
+    manifests: str | None = None
+
+
+def workflow_statements(access: LaunchAccess) -> list[Statement]:
+    """The statements of the state machine's role.
+
+    Source: https://docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html#connect-sagemaker-iam
+    """
+    return [*_run_jobs(access), *_write_manifests(access), *send_dead_letters(access), _deliver_logs()]
+
+
+def start_statements(state_machine_arn: str) -> list[Statement]:
+    """The statements of the role that EventBridge and the scheduler start the job with."""
+    return [Statement("StartRuns", ["states:StartExecution"], [state_machine_arn])]
+
+
+def send_dead_letters(access: LaunchAccess) -> Iterator[Statement]:
+    """Put messages into the encrypted dead-letter queue."""
+    yield Statement("SendDeadLetters", ["sqs:SendMessage"], [access.queue_arn])
+    yield Statement("EncryptDeadLetters", ["kms:GenerateDataKey", "kms:Decrypt"], [access.key_arn])
+
+
+def _run_jobs(access: LaunchAccess) -> Iterator[Statement]:
+    yield Statement(
+        "RunJobs",
+        [
+            "sagemaker:AddTags",
+            "sagemaker:CreateProcessingJob",
+            "sagemaker:DescribeProcessingJob",
+            "sagemaker:StopProcessingJob",
+        ],
+        [access.place.arn("sagemaker", f"processing-job/{access.base_name}-*")],
+        wildcard_reason="Every run is a job with a name of its own; the pattern covers this job's names only.",
+    )
+    yield Statement(
+        "ListTags",
+        ["sagemaker:ListTags"],
+        ["*"],
+        wildcard_reason="Step Functions documents * for its .sync integration; the action only reads tags.",
+    )
+    yield Statement(
+        "PassExecutionRole",
+        ["iam:PassRole"],
+        [access.execution_role_arn],
+        {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+    )
+    rule = access.place.arn("events", SYNC_RULE)
+    yield Statement("HearJobsEnd", ["events:DescribeRule", "events:PutRule", "events:PutTargets"], [rule])
+
+
+def _write_manifests(access: LaunchAccess) -> Iterator[Statement]:
+    if access.manifests is not None:
+        yield Statement(
+            "WriteManifests",
+            ["s3:PutObject"],
+            [f"{literal(access.manifests)}*"],
+            wildcard_reason="Each run writes a manifest of its own, below this job's prefix.",
+        )
+
+
+def _deliver_logs() -> Statement:
+    # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy
+    return Statement(
+        "DeliverLogs",
+        [
+            "logs:CreateLogDelivery",
+            "logs:DeleteLogDelivery",
+            "logs:DescribeLogGroups",
+            "logs:DescribeResourcePolicies",
+            "logs:GetLogDelivery",
+            "logs:ListLogDeliveries",
+            "logs:PutResourcePolicy",
+            "logs:UpdateLogDelivery",
+        ],
+        ["*"],
+        wildcard_reason="CloudWatch's log delivery API takes no resource; this is the policy that AWS documents.",
+    )

@@ -1,0 +1,105 @@
+"""One IAM statement, with the reason for each wildcard in it, and the documents built from them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Place", "Statement", "acknowledgements", "policy_document", "service_trust"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a role acts; each part may be a CDK token."""
+
+    partition: str
+    region: str
+    account: str
+
+    def arn(self, service: str, resource: str) -> str:
+        """An ARN in this place."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """An Allow statement.
+
+    Attributes:
+        sid: What it is for, in one word.
+        actions: The actions allowed.
+        resources: ARNs or patterns.
+        conditions: As in a policy document.
+        wildcard_reason: Why a ``*`` in the resources is no wider than it must be. Required where there is one.
+    """
+
+    sid: str
+    actions: Sequence[str]
+    resources: Sequence[str]
+    conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    wildcard_reason: str = ""
+
+    def __post_init__(self) -> None:
+        if any("*" in resource for resource in self.resources) != bool(self.wildcard_reason):
+            raise AssertionError(f"{self.sid}: a wildcard and its reason come together")
+
+    def render(self) -> dict[str, Any]:
+        """The statement of a policy document."""
+        rendered: dict[str, Any] = {
+            "Sid": self.sid,
+            "Effect": "Allow",
+            "Action": _one_or_many(self.actions),
+            "Resource": _one_or_many(self.resources),
+        }
+        if self.conditions:
+            rendered["Condition"] = {operator: dict(keys) for operator, keys in self.conditions.items()}
+        return rendered
+
+
+def policy_document(statements: Iterable[Statement]) -> dict[str, Any]:
+    """A policy document of these statements."""
+    return {"Version": "2012-10-17", "Statement": [statement.render() for statement in statements]}
+
+
+def service_trust(services: Sequence[str], account: str) -> dict[str, Any]:
+    """A trust policy for AWS services acting for this account alone (against the confused deputy).
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    """
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": _one_or_many(services)},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+            }
+        ],
+    }
+
+
+def acknowledgements(statements: Iterable[Statement]) -> dict[str, Any]:
+    """The reasons for wildcards as cdk-nag reads them from a template's metadata."""
+    rules = [
+        {"id": "AwsSolutions-IAM5", "reason": statement.wildcard_reason, "applies_to": [statement.sid]}
+        for statement in statements
+        if statement.wildcard_reason
+    ]
+    return {"cdk_nag": {"rules_to_suppress": rules}} if rules else {}
+
+
+def literal(text: str) -> str:
+    """Text in a policy's resource that is meant as it stands: ``*``, ``?`` and ``$`` are not patterns in it.
+
+    Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+    """
+    if "${Token[" in text:
+        return text
+    return re.sub(r"[*?$]", lambda match: f"${{{match[0]}}}", text)
+
+
+def _one_or_many(values: Sequence[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else list(values)
