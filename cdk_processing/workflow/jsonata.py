@@ -1,0 +1,99 @@
+"""Run-time values as JSONata: the one place where markers become expressions.
+
+Two variables are there in every expression: ``$event`` (what launched the run, as it came) and ``$run`` (its key, id
+and time). See :mod:`cdk_processing.workflow.definition`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from cdk_processing.request.runtime import RunTimeValue, has_run_time_value, segments
+
+__all__ = ["compile_text", "compile_tree", "expression", "quoted"]
+
+#: strftime directives in the picture language of XPath, which JSONata formats times with.
+_PICTURES = {
+    "Y": "[Y0001]",
+    "y": "[Y,2-2]",
+    "m": "[M01]",
+    "d": "[D01]",
+    "j": "[d001]",
+    "H": "[H01]",
+    "M": "[m01]",
+    "S": "[s01]",
+}
+
+_OBJECT = "$event.detail.object"
+_VALUES = {
+    "RUN_ID": "$run.id",
+    "TRIGGER_TIME": "$run.time",
+    "ATTEMPT": "$string($attempt)",
+    "OBJECT_URI": f"'s3://' & $event.detail.bucket.name & '/' & {_OBJECT}.key",
+    "OBJECT_KEY": f"{_OBJECT}.key",
+    "OBJECT_BUCKET": "$event.detail.bucket.name",
+    "OBJECT_SIZE": f"$string({_OBJECT}.size)",
+    "OBJECT_VERSION_ID": f"{_OBJECT}.`version-id`",
+}
+
+
+def expression(body: str) -> str:
+    """JSONata as a value of a state: between ``{%`` and ``%}``."""
+    return f"{{% {body} %}}"
+
+
+def quoted(text: str) -> str:
+    """A JSONata string literal. CDK tokens in it are left alone."""
+    # JSONata knows JSON's escapes, and \' is none of them.
+    escaped = text.replace("\\", "\\\\").replace("'", "\\u0027")
+    # A "%}" in the text would end the expression.
+    escaped = escaped.replace("%}", "%\\u007d")
+    escaped = re.sub(r"[\x00-\x1f]", lambda match: f"\\u{ord(match[0]):04x}", escaped)
+    return f"'{escaped}'"
+
+
+def compile_text(text: str) -> str:
+    """Text with run-time values as a state's value: an expression, or the text itself where there are none."""
+    if not has_run_time_value(text):
+        # A literal that looks like an expression would be evaluated.
+        return expression(quoted(text)) if text.startswith("{%") and text.endswith("%}") else text
+    return expression(" & ".join(_render(part) for part in segments(text)))
+
+
+def compile_tree(value: Any) -> Any:
+    """A tree of dicts, lists and texts, with each text compiled."""
+    if isinstance(value, str):
+        return compile_text(value)
+    if isinstance(value, dict):
+        return {key: compile_tree(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [compile_tree(item) for item in value]
+    return value
+
+
+def _render(part: str | RunTimeValue) -> str:
+    if isinstance(part, str):
+        return quoted(part)
+    if part.name == "PARAMETER":
+        return _render_parameter(part)
+    if part.format:
+        return f"$fromMillis($toMillis($run.time), {quoted(_picture(part.format))})"
+    return _VALUES[part.name]
+
+
+def _render_parameter(value: RunTimeValue) -> str:
+    given = f"$event.parameters.{value.parameter}"
+    missing = quoted(value.default) if value.default is not None else _missing(value.parameter)
+    return f"($exists({given}) ? $string({given}) : {missing})"
+
+
+def _missing(name: str) -> str:
+    example = f'{{"parameters": {{"{name}": "..."}}}}'
+    return f"$error({quoted(f'parameter {name} is missing: start the run with {example}')})"
+
+
+def _picture(spec: str) -> str:
+    # Square brackets begin a picture's own markers; doubled, they stand for themselves.
+    fixed = spec.replace("[", "[[").replace("]", "]]")
+    return re.sub(r"%(.)", lambda match: _PICTURES[match[1]], fixed)
