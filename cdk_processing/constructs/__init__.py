@@ -1,0 +1,1 @@
+"""The CDK side: constructs that turn declarations into CloudFormation resources."""

@@ -1,0 +1,160 @@
+"""What a job runs as and on: its execution role, its image and script, and where its channels came to lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aws_cdk import CfnResource, Stack
+from constructs import Construct
+
+from cdk_processing.access.execution import BucketAccess, ExecutionAccess, execution_statements
+from cdk_processing.access.statement import Statement
+from cdk_processing.constructs.assets import file_asset
+from cdk_processing.constructs.image import bind_image
+from cdk_processing.constructs.platform import ProcessingPlatform
+from cdk_processing.constructs.resources import place_of, role
+from cdk_processing.constructs.storage import bucket_access
+from cdk_processing.constructs.triggers.base import Trigger
+from cdk_processing.request.channels import ProcessingInput
+from cdk_processing.request.location import S3Location
+from cdk_processing.request.request import Bindings, ProcessingRequest
+
+__all__ = ["Execution"]
+
+
+class Execution:
+    """A request bound to its place in CDK.
+
+    Attributes:
+        role_arn: ARN of the execution role.
+        manifest_bucket: Name of the bucket for manifests, where an input means exactly one object.
+        manifest_prefix: Key prefix of the job's manifests.
+        manifest_objects: ARN prefix of the job's manifests.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        request: ProcessingRequest,
+        base_name: str,
+        platform: ProcessingPlatform,
+        triggers: Sequence[Trigger],
+    ) -> None:
+        self._scope = scope
+        self._request = request
+        self._base_name = base_name
+        self._image = bind_image(request.processor.image, scope)
+        self._code = self._locate_code()
+        self.manifest_bucket: str | None = None
+        self.manifest_objects: str | None = None
+        self.manifest_prefix = f"manifests/{base_name}/"
+        self._manifests: BucketAccess | None = None
+        if request.needs_manifest:
+            self._prepare_manifests(platform)
+        self._inputs = [self._locate_input(channel) for channel in request.channels]
+        self._watched = [trigger.watched for trigger in triggers if trigger.watched is not None]
+        self._role: CfnResource | None = None
+        self.role_arn: str = self._make_role()
+
+    def render(self) -> dict[str, Any]:
+        """The CreateProcessingJob request."""
+        processor = self._request.processor
+        return self._request.render(
+            Bindings(
+                image_uri=self._image.uri,
+                role_arn=self.role_arn,
+                code_uri=None if self._code is None else self._code.uri,
+                input_uris=tuple(
+                    str(channel.source) if location is None else location.uri
+                    for channel, location in zip(self._request.channels, self._inputs, strict=True)
+                ),
+                volume_key=_key_arn(processor.volume_kms_key),
+                output_key=_key_arn(processor.output_kms_key),
+            )
+        )
+
+    def allow_reading(self, location: S3Location) -> None:
+        """Let the role read one more place, where a trigger added later brings objects from."""
+        self._watched.append(location)
+        if self._role is not None:
+            document = [statement.render() for statement in self._statements()]
+            self._role.add_property_override("Policies.0.PolicyDocument.Statement", document)
+
+    def _make_role(self) -> str:
+        given = self._request.processor.role
+        if isinstance(given, str):
+            return given  # named by ARN: what it may do is its owner's business
+        if given is not None:
+            _add_to(given, self._statements())
+            arn: str = given.role_arn
+            return arn
+        self._role = role(
+            self._scope,
+            "ExecutionRole",
+            services=["sagemaker.amazonaws.com"],
+            statements=self._statements(),
+            description=f"Runs {self._scope.node.path}",
+        )
+        return self._role.get_att("Arn").to_string()
+
+    def _statements(self) -> list[Statement]:
+        processor = self._request.processor
+        return execution_statements(
+            ExecutionAccess(
+                place=place_of(Stack.of(self._scope)),
+                base_name=self._base_name,
+                reads=tuple(self._reads()),
+                writes=tuple(
+                    bucket_access(channel.location) for channel in self._request.outputs if channel.location is not None
+                ),
+                repository_arn=self._image.repository_arn,
+                volume_key_arn=_key_arn(processor.volume_kms_key),
+                output_key_arn=_key_arn(processor.output_kms_key),
+                in_vpc=processor.network.in_vpc,
+            )
+        )
+
+    def _reads(self) -> list[BucketAccess]:
+        reads = [
+            bucket_access(location, exact=channel.is_local)
+            for channel, location in zip(self._request.channels, self._inputs, strict=True)
+            if location is not None
+        ]
+        if self._code is not None:
+            reads.append(bucket_access(self._code, exact=self._request.code_is_local))
+        if self._manifests is not None:
+            # The manifest names one object below what the triggers watch.
+            reads += [self._manifests, *(bucket_access(location) for location in self._watched)]
+        return reads
+
+    def _locate_code(self) -> S3Location | None:
+        code = self._request.code
+        if code is None:
+            return None
+        return file_asset(code, self._scope) if self._request.code_is_local else S3Location.parse(str(code))
+
+    def _locate_input(self, channel: ProcessingInput) -> S3Location | None:
+        """Where an input lies; None for the object that launches the run, which has no place yet."""
+        if channel.is_exact_object:
+            return None
+        return file_asset(channel.source, self._scope) if channel.is_local else channel.location
+
+    def _prepare_manifests(self, platform: ProcessingPlatform) -> None:
+        place = platform.work_bucket.at(self.manifest_prefix)
+        self._manifests = bucket_access(place)
+        self.manifest_bucket = place.bucket_name
+        self.manifest_objects = f"{self._manifests.bucket_arn}/{self.manifest_prefix}"
+
+
+def _key_arn(key: Any) -> str | None:
+    """A ``kms.IKey`` or a key's ARN, as an ARN."""
+    arn: str | None = key if key is None or isinstance(key, str) else key.key_arn
+    return arn
+
+
+def _add_to(given: Any, statements: Sequence[Statement]) -> None:
+    from aws_cdk import aws_iam as iam
+
+    for statement in statements:
+        given.add_to_principal_policy(iam.PolicyStatement.from_json(statement.render()))

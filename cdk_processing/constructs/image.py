@@ -1,0 +1,91 @@
+"""An image as CDK knows it: its URI, and the ECR repository that the job must be allowed to pull from."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from aws_cdk import CfnMapping, Stack, Token
+from constructs import Construct
+
+from cdk_processing.constructs.resources import partition_token, region_token, url_suffix_token
+from cdk_processing.errors import Problem
+from cdk_processing.request.images import AwsImage, ProcessingImage, registry_accounts, url_suffix
+
+__all__ = ["BoundImage", "bind_image", "image_problems"]
+
+_ECR = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<repository>[^:@]+)"
+)
+
+
+class BoundImage(NamedTuple):
+    """An image in its place.
+
+    Attributes:
+        uri: The URI; may be a token.
+        repository_arn: The ECR repository's ARN; None for an image from elsewhere.
+    """
+
+    uri: str
+    repository_arn: str | None
+
+
+def image_problems(image: ProcessingImage, region: str) -> list[Problem]:
+    """What is wrong with an image in a region: AWS's own images are not everywhere."""
+    if image.aws is None or Token.is_unresolved(region) or region in registry_accounts(image.aws.family):
+        return []
+    regions = ", ".join(sorted(registry_accounts(image.aws.family)))
+    fix = "deploy to one of those, or bring your own image with ScriptProcessor"
+    return [Problem("region", region, f"one that AWS publishes {image.aws.repository} in: {regions}", fix)]
+
+
+def bind_image(image: ProcessingImage, scope: Construct) -> BoundImage:
+    """Give an image its URI in the scope's stack; a build folder becomes a Docker image asset."""
+    if image.aws is not None:
+        return _bind_aws(image.aws, Stack.of(scope))
+    if image.repository is not None:
+        uri = image.repository.repository_uri_for_tag_or_digest(image.tag_or_digest)
+        return BoundImage(uri, image.repository.repository_arn)
+    if image.directory is not None:
+        return _build(image, scope)
+    return _bind_registry(image.registry_uri or "")
+
+
+def _bind_aws(image: AwsImage, stack: Stack) -> BoundImage:
+    accounts = registry_accounts(image.family)
+    region = stack.region
+    if Token.is_unresolved(region):
+        account = _account_mapping(image.family, accounts, stack)
+        uri = image.uri(account, region_token(), url_suffix_token())
+    else:
+        account = accounts[region]
+        uri = image.uri(account, region, url_suffix(region))
+    return BoundImage(uri, f"arn:{partition_token()}:ecr:{region}:{account}:repository/{image.repository}")
+
+
+def _account_mapping(family: str, accounts: dict[str, str], stack: Stack) -> str:
+    """The account that holds the image in whatever region the stack comes to lie, one mapping a stack."""
+    construct_id = f"{family.capitalize()}ImageAccounts"
+    mapping = stack.node.try_find_child(construct_id)
+    if not isinstance(mapping, CfnMapping):
+        rows = {region: {"account": account} for region, account in accounts.items()}
+        mapping = CfnMapping(stack, construct_id, mapping=rows)
+    return mapping.find_in_map(region_token(), "account")
+
+
+def _build(image: ProcessingImage, scope: Construct) -> BoundImage:
+    from aws_cdk import aws_ecr_assets
+
+    asset = aws_ecr_assets.DockerImageAsset(
+        scope, "Image", directory=image.directory or "", **dict(image.build_options)
+    )
+    return BoundImage(asset.image_uri, asset.repository.repository_arn)
+
+
+def _bind_registry(uri: str) -> BoundImage:
+    match = _ECR.match(uri)
+    if match is None:
+        return BoundImage(uri, None)
+    arn = f"arn:{partition_token()}:ecr:{match['region']}:{match['account']}:repository/{match['repository']}"
+    return BoundImage(uri, arn)

@@ -1,0 +1,114 @@
+"""What can only be checked when a request and its triggers come together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cdk_processing.constructs.image import image_problems
+from cdk_processing.constructs.triggers.base import Trigger
+from cdk_processing.errors import Problem
+from cdk_processing.request.location import S3Location
+from cdk_processing.request.request import ProcessingRequest
+from cdk_processing.request.runtime import RunTimeValue, segments
+
+__all__ = ["declaration_problems", "trigger_problems"]
+
+#: Values that can hold any text, so that a key made of them can begin with anything.
+_ANY_TEXT = frozenset({"OBJECT_KEY", "OBJECT_URI", "PARAMETER"})
+
+
+def declaration_problems(request: ProcessingRequest, triggers: Sequence[Trigger], region: str) -> list[Problem]:
+    """Everything wrong with a job, at once."""
+    if not isinstance(request, ProcessingRequest):
+        return [
+            Problem("request", request, "what processor.run(...) returns", "wrap the run() call, not the processor")
+        ]
+    if isinstance(triggers, (str, bytes)) or not isinstance(triggers, Sequence):
+        return [Problem("triggers", triggers, "a list of triggers", "write triggers=[OnSchedule(...)]")]
+    found = request.problems() + image_problems(request.processor.image, region) + _local_input_problems(request)
+    return found + trigger_problems(request, triggers)
+
+
+def trigger_problems(request: ProcessingRequest, triggers: Sequence[Trigger]) -> list[Problem]:
+    """What is wrong with triggers, alone and together with the request."""
+    found: list[Problem] = []
+    for index, trigger in enumerate(triggers):
+        if not hasattr(trigger, "supplies"):
+            allowed = "a trigger such as OnObjectCreated or OnSchedule"
+            found.append(Problem(f"triggers[{index}]", trigger, allowed, "pass a trigger"))
+            continue
+        own = trigger.problems()
+        found += [problem.inside(f"triggers[{index}]").on(type(trigger).__name__) for problem in own]
+        if not own:
+            found += _unsupplied(request, trigger, index)
+            found += _loops(request, trigger)
+    return found
+
+
+def _unsupplied(request: ProcessingRequest, trigger: Trigger, index: int) -> list[Problem]:
+    fix = "drop the value or the trigger, or make two jobs"
+    return [
+        Problem(
+            value.label,
+            f"triggers[{index}]: {trigger.describe()}",
+            "supplied by every trigger of the job",
+            _parameter_fix(value) if value.name == "PARAMETER" else fix,
+        )
+        for value in request.run_time_values()
+        if not trigger.supplies(value)
+    ]
+
+
+def _parameter_fix(value: RunTimeValue) -> str:
+    return f"give it a default, or pass parameters={{{value.parameter!r}: ...}} to the trigger"
+
+
+def _loops(request: ProcessingRequest, trigger: Trigger) -> list[Problem]:
+    """An output that lies where new objects launch the job would launch it for ever."""
+    watched = trigger.watched
+    if watched is None:
+        return []
+    return [
+        Problem(
+            f"outputs[{index}].destination",
+            location.uri,
+            f"outside {watched.uri}, which launches this job",
+            "write to another prefix or bucket",
+        )
+        for index, location in enumerate(channel.location for channel in request.outputs)
+        if location is not None and _same_bucket(location, watched) and _can_begin_with(location.key, watched.key)
+    ]
+
+
+def _same_bucket(one: S3Location, other: S3Location) -> bool:
+    return one.bucket is other.bucket or one.bucket_name == other.bucket_name
+
+
+def _can_begin_with(key: str, prefix: str) -> bool:
+    """Whether a key that may hold run-time values can come to begin with a prefix."""
+    rest = prefix
+    for part in segments(key):
+        if not isinstance(part, str):
+            # A date or an id would have to spell the prefix's very text; an object's key or a parameter easily does.
+            return not rest or part.name in _ANY_TEXT
+        if not rest.startswith(part[: len(rest)]):
+            return False
+        rest = rest[len(part) :]
+        if not rest:
+            return True
+    return not rest
+
+
+def _local_input_problems(request: ProcessingRequest) -> list[Problem]:
+    found = []
+    for index, channel in enumerate(request.inputs):
+        if isinstance(channel.source, Path) or (channel.is_local and isinstance(channel.source, str)):
+            path = Path(channel.source)
+            if path.is_dir():
+                fix = "name one file, or upload the folder to a bucket first"
+                found.append(Problem(f"inputs[{index}].source", str(path), "a file: folders are not offered yet", fix))
+            elif not path.is_file():
+                fix = f"there is nothing at {path.resolve()}; correct the path"
+                found.append(Problem(f"inputs[{index}].source", str(path), "an existing file or an s3:// URI", fix))
+    return found
