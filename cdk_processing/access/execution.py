@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from cdk_processing.access.statement import Place, Statement, literal
 
-__all__ = ["BucketAccess", "ExecutionAccess", "execution_statements"]
+__all__ = ["BucketAccess", "ExecutionAccess", "execution_statements", "read_statements"]
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 
@@ -78,6 +78,11 @@ def execution_statements(access: ExecutionAccess) -> list[Statement]:
     ]
 
 
+def read_statements(reads: tuple[BucketAccess, ...]) -> list[Statement]:
+    """The statements for reading, and for using the keys that it takes."""
+    return [*_read_inputs(reads), *_decrypt_inputs(reads)]
+
+
 def _read_inputs(reads: tuple[BucketAccess, ...]) -> Iterator[Statement]:
     if not reads:
         return
@@ -115,14 +120,13 @@ def _pull_image(repository_arn: str | None) -> Iterator[Statement]:
 def _write_logs(access: ExecutionAccess) -> Iterator[Statement]:
     group = access.place.arn("logs", f"log-group:{LOG_GROUP}")
     yield Statement(
-        "FindLogs",
-        ["logs:CreateLogGroup", "logs:DescribeLogStreams"],
-        # CloudWatch names the group in some denials with ":log-stream:" behind it, and in some without.
-        [group, f"{group}:log-stream:*"],
-        wildcard_reason="One log group; the pattern is the form in which CloudWatch names its streams.",
+        "WriteLogs",
+        ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+        # CloudWatch names what a call is about as the group, as the group with an empty stream behind it, or as the
+        # stream, by call and by time; all three forms are this job's own.
+        [group, f"{group}:log-stream:", f"{group}:log-stream:{access.base_name}-*"],
+        wildcard_reason=_LOG_REASON,
     )
-    stream = f"{group}:log-stream:{access.base_name}-*"
-    yield Statement("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [stream], wildcard_reason=_LOG_REASON)
     action = "cloudwatch:PutMetricData"
     yield Statement(
         "WriteMetrics",
@@ -133,10 +137,14 @@ def _write_logs(access: ExecutionAccess) -> Iterator[Statement]:
     )
 
 
-def _use_keys(access: ExecutionAccess) -> Iterator[Statement]:
-    readable = _unique(read.key_arn for read in access.reads if read.key_arn)
+def _decrypt_inputs(reads: tuple[BucketAccess, ...]) -> Iterator[Statement]:
+    readable = _unique(read.key_arn for read in reads)
     if readable:
         yield Statement("DecryptInputs", ["kms:Decrypt"], readable)
+
+
+def _use_keys(access: ExecutionAccess) -> Iterator[Statement]:
+    yield from _decrypt_inputs(access.reads)
     writable = _unique([*(write.key_arn for write in access.writes), access.output_key_arn])
     if writable:
         # Decrypt: S3 reads the parts of a multipart upload back.

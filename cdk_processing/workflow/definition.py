@@ -74,11 +74,12 @@ _EVENT = "$exists($states.input.redrive) ? $states.input.redrive.event : $states
 _ATTEMPT = "$exists($states.input.redrive) ? $states.input.redrive.attempt : 1"
 
 _NAME_IN_USE = "$error.Error != 'States.TaskFailed' and $contains($error.Error & ' ' & $error.Cause, 'ResourceInUse')"
-_REASON = """(
+# A failed job is told as its description in JSON; what people want of it is the reason. (A backslash right before a
+# bracket would hide the bracket from JSONata's scanner.)
+_REASON = r"""(
   $cause := $exists($error.Cause) ? $error.Cause : '';
-  $contains($cause, '"FailureReason":"')
-    ? $substringBefore($substringAfter($cause, '"FailureReason":"'), '"')
-    : $cause
+  $reason := $match($cause, /"FailureReason"\s*:\s*"((?:[^\\"]|\\.)*)"/, 1);
+  $exists($reason) ? $parse('"' & $reason.groups[0] & '"') : $cause
 )"""
 _MANIFEST = """$exists($event.detail.object.key)
   ? [{'prefix': 's3://' & $event.detail.bucket.name & '/'}, $event.detail.object.key]

@@ -56,8 +56,8 @@ def quoted(text: str) -> str:
 def compile_text(text: str) -> str:
     """Text with run-time values as a state's value: an expression, or the text itself where there are none."""
     if not has_run_time_value(text):
-        # A literal that looks like an expression would be evaluated.
-        return expression(quoted(text)) if text.startswith("{%") and text.endswith("%}") else text
+        # A literal that looks like an expression would be evaluated; one that looks like half of one, refused.
+        return expression(quoted(text)) if text.startswith("{%") or text.endswith("%}") else text
     return expression(" & ".join(_render(part) for part in segments(text)))
 
 
