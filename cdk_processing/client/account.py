@@ -1,0 +1,108 @@
+"""The account and region that are looked at: clients, made when first needed."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from botocore.session import Session as BotocoreSession
+    from types_boto3_logs.client import CloudWatchLogsClient
+    from types_boto3_sagemaker.client import SageMakerClient
+    from types_boto3_stepfunctions.client import SFNClient
+
+__all__ = ["Account"]
+
+
+class Account:
+    """An account and region, seen through one boto3 session.
+
+    Args:
+        session: A boto3 session; left out, one is made from the environment the usual way (``AWS_PROFILE``,
+            ``AWS_REGION``, ``AWS_ENDPOINT_URL`` ...).
+        profile: A profile of the AWS configuration, where no session is given.
+        region: Region to look at; left out, the session's own.
+        endpoint_url: Where AWS listens, for an embedded AWS; left out, AWS itself or ``AWS_ENDPOINT_URL``.
+    """
+
+    def __init__(
+        self,
+        session: Session | None = None,
+        *,
+        profile: str | None = None,
+        region: str | None = None,
+        endpoint_url: str | None = None,
+    ) -> None:
+        self._session = session
+        self._profile = profile
+        self._region = region
+        self._endpoint_url = endpoint_url
+        self._clients: dict[str, Any] = {}
+
+    @cached_property
+    def region(self) -> str | None:
+        """The region's name, or None where nothing names one."""
+        if self._region is not None:
+            return self._region
+        if self._session is not None:
+            return self._session.region_name
+        # botocore reads AWS_DEFAULT_REGION only; every other SDK, and whoever follows their documentation, AWS_REGION.
+        return os.environ.get("AWS_REGION") or cast("str | None", self._core.get_config_variable("region"))
+
+    @cached_property
+    def _core(self) -> BotocoreSession:
+        # What boto3's session wraps; importing boto3 itself would take a third of the time to a command's first line.
+        import botocore.session
+
+        return botocore.session.Session(profile=self._profile)
+
+    def client(self, service: str) -> Any:
+        """The client of any service, for this account and region; the same as boto3's."""
+        from botocore.config import Config
+
+        create: Any = self._core.create_client if self._session is None else self._session.client
+        if service not in self._clients:
+            self._clients[service] = create(
+                service,
+                region_name=self.region,
+                endpoint_url=self._endpoint_url,
+                config=Config(
+                    # An embedded AWS that has ended is not worth waiting for; throttling by AWS is.
+                    retries={"mode": "standard", "max_attempts": 2 if self._is_local else 6},
+                    user_agent_extra="cdk-processing",
+                ),
+            )
+        return self._clients[service]
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        for client in self._clients.values():
+            client.close()
+
+    @property
+    def states(self) -> SFNClient:
+        """Step Functions."""
+        return cast("SFNClient", self.client("stepfunctions"))
+
+    @property
+    def sagemaker(self) -> SageMakerClient:
+        """SageMaker."""
+        return cast("SageMakerClient", self.client("sagemaker"))
+
+    @property
+    def logs(self) -> CloudWatchLogsClient:
+        """CloudWatch Logs."""
+        return cast("CloudWatchLogsClient", self.client("logs"))
+
+    def __str__(self) -> str:
+        return f"{self.region} ({self._place})" if self._is_local else str(self.region)
+
+    @property
+    def _place(self) -> str:
+        return self._endpoint_url or os.environ.get("AWS_ENDPOINT_URL", "")
+
+    @property
+    def _is_local(self) -> bool:
+        return any(host in self._place for host in ("//127.", "//localhost", "//[::1]"))

@@ -1,0 +1,98 @@
+"""Attempts of a run: the SageMaker processing jobs it made, ``<base>-<RUN_ID>-<attempt>``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from cdk_processing.client.account import Account
+from cdk_processing.client.errors import AwsCallError, aws_errors_as_ours
+from cdk_processing.client.identity import RunIdentity, identify
+from cdk_processing.client.jobs import Job
+from cdk_processing.client.runs import Run, read_input
+from cdk_processing.workflow.definition import EXECUTION_VARIABLE
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker.type_defs import DescribeProcessingJobResponseTypeDef
+
+__all__ = ["Attempt", "attempts_from", "identity_of", "list_attempts"]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One processing job of a run.
+
+    Attributes:
+        name: The processing job's name.
+        number: Which attempt it is, from 1.
+        status: SageMaker's word: ``InProgress``, ``Completed``, ``Failed``, ``Stopping``, ``Stopped``.
+        failure_reason: The service's words, beginning with a class such as ``AlgorithmError``.
+        exit_message: The first KiB of what the container wrote to ``/opt/ml/output/message``.
+        created: When it was created.
+        ended: When it ended, or None while it runs.
+        outputs: Where each output goes: its name and its URI.
+        execution_arn: The execution that made it.
+    """
+
+    name: str
+    number: int
+    status: str
+    failure_reason: str | None
+    exit_message: str | None
+    created: datetime
+    ended: datetime | None
+    outputs: dict[str, str]
+    execution_arn: str | None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen in it."""
+        return self.status in ("Completed", "Failed", "Stopped")
+
+
+def list_attempts(account: Account, run: Run) -> list[Attempt]:
+    """The processing jobs that a run made, the first first; none where it was a duplicate."""
+    identity = identity_of(account, run)
+    found = attempts_from(account, run.job, identity, identity.attempt)
+    return [attempt for attempt in found if attempt.execution_arn == run.arn]
+
+
+def identity_of(account: Account, run: Run) -> RunIdentity:
+    """Who a run is."""
+    return identify(run.job, run.arn, read_input(account, run))
+
+
+def attempts_from(account: Account, job: Job, identity: RunIdentity, first: int) -> Iterator[Attempt]:
+    """The processing jobs of a run id from an attempt on, whoever made them. Attempts have no gaps."""
+    number = first
+    while (attempt := _read(account, identity.processing_job(job, number), number)) is not None:
+        yield attempt
+        number += 1
+
+
+def _read(account: Account, name: str, number: int) -> Attempt | None:
+    try:
+        with aws_errors_as_ours(f"describe the processing job {name}"):
+            return _attempt(account.sagemaker.describe_processing_job(ProcessingJobName=name), number)
+    except AwsCallError as error:
+        # The model says ResourceNotFound; the service has been seen to answer "Could not find requested job".
+        if error.code in ("ValidationException", "ResourceNotFound"):
+            return None
+        raise
+
+
+def _attempt(description: DescribeProcessingJobResponseTypeDef, number: int) -> Attempt:
+    outputs = description.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    return Attempt(
+        name=description["ProcessingJobName"],
+        number=number,
+        status=description["ProcessingJobStatus"],
+        failure_reason=description.get("FailureReason"),
+        exit_message=description.get("ExitMessage"),
+        created=description["CreationTime"],
+        ended=description.get("ProcessingEndTime"),
+        outputs={output["OutputName"]: output["S3Output"]["S3Uri"] for output in outputs if "S3Output" in output},
+        execution_arn=description.get("Environment", {}).get(EXECUTION_VARIABLE),
+    )

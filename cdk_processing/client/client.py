@@ -1,0 +1,138 @@
+"""`ProcessingClient`: the one object that code and the command line hold to work with deployed jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cdk_processing.client.account import Account
+from cdk_processing.client.attempts import Attempt, list_attempts
+from cdk_processing.client.diagnosis import Diagnosis, explain_run
+from cdk_processing.client.jobs import Job, find_job, list_jobs
+from cdk_processing.client.logs import LogLine, tail_run
+from cdk_processing.client.redrive import redrive_run
+from cdk_processing.client.runs import (
+    Run,
+    RunStatus,
+    find_run,
+    list_runs,
+    read_run,
+    start_run,
+    stop_run,
+    wait_for_run,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from boto3.session import Session
+
+__all__ = ["ProcessingClient"]
+
+
+class ProcessingClient:
+    """Works with the jobs that are deployed to an account and region.
+
+    Wherever a job is asked for, its name does: the construct's path (``Census/Preprocess``), the path's last part where
+    that is unique, the base name, or the state machine's ARN.
+
+    Args:
+        session: A boto3 session; left out, one is made from the environment.
+        profile: A profile of the AWS configuration, where no session is given.
+        region: Left out, the session's own.
+        endpoint_url: Left out, AWS itself or ``AWS_ENDPOINT_URL``.
+
+    Example:
+        >>> client = ProcessingClient()                                             # doctest: +SKIP
+        >>> run = client.start("Census/Preprocess", {"split_ratio": "0.3"})         # doctest: +SKIP
+        >>> if not client.wait(run, timeout=3600).succeeded:                        # doctest: +SKIP
+        ...     print(client.explain(run).failure_reason)
+    """
+
+    def __init__(
+        self,
+        session: Session | None = None,
+        *,
+        profile: str | None = None,
+        region: str | None = None,
+        endpoint_url: str | None = None,
+    ) -> None:
+        self.account = Account(session, profile=profile, region=region, endpoint_url=endpoint_url)
+
+    def __enter__(self) -> ProcessingClient:
+        """Use it in a ``with`` to have its connections closed at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        self.account.close()
+
+    def jobs(self) -> list[Job]:
+        """Every deployed job, by name."""
+        return list_jobs(self.account)
+
+    def job(self, name: str | Job) -> Job:
+        """One job by its name.
+
+        Raises:
+            UnknownJobError: There is none; the error names the nearest.
+        """
+        return name if isinstance(name, Job) else find_job(self.account, name)
+
+    def runs(self, job: str | Job, *, status: RunStatus | None = None, limit: int | None = 20) -> list[Run]:
+        """Runs of a job, the latest first."""
+        return list_runs(self.account, self.job(job), status=status, limit=limit)
+
+    def run(self, job: str | Job, name: str | None = None, *, prefer: RunStatus | None = None) -> Run:
+        """One run: by its name, the beginning of it, or its ARN; the latest where none is given."""
+        return find_run(self.account, self.job(job), name, prefer=prefer)
+
+    def start(self, job: str | Job, parameters: Mapping[str, str] | None = None, *, run_key: str | None = None) -> Run:
+        """Start a job; `run_key` makes a second start with the same key do nothing once the first completed."""
+        return start_run(self.account, self.job(job), parameters=parameters, run_key=run_key)
+
+    def refresh(self, run: Run) -> Run:
+        """The run as it is now."""
+        return read_run(self.account, run.job, run.arn)
+
+    def wait(
+        self,
+        run: Run,
+        *,
+        timeout: float | None = None,
+        poll_seconds: float = 2.0,
+        on_change: Callable[[Run], None] | None = None,
+    ) -> Run:
+        """Wait until a run has ended, well or not.
+
+        Raises:
+            WaitTimeoutError: It has not ended after `timeout` seconds.
+        """
+        return wait_for_run(self.account, run, timeout=timeout, poll_seconds=poll_seconds, on_change=on_change)
+
+    def stop(self, run: Run) -> Run:
+        """Stop a run and the processing job it waits for."""
+        return stop_run(self.account, run)
+
+    def redrive(self, run: Run) -> Run:
+        """Let a failed run go on with its next attempt: the same run key, so the same output location.
+
+        Raises:
+            NothingToRedriveError: It has not failed, or another attempt of it runs or has completed.
+        """
+        return redrive_run(self.account, run)
+
+    def attempts(self, run: Run) -> list[Attempt]:
+        """The processing jobs of a run, the first attempt first."""
+        return list_attempts(self.account, run)
+
+    def logs(self, run: Run, *, follow: bool = False, poll_seconds: float = 1.0) -> Iterator[LogLine]:
+        """The lines a run's containers wrote; with `follow`, until the run has ended."""
+        return tail_run(self.account, run, follow=follow, poll_seconds=poll_seconds)
+
+    def explain(self, run: Run, *, log_lines: int = 20) -> Diagnosis:
+        """Why a run ended as it did."""
+        return explain_run(self.account, run, log_lines=log_lines)

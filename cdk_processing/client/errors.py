@@ -1,0 +1,122 @@
+"""What can go wrong while looking at deployed jobs, each with the fix in its text."""
+
+from __future__ import annotations
+
+import difflib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from cdk_processing.errors import CdkProcessingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = [
+    "AmbiguousJobError",
+    "AwsCallError",
+    "NothingToRedriveError",
+    "ProcessingClientError",
+    "UnknownJobError",
+    "UnknownRunError",
+    "WaitTimeoutError",
+]
+
+
+class ProcessingClientError(CdkProcessingError):
+    """Whatever the client raises; its text is fit to be shown to a person."""
+
+
+class AwsCallError(ProcessingClientError):
+    """AWS could not be reached, or refused a call.
+
+    Attributes:
+        code: The error code of the service (``AccessDeniedException``), or None where no answer came.
+    """
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class UnknownJobError(ProcessingClientError):
+    """No deployed job has that name."""
+
+    def __init__(self, name: str, known: Iterable[str], where: str) -> None:
+        known = sorted(known)
+        if not known:
+            hint = "no jobs are deployed there; check the region, the account and AWS_ENDPOINT_URL"
+        else:
+            near = nearest(name, known)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"the jobs are {', '.join(known)}"
+        super().__init__(f"There is no job {name!r} in {where}: {hint}")
+        self.name = name
+
+
+class AmbiguousJobError(ProcessingClientError):
+    """Several deployed jobs answer to that name."""
+
+    def __init__(self, name: str, arns: Iterable[str]) -> None:
+        listed = "\n  ".join(sorted(arns))
+        super().__init__(f"Several jobs are called {name!r}; give the state machine's ARN instead:\n  {listed}")
+        self.name = name
+
+
+class UnknownRunError(ProcessingClientError):
+    """No run has that name, or the job has not run at all."""
+
+
+class NothingToRedriveError(ProcessingClientError):
+    """The run has not failed, or another attempt of it runs or has completed."""
+
+
+class WaitTimeoutError(ProcessingClientError):
+    """The run did not end in the time given; it goes on."""
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """The known names most like a mistyped one, best first; none where none is much like it.
+
+    The end of a path weighs more than the whole: jobs of one stack all begin alike.
+    """
+    wanted = name.casefold()
+
+    def likeness(candidate: str) -> float:
+        fold = candidate.casefold()
+        whole = difflib.SequenceMatcher(None, wanted, fold).ratio()
+        end = difflib.SequenceMatcher(None, wanted.rsplit("/", 1)[-1], fold.rsplit("/", 1)[-1]).ratio()
+        return 0.4 * whole + 0.6 * end
+
+    ranked = sorted(((likeness(candidate), candidate) for candidate in known), reverse=True)
+    return [candidate for score, candidate in ranked[:3] if score >= max(0.5, ranked[0][0] - 0.15)]
+
+
+@contextmanager
+def aws_errors_as_ours(doing: str) -> Iterator[None]:
+    """Turn botocore's errors into `AwsCallError`, saying what was being done.
+
+    Args:
+        doing: What the calls inside are for, to complete "Could not ...": ``list the jobs``.
+    """
+    from botocore import exceptions
+
+    try:
+        yield
+    except exceptions.NoCredentialsError:
+        raise AwsCallError(
+            f"Could not {doing}: no AWS credentials. Sign in (aws sso login, AWS_PROFILE), or paste the export lines "
+            "that `cdk-processing local` prints."
+        ) from None
+    except exceptions.ProfileNotFound as error:
+        raise AwsCallError(f"Could not {doing}: {error}") from None
+    except exceptions.NoRegionError:
+        raise AwsCallError(f"Could not {doing}: no region. Give --region or set AWS_REGION.") from None
+    except (exceptions.EndpointConnectionError, exceptions.ConnectionClosedError) as error:
+        raise AwsCallError(
+            f"Could not {doing}: {error} If AWS_ENDPOINT_URL names an embedded AWS, is `cdk-processing local` running?"
+        ) from None
+    except exceptions.ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "Unknown")
+        message = error.response.get("Error", {}).get("Message", "")
+        raise AwsCallError(f"Could not {doing}: {error.operation_name} answered {code}: {message}", code) from error
+    except exceptions.BotoCoreError as error:
+        raise AwsCallError(f"Could not {doing}: {error}") from error

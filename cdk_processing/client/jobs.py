@@ -1,0 +1,112 @@
+"""Deployed jobs: the state machines that a `ProcessingJob` leaves in an account, found by their tags."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cdk_processing.client.errors import AmbiguousJobError, AwsCallError, UnknownJobError, aws_errors_as_ours
+from cdk_processing.workflow.definition import JOB_TAG
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cdk_processing.client.account import Account
+
+__all__ = ["BASE_NAME_TAG", "Job", "find_job", "list_jobs"]
+
+BASE_NAME_TAG = "cdk-processing:base-name"
+"""Tag of a job's state machine: what the names of its processing jobs begin with."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A deployed job.
+
+    Attributes:
+        name: The construct's path, ``Census/Preprocess``.
+        base_name: What the names of its processing jobs begin with: ``<base_name>-<RUN_ID>-<attempt>``.
+        state_machine_arn: The state machine whose executions are the job's runs.
+    """
+
+    name: str
+    base_name: str
+    state_machine_arn: str
+
+
+def list_jobs(account: Account) -> list[Job]:
+    """Every job deployed to the account and region, by name."""
+    with aws_errors_as_ours("list the jobs"):
+        found = {job.state_machine_arn: job for job in _jobs_from_tag_index(account)}
+        if not found:
+            found = {job.state_machine_arn: job for job in _jobs_from_state_machines(account)}
+    return sorted(found.values(), key=lambda job: (job.name, job.state_machine_arn))
+
+
+def find_job(account: Account, name: str) -> Job:
+    """The one job of that name.
+
+    Args:
+        account: Where to look.
+        name: The construct's path, its last part where that is unique, the base name, or the state machine's ARN.
+
+    Raises:
+        UnknownJobError: No job is called that; names the nearest ones.
+        AmbiguousJobError: Several are.
+    """
+    jobs = list_jobs(account)
+    # The narrowest reading that fits anything wins, so that a full path is never shadowed by another job's last part.
+    readings = (
+        [job for job in jobs if job.state_machine_arn == name],
+        [job for job in jobs if job.name == name],
+        [job for job in jobs if job.base_name == name],
+        [job for job in jobs if job.name.endswith(f"/{name}")],
+    )
+    for matches in readings:
+        if len(matches) > 1:
+            raise AmbiguousJobError(name, (f"{job.state_machine_arn}  ({job.name})" for job in matches))
+        if matches:
+            return matches[0]
+    raise UnknownJobError(name, {job.name for job in jobs}, str(account))
+
+
+def _job(arn: str, tags: dict[str, str]) -> Job | None:
+    if JOB_TAG not in tags:
+        return None
+    return Job(tags[JOB_TAG], tags.get(BASE_NAME_TAG, ""), arn)
+
+
+def _jobs_from_tag_index(account: Account) -> Iterator[Job]:
+    """One call for all of them; the index may be some seconds behind, and its permission may be missing."""
+    pages = account.client("resourcegroupstaggingapi").get_paginator("get_resources")
+    try:
+        with aws_errors_as_ours("read the tag index"):
+            found = [
+                entry
+                for page in pages.paginate(TagFilters=[{"Key": JOB_TAG}], ResourceTypeFilters=["states:stateMachine"])
+                for entry in page["ResourceTagMappingList"]
+            ]
+    except AwsCallError as error:
+        if error.code is None:  # No answer at all: asking another service will not help.
+            raise
+        return
+    for entry in found:
+        tags = {tag["Key"]: tag["Value"] for tag in entry["Tags"]}
+        if (job := _job(entry["ResourceARN"], tags)) is not None:
+            yield job
+
+
+def _jobs_from_state_machines(account: Account) -> Iterator[Job]:
+    """Every state machine's tags, one call each: for where there is no index, or nothing in it yet."""
+
+    def tagged(arn: str) -> Job | None:
+        tags = account.states.list_tags_for_resource(resourceArn=arn)["tags"]
+        return _job(arn, {tag["key"]: tag["value"] for tag in tags})
+
+    pages = account.states.get_paginator("list_state_machines").paginate()
+    arns = [machine["stateMachineArn"] for page in pages for machine in page["stateMachines"]]
+    if not arns:
+        return
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        yield from (job for job in pool.map(tagged, arns) if job is not None)

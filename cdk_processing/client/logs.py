@@ -1,0 +1,150 @@
+"""Logs of a run: what its containers wrote, read from CloudWatch Logs."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from cdk_processing.client.attempts import list_attempts
+from cdk_processing.client.errors import AwsCallError, aws_errors_as_ours
+from cdk_processing.client.runs import Run, read_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cdk_processing.client.account import Account
+
+__all__ = ["LOG_GROUP", "LogLine", "last_log_lines", "read_log_lines", "tail_run"]
+
+LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
+"""Where SageMaker writes the logs of every processing job, in streams ``<job>/algo-<n>-<timestamp>``."""
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A line that a container wrote.
+
+    Attributes:
+        time: When.
+        host: Which instance: ``algo-1``.
+        processing_job: The processing job's name.
+        message: The line, without its end.
+    """
+
+    time: datetime
+    host: str
+    processing_job: str
+    message: str
+
+
+def read_log_lines(account: Account, processing_job: str, *, since: int = 0) -> Iterator[LogLine]:
+    """The lines of one processing job, hosts interleaved by time; none where it has not written any.
+
+    Args:
+        account: Where the job is.
+        processing_job: Its name.
+        since: Only lines from then on, in milliseconds since 1970.
+    """
+    streams = _streams(account, processing_job)
+    if not streams:
+        return
+    with aws_errors_as_ours(f"read the logs of {processing_job}"):
+        # By name: a prefix would do on AWS, but not every emulator filters by it. One request takes 100 names, and a
+        # job has at most 100 instances.
+        pages = account.logs.get_paginator("filter_log_events").paginate(
+            logGroupName=LOG_GROUP, logStreamNames=streams[:100], startTime=since
+        )
+        for page in pages:
+            for event in page["events"]:
+                yield _line(event["logStreamName"], event["timestamp"], event["message"])
+
+
+def last_log_lines(account: Account, processing_job: str, count: int = 20) -> list[LogLine]:
+    """The last lines of one processing job, oldest first."""
+    lines: list[LogLine] = []
+    for stream in _streams(account, processing_job):
+        with aws_errors_as_ours(f"read the logs of {processing_job}"):
+            events = account.logs.get_log_events(
+                logGroupName=LOG_GROUP, logStreamName=stream, limit=count, startFromHead=False
+            )["events"]
+        lines += [_line(stream, event["timestamp"], event["message"]) for event in events]
+    return sorted(lines, key=lambda line: line.time)[-count:]
+
+
+def tail_run(account: Account, run: Run, *, follow: bool = False, poll_seconds: float = 1.0) -> Iterator[LogLine]:
+    """The lines of a run, all its attempts one after the other.
+
+    Args:
+        account: Where the run is.
+        run: The run.
+        follow: Go on until the run has ended, yielding lines as they come.
+        poll_seconds: How long to wait between two looks.
+    """
+    unread: dict[str, _NewLines] = {}
+    while True:
+        # Read the status first: what was written before the end is then still read after it.
+        run = read_run(account, run.job, run.arn)
+        for attempt in list_attempts(account, run):
+            new_lines = unread.setdefault(attempt.name, _NewLines(account, attempt.name))
+            yield from new_lines.read()
+        if run.ended or not follow:
+            return
+        time.sleep(poll_seconds)
+
+
+class _NewLines:
+    """The lines of a processing job that have not been read yet.
+
+    Hosts' clocks differ and CloudWatch takes lines late, so each look goes back some seconds behind the newest line and
+    leaves out what it has seen, counting, since a container may write one line twice in a millisecond.
+    """
+
+    BEHIND = 10_000
+
+    def __init__(self, account: Account, processing_job: str) -> None:
+        self._account = account
+        self._processing_job = processing_job
+        self._since = 0
+        self._read: Counter[LogLine] = Counter()
+
+    def read(self) -> Iterator[LogLine]:
+        """What is new since the last call."""
+        found: Counter[LogLine] = Counter()
+        newest = self._since + self.BEHIND
+        for line in read_log_lines(self._account, self._processing_job, since=self._since):
+            found[line] += 1
+            newest = max(newest, int(line.time.timestamp() * 1000))
+            if found[line] > self._read[line]:
+                yield line
+        self._since = newest - self.BEHIND
+        self._read = Counter(
+            {line: count for line, count in found.items() if line.time.timestamp() * 1000 >= self._since - 1}
+        )
+
+
+def _streams(account: Account, processing_job: str) -> list[str]:
+    pages = account.logs.get_paginator("describe_log_streams")
+    try:
+        with aws_errors_as_ours(f"find the logs of {processing_job}"):
+            return [
+                stream["logStreamName"]
+                for page in pages.paginate(logGroupName=LOG_GROUP, logStreamNamePrefix=f"{processing_job}/")
+                for stream in page["logStreams"]
+            ]
+    except AwsCallError as error:
+        if error.code == "ResourceNotFoundException":  # The group comes with the account's first log line.
+            return []
+        raise
+
+
+def _line(stream: str, timestamp: int, message: str) -> LogLine:
+    processing_job, _, rest = stream.partition("/")
+    return LogLine(
+        time=datetime.fromtimestamp(timestamp / 1000, timezone.utc),
+        host="-".join(rest.split("-")[:2]),
+        processing_job=processing_job,
+        message=message.rstrip("\r\n"),
+    )

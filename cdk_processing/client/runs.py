@@ -1,0 +1,229 @@
+"""Runs of a job: the executions of its state machine; listing, starting, waiting, stopping."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal
+
+from cdk_processing.client.errors import (
+    AwsCallError,
+    UnknownRunError,
+    WaitTimeoutError,
+    aws_errors_as_ours,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from types_boto3_stepfunctions.type_defs import DescribeExecutionOutputTypeDef, ExecutionListItemTypeDef
+
+    from cdk_processing.client.account import Account
+    from cdk_processing.client.jobs import Job
+
+__all__ = [
+    "Run",
+    "RunStatus",
+    "find_run",
+    "list_runs",
+    "read_input",
+    "read_run",
+    "run_of",
+    "start_run",
+    "start_with_input",
+    "stop_run",
+    "wait_for_run",
+]
+
+RunStatus = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a job, as it was when it was read.
+
+    Attributes:
+        job: The job it is a run of.
+        name: The execution's name.
+        arn: The execution's ARN.
+        status: Step Functions' own word.
+        started: When it was started, with a timezone.
+        stopped: When it ended, or None while it runs.
+    """
+
+    job: Job
+    name: str
+    arn: str
+    status: RunStatus
+    started: datetime
+    stopped: datetime | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen in it."""
+        return self.status not in ("RUNNING", "PENDING_REDRIVE")
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it ended well."""
+        return self.status == "SUCCEEDED"
+
+    @property
+    def duration(self) -> timedelta:
+        """From start to end, or until now while it runs."""
+        return max((self.stopped or datetime.now(timezone.utc)) - self.started, timedelta())
+
+
+def list_runs(account: Account, job: Job, *, status: RunStatus | None = None, limit: int | None = 20) -> list[Run]:
+    """Runs of a job, the latest first.
+
+    Args:
+        account: Where to look.
+        job: The job.
+        status: Only runs in that state; left out, all.
+        limit: At most so many; None for all that AWS still knows (90 days).
+    """
+    with aws_errors_as_ours(f"list the runs of {job.name}"):
+        return list(islice(_executions(account, job, status, limit), limit))
+
+
+def _executions(account: Account, job: Job, status: RunStatus | None, limit: int | None) -> Iterator[Run]:
+    filters: dict[str, Any] = {} if status is None else {"statusFilter": status}
+    paginator = account.states.get_paginator("list_executions")
+    filters["PaginationConfig"] = {"PageSize": min(limit or 1000, 1000)}
+    for page in paginator.paginate(stateMachineArn=job.state_machine_arn, **filters):
+        for execution in page["executions"]:
+            yield run_of(job, execution)
+
+
+def run_of(job: Job, execution: ExecutionListItemTypeDef | DescribeExecutionOutputTypeDef) -> Run:
+    """A run from an execution, as Step Functions lists or describes it."""
+    return Run(
+        job=job,
+        name=execution["name"],
+        arn=execution["executionArn"],
+        status=execution["status"],
+        started=execution["startDate"],
+        stopped=execution.get("stopDate"),
+    )
+
+
+def execution_arn(job: Job, name: str) -> str:
+    """The ARN of a run of that name; Step Functions derives one from the other."""
+    return f"{job.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+
+
+def find_run(account: Account, job: Job, name: str | None = None, *, prefer: RunStatus | None = None) -> Run:
+    """One run of a job.
+
+    Args:
+        account: Where to look.
+        job: The job.
+        name: The execution's name, its beginning where that is unique among the latest 1000, or its ARN; left out, the
+            latest run.
+        prefer: With no name, the latest run in that state where there is one.
+
+    Raises:
+        UnknownRunError: There is no such run.
+    """
+    if name is None:
+        latest = (prefer and list_runs(account, job, status=prefer, limit=1)) or list_runs(account, job, limit=1)
+        if not latest:
+            raise UnknownRunError(f"{job.name} has not run yet; start it with `cdk-processing start {job.name}`")
+        return latest[0]
+    try:
+        return read_run(account, job, name if name.startswith("arn:") else execution_arn(job, name))
+    except AwsCallError as error:
+        if error.code not in ("ExecutionDoesNotExist", "InvalidArn"):
+            raise
+    matches = [run for run in list_runs(account, job, limit=1000) if run.name.startswith(name)]
+    if len(matches) == 1:
+        return matches[0]
+    known = ", ".join(run.name for run in (matches or list_runs(account, job, limit=3))[:5]) or "none yet"
+    problem = "Several runs begin with" if matches else "There is no run"
+    raise UnknownRunError(f"{problem} {name!r} of {job.name}; the latest: {known}")
+
+
+def read_run(account: Account, job: Job, arn: str) -> Run:
+    """A run as it is now."""
+    with aws_errors_as_ours(f"describe the run {arn.rsplit(':', 1)[-1]}"):
+        execution = account.states.describe_execution(executionArn=arn)
+    return run_of(job, execution)
+
+
+def start_run(
+    account: Account, job: Job, *, parameters: Mapping[str, str] | None = None, run_key: str | None = None
+) -> Run:
+    """Start a job by hand.
+
+    Args:
+        account: Where the job is.
+        job: The job.
+        parameters: Values for the job's ``Parameter``s; what is left out takes its default.
+        run_key: What makes this run the same as another: a second start with the key of a run that completed does
+            nothing. Left out, a fresh one, so that every start runs.
+    """
+    request: dict[str, Any] = {}
+    if run_key is not None:
+        request["run_key"] = run_key
+    if parameters:
+        request["parameters"] = dict(parameters)
+    return start_with_input(account, job, json.dumps(request))
+
+
+def start_with_input(account: Account, job: Job, text: str) -> Run:
+    """Start an execution of a job's state machine with an input as it is."""
+    with aws_errors_as_ours(f"start {job.name}"):
+        started = account.states.start_execution(stateMachineArn=job.state_machine_arn, input=text)
+    return read_run(account, job, started["executionArn"])
+
+
+def read_input(account: Account, run: Run) -> str:
+    """What a run was started with, as JSON."""
+    with aws_errors_as_ours(f"read the input of {run.name}"):
+        return account.states.describe_execution(executionArn=run.arn).get("input", "{}")
+
+
+def stop_run(account: Account, run: Run, *, cause: str = "Stopped with cdk-processing stop") -> Run:
+    """Stop a run; Step Functions stops the processing job it waits for. One that has ended is returned as it is."""
+    run = read_run(account, run.job, run.arn)
+    if run.ended:
+        return run
+    with aws_errors_as_ours(f"stop {run.name}"):
+        account.states.stop_execution(executionArn=run.arn, error="StoppedByUser", cause=cause)
+    return read_run(account, run.job, run.arn)
+
+
+def wait_for_run(
+    account: Account,
+    run: Run,
+    *,
+    timeout: float | None = None,
+    poll_seconds: float = 2.0,
+    on_change: Callable[[Run], None] | None = None,
+) -> Run:
+    """Wait until a run has ended, well or not; look at the status of what is returned.
+
+    Args:
+        account: Where the run is.
+        run: The run.
+        timeout: Give up after so many seconds; None waits for ever.
+        poll_seconds: How long to wait between two looks.
+        on_change: Is told each time the status has changed.
+
+    Raises:
+        WaitTimeoutError: It has not ended in that time. It goes on.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while not run.ended:
+        if deadline is not None and time.monotonic() >= deadline:
+            raise WaitTimeoutError(f"{run.name} of {run.job.name} is still {run.status} after {timeout:g} s")
+        time.sleep(poll_seconds if deadline is None else max(0.0, min(poll_seconds, deadline - time.monotonic())))
+        latest = read_run(account, run.job, run.arn)
+        if latest.status != run.status and on_change is not None:
+            on_change(latest)
+        run = latest
+    return run
