@@ -1,0 +1,86 @@
+"""The embedded AWS's own endpoints, under ``/_cdk_processing/``: what runs, and firing a schedule.
+
+They are for the command line and for tests on this machine, and answer on the loopback socket only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timezone
+from typing import Any
+
+from cdk_processing.local import ministack
+from cdk_processing.local.sagemaker.jobs import Job, ProcessingJobs
+from cdk_processing.local.scheduler import Scheduler
+
+__all__ = ["PREFIX", "Admin"]
+
+PREFIX = "/_cdk_processing/"
+
+
+class Admin:
+    """An ASGI application: answers the own endpoints and hands everything else on."""
+
+    def __init__(self, aws: Callable[..., Awaitable[None]], jobs: ProcessingJobs, scheduler: Scheduler) -> None:
+        self._aws = aws
+        self._jobs = jobs
+        self._scheduler = scheduler
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
+            await self._aws(scope, receive, send)
+            return
+        body = b""
+        more = True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        status, content = await asyncio.to_thread(self._answer, scope["method"], scope["path"], body)
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(content).encode()})
+
+    def _answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
+        try:
+            match method, path.removeprefix(PREFIX):
+                case "GET", "ping":
+                    return 200, {"status": "ready"}
+                case "GET", "runs":
+                    return 200, {"runs": [_run(job) for job in self._jobs.everywhere()]}
+                case "POST", "fire-schedule":
+                    return 200, self._fire(json.loads(body))
+                case _:
+                    return 404, {"error": f"there is no {method} {path}"}
+        except (KeyError, ValueError) as problem:
+            return 400, {"error": str(problem.args[0] if problem.args else problem)}
+
+    def _fire(self, request: dict[str, Any]) -> dict[str, Any]:
+        at = datetime.fromisoformat(request["at"].replace("Z", "+00:00")) if request.get("at") else None
+        if at is not None and at.tzinfo is None:
+            raise ValueError(f"at must name its timezone, got {request['at']}")
+        with ministack.request_scope(request["account"], request["region"]):
+            execution = self._scheduler.fire(request["name"], at or datetime.now(timezone.utc), request.get("group"))
+        return {"execution_id": execution}
+
+
+def _run(job: Job) -> dict[str, Any]:
+    fields = job.describe()
+    stream = job.stream
+    return {
+        "name": job.name,
+        "arn": job.arn,
+        "status": job.status,
+        "phase": job.current_phase if not job.ended.is_set() else None,
+        "bytes_done": job.bytes_done,
+        "bytes_total": job.bytes_total,
+        "created": fields["CreationTime"],
+        "started": fields.get("ProcessingStartTime"),
+        "ended": fields.get("ProcessingEndTime"),
+        "failure_reason": fields.get("FailureReason"),
+        "log_stream": stream.name if stream else None,
+        "last_lines": list(stream.recent) if stream else [],
+    }

@@ -1,0 +1,289 @@
+"""Starting and stopping the embedded AWS: a process of its own, on loopback, with nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from cdk_processing.errors import CdkProcessingError
+
+__all__ = ["LocalAws", "LocalAwsError"]
+
+DEFAULT_REGION = "us-east-1"
+DEFAULT_ACCOUNT = "000000000000"
+_STARTS_WITHIN = 30.0
+_STOPS_WITHIN = 12.0
+_LOG_LINES = 20
+
+
+class LocalAwsError(CdkProcessingError, RuntimeError):
+    """The embedded AWS could not start, or has died."""
+
+
+class LocalAws:
+    """An embedded AWS: processing jobs and what launches them, with IAM enforced, on this machine only.
+
+    Args:
+        port: Port to listen on; a free one where left out.
+        python: Interpreter that jobs run with, instead of an environment like their image's.
+        region: The region of :meth:`environment` and :meth:`client`; others work too.
+        account_id: The account of :meth:`environment` and :meth:`client`.
+        runner: ``module:function`` that runs a job, for tests of the embedded AWS itself.
+
+    Example:
+        >>> with LocalAws() as aws:  # doctest: +SKIP
+        ...     aws.client("s3").create_bucket(Bucket="raw")
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int | None = None,
+        python: str | os.PathLike[str] | None = None,
+        region: str = DEFAULT_REGION,
+        account_id: str = DEFAULT_ACCOUNT,
+        runner: str | None = None,
+    ) -> None:
+        if not (len(account_id) == 12 and account_id.isdigit()):
+            raise ValueError(f"account_id must be 12 digits, got {account_id!r}")
+        self.region = region
+        self.account_id = account_id
+        self.port = port or 0
+        self._python = os.fspath(python) if python is not None else None
+        self._runner = runner
+        self._process: subprocess.Popen[bytes] | None = None
+        self._work_dir: Path | None = None
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def start(cls, **options: Any) -> LocalAws:
+        """Start one; :meth:`stop` it when done. Takes what the class takes.
+
+        Raises:
+            LocalAwsError: The port is taken, or the server died (its last lines are in the message).
+        """
+        aws = cls(**options)
+        aws.__enter__()
+        return aws
+
+    def __enter__(self) -> LocalAws:
+        """Start the process and wait until it answers."""
+        if self._process is not None:
+            raise LocalAwsError("this embedded AWS runs already")
+        listener = self._listen()
+        self._work_dir = Path(tempfile.mkdtemp(prefix="cdk-processing-"))
+        try:
+            self._spawn(listener)
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+        finally:
+            listener.close()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop it."""
+        self.stop()
+
+    def stop(self) -> None:
+        """End the process, the jobs it runs and its temporary files; may be called twice."""
+        process, self._process = self._process, None
+        if process is not None:
+            assert process.stdin is not None
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+            try:
+                process.wait(_STOPS_WITHIN)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            # It led a session of its own, so this reaches what a killed server left.
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+        if self._work_dir is not None:
+            shutil.rmtree(self._work_dir, ignore_errors=True)
+            self._work_dir = None
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """Variables that make any AWS SDK or tool of a child process talk to it, as the account's root."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            # MiniStack takes an account id as that account's root key.
+            "AWS_ACCESS_KEY_ID": self.account_id,
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCOUNT_ID": self.account_id,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the account's root (one a service, thread-safe)."""
+        with self._lock:
+            if service not in self._clients:
+                import boto3
+                from botocore.config import Config
+
+                self._clients[service] = boto3.Session(region_name=self.region).client(
+                    service,
+                    endpoint_url=self.endpoint_url,
+                    aws_access_key_id=self.account_id,
+                    aws_secret_access_key="test",
+                    config=Config(s3={"addressing_style": "path"}, max_pool_connections=32),
+                )
+            return self._clients[service]
+
+    def fire_schedule(self, name: str, at: datetime | None = None, *, group: str | None = None) -> str:
+        """Fire a schedule as if it were due at an instant (now, where left out); returns its execution id.
+
+        Raises:
+            ValueError: There is no such schedule, or ``at`` has no timezone.
+        """
+        if at is not None and at.tzinfo is None:
+            raise ValueError(f"at must have a timezone, got {at!r}; datetime.now(timezone.utc) has one")
+        request = {
+            "name": name,
+            "group": group,
+            "at": at.isoformat() if at else None,
+            "account": self.account_id,
+            "region": self.region,
+        }
+        return str(self._admin("POST", "fire-schedule", request)["execution_id"])
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Every processing job so far: name, status, phase, bytes, last lines of its log."""
+        runs: list[dict[str, Any]] = self._admin("GET", "runs")["runs"]
+        return runs
+
+    # -- the process
+
+    def _listen(self) -> socket.socket:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", self.port))
+        except OSError as error:
+            listener.close()
+            raise LocalAwsError(
+                f"port {self.port} on 127.0.0.1 cannot be had ({error.strerror}); stop what listens there, or "
+                "leave the port out to get a free one"
+            ) from error
+        listener.listen(1024)
+        self.port = listener.getsockname()[1]
+        return listener
+
+    def _spawn(self, listener: socket.socket) -> None:
+        assert self._work_dir is not None
+        command = [
+            sys.executable,
+            "-m",
+            "cdk_processing.local.server",
+            f"--socket={listener.fileno()}",
+            f"--port={self.port}",
+            f"--work-dir={self._work_dir}",
+        ]
+        if self._python:
+            command.append(f"--python={self._python}")
+        if self._runner:
+            command.append(f"--runner={self._runner}")
+        with (self._work_dir / "server.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._server_environment(),
+                pass_fds=[listener.fileno()],
+                start_new_session=True,
+            )
+
+    def _server_environment(self) -> dict[str, str]:
+        # Nothing of the user's own AWS set-up may reach the server: a profile would be read, a token be compared.
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MINISTACK_"))}
+        for stray in ("GATEWAY_PORT", "EDGE_PORT", "SERVICES", "PERSIST_STATE", "S3_PERSIST", "USE_SSL"):
+            kept.pop(stray, None)
+        return {
+            **kept,
+            "AUTH": "true",
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self.port),
+            "MINISTACK_REGION": self.region,
+            "MINISTACK_ACCOUNT_ID": self.account_id,
+            "AWS_ACCESS_KEY_ID": self.account_id,
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "LOG_LEVEL": os.environ.get("CDK_PROCESSING_LOCAL_LOG_LEVEL", "WARNING"),
+            "SFTP_ENABLED": "0",
+            "IOT_MTLS_ENABLED": "0",
+            "TMPDIR": str(self._work_dir),
+            # The jobs' warnings are theirs; this process's would only fill its log.
+            "PYTHONWARNINGS": "ignore",
+        }
+
+    def _wait_until_ready(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + _STARTS_WITHIN
+        while True:
+            try:
+                # The socket has been listening since before the process: this waits in its queue, not in a loop.
+                self._admin("GET", "ping", timeout=1.0)
+                return
+            except (LocalAwsError, OSError):
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise LocalAwsError(f"the embedded AWS did not start:\n{self._last_lines()}") from None
+
+    def _last_lines(self) -> str:
+        with contextlib.suppress(OSError, AttributeError):
+            assert self._work_dir is not None
+            lines = (self._work_dir / "server.log").read_text(errors="replace").splitlines()
+            return "\n".join(lines[-_LOG_LINES:]) or "(it wrote nothing)"
+        return "(its log is gone)"
+
+    def _admin(self, method: str, path: str, body: Any = None, timeout: float = 30.0) -> Any:
+        request = urllib.request.Request(
+            f"{self.endpoint_url}/_cdk_processing/{path}",
+            data=json.dumps(body).encode() if body is not None else None,
+            method=method,
+        )
+        # Not through a proxy, whatever the environment says: it is this very machine.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=timeout) as response:
+                return json.loads(response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ValueError(json.loads(error.read())["error"]) from None
+        except urllib.error.URLError as error:
+            if self._process is None or self._process.poll() is not None:
+                raise LocalAwsError(f"the embedded AWS is not running:\n{self._last_lines()}") from error
+            raise LocalAwsError(f"the embedded AWS does not answer: {error.reason}") from error

@@ -1,0 +1,43 @@
+"""The errors of the SageMaker API as the embedded AWS raises them."""
+
+from __future__ import annotations
+
+__all__ = ["ServiceError", "in_use", "limit_exceeded", "not_found", "unsupported", "validation"]
+
+
+class ServiceError(Exception):
+    """An API error: a code that the service model (or AWS's common errors) names, and AWS's words."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+def validation(message: str) -> ServiceError:
+    """The request is not acceptable as it is."""
+    return ServiceError("ValidationException", message)
+
+
+def unsupported(what: str) -> ServiceError:
+    """The request is fine for AWS, the embedded AWS does not do it yet."""
+    return validation(f"The embedded AWS does not support {what} yet; AWS itself does.")
+
+
+def in_use(arn: str) -> ServiceError:
+    """The job name is taken, for ever."""
+    return ServiceError(
+        "ResourceInUse",
+        f"Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})",
+    )
+
+
+def limit_exceeded(message: str) -> ServiceError:
+    """A quota of the account is reached."""
+    return ServiceError("ResourceLimitExceeded", message)
+
+
+def not_found(message: str) -> ServiceError:
+    """There is no such job."""
+    return ServiceError("ResourceNotFound", message)

@@ -1,0 +1,187 @@
+"""The process of the embedded AWS: ``python -m cdk_processing.local.server`` (see :mod:`~cdk_processing.local.engine`).
+
+It puts the parts together around MiniStack's application and serves them on one loopback socket that it inherits, so no
+port can be lost between choosing and binding it. It ends when its standard input does, that is, with its parent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import importlib
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cdk_processing.local.contract import Outcome, ProgressObserver, RoleSession
+    from cdk_processing.local.sagemaker.jobs import RunJob
+
+__all__ = ["main"]
+
+logger = logging.getLogger("cdk_processing.local")
+
+_JOBS_END_WITHIN = 5.0
+_WARM_UP_AFTER = 0.3
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until the standard input ends, or a signal comes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--socket", type=int, required=True, help="file descriptor of a listening loopback socket")
+    parser.add_argument("--port", type=int, required=True, help="the port it listens on")
+    parser.add_argument("--work-dir", type=Path, required=True, help="where jobs run; removed at the end")
+    parser.add_argument("--python", help="interpreter for the jobs, instead of an environment like the image's")
+    parser.add_argument("--runner", default="cdk_processing.local.runner:run_processing_job", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(options))
+    shutil.rmtree(options.work_dir, ignore_errors=True)
+    # Threads of MiniStack (and a job that will not end) must not keep the process.
+    sys.stderr.flush()
+    _end_children()
+    os._exit(0)
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    from cdk_processing.local import ministack
+
+    ministack.verify_internals()
+    parts = _assemble(options)
+    config = Config()
+    config.bind = [f"fd://{options.socket}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    # boto3 opens a connection a thread: a burst of arrivals must not be refused.
+    config.backlog = 1024
+    config.graceful_timeout = 0.5
+
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    threading.Thread(target=_wait_for_parent, args=(loop, ended), name="parent-watch", daemon=True).start()
+
+    async def end() -> None:
+        await ended.wait()
+        await asyncio.to_thread(parts.close)
+
+    loop.call_later(_WARM_UP_AFTER, threading.Thread(target=_warm_up, name="warm-up", daemon=True).start)
+    await serve(parts.application, config, shutdown_trigger=end)
+
+
+def _warm_up() -> None:
+    """Load what the first job needs while nobody waits for it: the SDK and the models of the services it calls."""
+    from botocore.loaders import Loader
+
+    from cdk_processing.local.roles import shared_loader
+    from cdk_processing.local.sagemaker.validation import is_operation
+
+    is_operation("CreateProcessingJob")
+    importlib.import_module("boto3")
+    loader: Loader = shared_loader()
+    for service in ("s3", "logs", "sqs"):
+        loader.load_service_model(service, "service-2")
+
+
+def _wait_for_parent(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+    # Not PR_SET_PDEATHSIG: that follows the thread which started the process, not the process.
+    with contextlib.suppress(OSError, ValueError):
+        while sys.stdin.buffer.read(4096):
+            pass
+    loop.call_soon_threadsafe(ended.set)
+    # Whatever hangs, hangs no longer than this.
+    time.sleep(_JOBS_END_WITHIN + 5)
+    _end_children()
+    os._exit(1)
+
+
+def _end_children() -> None:
+    """Kill what jobs left behind; only Linux tells who they are, elsewhere the runner's own clean-up has to do."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            # The second field is the command's name in parentheses, and may hold anything.
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(stat.parent.name))
+    waiting = [os.getpid()]
+    while waiting:
+        for child in children.get(waiting.pop(), []):
+            waiting.append(child)
+            with contextlib.suppress(OSError):
+                os.kill(child, signal.SIGKILL)
+
+
+class _Parts:
+    """What one server is made of."""
+
+    def __init__(self, application: Callable[..., Awaitable[None]], closers: list[Callable[[], None]]) -> None:
+        self.application = application
+        self._closers = closers
+
+    def close(self) -> None:
+        for close in self._closers:
+            with contextlib.suppress(Exception):
+                close()
+
+
+def _assemble(options: argparse.Namespace) -> _Parts:
+    from cdk_processing.local import ministack, stepfunctions
+    from cdk_processing.local.admin import Admin
+    from cdk_processing.local.encryption import hold_callers_to_keys
+    from cdk_processing.local.roles import AssumedRoles
+    from cdk_processing.local.s3_events import name_versions_in_events
+    from cdk_processing.local.sagemaker.jobs import ProcessingJobs
+    from cdk_processing.local.sagemaker.service import SageMaker
+    from cdk_processing.local.scheduler import Scheduler
+    from cdk_processing.local.targets import hold_rule_targets_to_their_roles
+
+    roles = AssumedRoles(f"http://127.0.0.1:{options.port}")
+    jobs = ProcessingJobs(roles, _runner(options))
+    sagemaker = SageMaker(jobs)
+    scheduler = Scheduler(roles)
+
+    def reset() -> None:
+        jobs.reset()
+        roles.reset()
+
+    ministack.register_service("sagemaker", "SageMaker.", sagemaker.handle, reset)
+    stepfunctions.install(sagemaker, roles)
+    hold_rule_targets_to_their_roles()
+    hold_callers_to_keys()
+    name_versions_in_events()
+    ministack.count_loopback_as_tls()
+    scheduler.install()
+    admin = Admin(ministack.application(), jobs, scheduler)
+    return _Parts(admin, [scheduler.close, lambda: jobs.close(_JOBS_END_WITHIN)])
+
+
+def _runner(options: argparse.Namespace) -> RunJob:
+    module, _, name = options.runner.partition(":")
+
+    def run(
+        description: Mapping[str, Any], session: RoleSession, observer: ProgressObserver, stop: threading.Event
+    ) -> Outcome:
+        from cdk_processing.local.runner import RunnerSettings
+
+        outcome: Outcome = getattr(importlib.import_module(module), name)(
+            description, session, observer, stop, RunnerSettings(work_dir=options.work_dir, python=options.python)
+        )
+        return outcome
+
+    return run
+
+
+if __name__ == "__main__":
+    main()

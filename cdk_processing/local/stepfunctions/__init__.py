@@ -1,0 +1,24 @@
+"""Step Functions of the embedded AWS, where MiniStack's differ from AWS's.
+
+* ``execution``: executions that can be stopped, time out, retry and assign as AWS's do;
+* ``calls``: tasks that call an AWS API, made with the state machine's role;
+* ``processing``: ``sagemaker:createProcessingJob`` with and without ``.sync``;
+* ``permissions``: what the state machine's role must be allowed besides.
+"""
+
+from __future__ import annotations
+
+from cdk_processing.local.roles import AssumedRoles
+from cdk_processing.local.sagemaker.service import SageMaker
+from cdk_processing.local.stepfunctions.calls import RoleCalls
+from cdk_processing.local.stepfunctions.execution import install_execution_rules
+from cdk_processing.local.stepfunctions.processing import ProcessingTasks
+
+__all__ = ["install"]
+
+
+def install(sagemaker: SageMaker, roles: AssumedRoles) -> None:
+    """Put all of it in place; once, before the first request."""
+    install_execution_rules()
+    RoleCalls(roles).install()
+    ProcessingTasks(sagemaker).install()
