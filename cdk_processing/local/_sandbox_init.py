@@ -1,0 +1,251 @@
+"""The first process of a sandbox: makes the namespaces, the file system and the process that the job asked for.
+
+Run as a script (``python -I -S _sandbox_init.py <fd>``), never imported by the library. Reads what to do from standard
+input as JSON (written by ``sandbox.py``), reports a failure to set up as JSON on the file descriptor it is given, and
+exits as the job's process did. Two processes stay: the outer one, which the runner signals, and the inner one, which
+is PID 1 of the sandbox; when it ends the kernel ends everything else in there.
+
+Needs nothing but libc and little of the standard library, as it starts once for every container.
+"""
+
+# Importing pathlib would take as long as the rest of the start.
+# ruff: noqa: PTH103, PTH110, PTH112, PTH120, PTH123, PTH211
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import signal
+import struct
+import sys
+from typing import Any, NoReturn
+
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
+CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32, 4096
+MS_REC, MS_PRIVATE, MS_NOATIME, MS_NODIRATIME, MS_RELATIME = 16384, 1 << 18, 1024, 2048, 1 << 21
+MNT_DETACH = 2
+PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 24, 38
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY, ENOSYS = -100, 0x8000, 1, 38
+SYS_MOUNT_SETATTR = 442  # the same on every architecture; Linux 5.12
+KEPT_CAPABILITIES = {0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31}  # what Docker leaves a container
+LAST_CAPABILITY = 63
+SETUP_FAILED = 125
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def call(name: str, *arguments: Any) -> int:
+    """Call libc; a failure becomes an OSError that names the call."""
+    result: int = getattr(libc, name)(*arguments)
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}", arguments[1] if name == "mount" else None)
+    return result
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+    """Mount something, as the system call does."""
+    encoded = [os.fsencode(each) if each is not None else None for each in (source, target, kind)]
+    call("mount", *encoded, ctypes.c_ulong(flags), os.fsencode(data) if data else None)
+
+
+def make_read_only(target: str) -> None:
+    """Make a mount and all below it read-only."""
+    attributes = struct.pack("=4Q", MOUNT_ATTR_RDONLY, 0, 0, 0)
+    arguments = (AT_FDCWD, os.fsencode(target), AT_RECURSIVE, attributes, ctypes.c_size_t(len(attributes)))
+    if libc.syscall(ctypes.c_long(SYS_MOUNT_SETATTR), *arguments) == 0:
+        return
+    if ctypes.get_errno() != ENOSYS:
+        raise OSError(ctypes.get_errno(), f"mount_setattr: {os.strerror(ctypes.get_errno())}", target)
+    # An older kernel: one by one, each with the flags it has, as a user namespace may not clear those.
+    known = {
+        "nosuid": MS_NOSUID,
+        "nodev": MS_NODEV,
+        "noexec": MS_NOEXEC,
+        "noatime": MS_NOATIME,
+        "nodiratime": MS_NODIRATIME,
+        "relatime": MS_RELATIME,
+    }
+    with open("/proc/self/mountinfo", "rb") as mounts:
+        for line in mounts:
+            fields = line.split(b" ")
+            path = os.fsdecode(fields[4].decode("unicode_escape").encode("latin-1"))
+            if path == target or path.startswith(target.rstrip("/") + "/"):
+                flags = sum(known.get(option, 0) for option in fields[5].decode().split(","))
+                mount("none", path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | flags)
+
+
+def place_for(source: str, target: str) -> None:
+    """Make what a bind mount needs to be mounted on."""
+    if os.path.isdir(source):
+        os.makedirs(target, exist_ok=True)
+    elif not os.path.lexists(target):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
+
+
+def bind(root: str, source: str, target: str, writable: bool) -> None:
+    """Show a file or folder of the host at a place below the new root."""
+    place = root + target
+    place_for(source, place)
+    mount(source, place, None, MS_BIND | MS_REC)
+    if not writable:
+        make_read_only(place)
+
+
+def build_root(specification: dict[str, Any]) -> None:
+    """Put a new file system in place of the host's: only what is listed is there."""
+    root = specification["root"]
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+    mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
+    for folder in specification["folders"]:
+        os.makedirs(root + folder, exist_ok=True)
+    for link, destination in specification["links"]:
+        os.symlink(destination, root + link)
+    for source, target, writable in specification["binds"]:
+        bind(root, source, target, writable)
+    for name in ("null", "zero", "full", "random", "urandom", "tty"):
+        bind(root, f"/dev/{name}", f"/dev/{name}", writable=True)
+    for name, destination in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+        os.symlink(f"/proc/self/{destination}", f"{root}/dev/{name}")
+    os.makedirs(f"{root}/dev/shm")
+    mount("tmpfs", f"{root}/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")
+    os.makedirs(f"{root}/dev/pts")
+    mount("devpts", f"{root}/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620")
+    os.symlink("pts/ptmx", f"{root}/dev/ptmx")
+    os.makedirs(f"{root}/proc", exist_ok=True)
+    mount("proc", f"{root}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    # The sandbox's root may be the host's: keep it from the kernel's own switches, as Docker does.
+    for name in ("bus", "fs", "irq", "sys", "sysrq-trigger"):
+        if os.path.exists(f"{root}/proc/{name}"):
+            bind(root, f"{root}/proc/{name}", f"/proc/{name}", writable=False)
+    for name in ("kcore", "keys", "latency_stats", "timer_list", "sched_debug"):
+        if os.path.exists(f"{root}/proc/{name}"):
+            bind(root, "/dev/null", f"/proc/{name}", writable=True)
+    mount("none", root, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
+    os.chdir(root)
+    # With both arguments ".", the old root lies on top of the new one and is taken off: pivot_root(2), NOTES.
+    call("pivot_root", b".", b".")
+    call("umount2", b".", MNT_DETACH)
+    os.chdir("/")
+
+
+def bring_up_loopback() -> None:
+    """A new network namespace has a loopback device, but it is down."""
+    descriptor = call("socket", 2, 2, 0)
+    try:
+        fcntl.ioctl(descriptor, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
+    finally:
+        os.close(descriptor)
+
+
+def become(specification: dict[str, Any]) -> NoReturn:
+    """Turn into the job's own process."""
+    os.setsid()
+    for number in (signal.SIGPIPE, signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for capability in range(LAST_CAPABILITY + 1):
+        if capability not in KEPT_CAPABILITIES:
+            libc.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0)  # unknown to this kernel: nothing to drop
+    call("prctl", PR_SET_NO_NEW_PRIVS, ctypes.c_ulong(1), 0, 0, 0)
+    command = specification["command"]
+    try:
+        os.chdir(specification["directory"])
+        os.execvpe(command[0], command, specification["environment"])
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        os.write(2, f'exec: "{command[0]}": {error.strerror}\n'.encode(errors="backslashreplace"))
+        os._exit(127 if missing else 126)
+
+
+def exit_status(status: int) -> int:
+    """Return a wait status as a shell tells it."""
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+
+
+def inner(specification: dict[str, Any], alive: int) -> int:
+    """Be PID 1 of the sandbox until the job's process has ended."""
+    call("prctl", PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL), 0, 0, 0)
+    os.set_blocking(alive, False)
+    try:
+        if os.read(alive, 1) == b"":
+            os._exit(SETUP_FAILED)  # the outer process died before it could be watched
+    except BlockingIOError:
+        pass
+    hostname = os.fsencode(specification["hostname"])
+    call("sethostname", hostname, ctypes.c_size_t(len(hostname)))
+    if specification["isolated"]:
+        bring_up_loopback()
+    build_root(specification)
+    child = os.fork()
+    if child == 0:
+        become(specification)
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    while True:
+        ended, status = os.wait()
+        if ended == child:
+            return exit_status(status)
+
+
+def map_user() -> None:
+    """Be root in the new user namespace, and nobody else in the old one."""
+    uid, gid = os.geteuid(), os.getegid()
+    call("unshare", CLONE_NEWUSER)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+
+
+def outer(specification: dict[str, Any], report: int) -> int:
+    """Make the namespaces, start PID 1 in them, and pass on what the runner asks for."""
+    if specification["user_namespace"]:
+        map_user()
+    call(
+        "unshare",
+        CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | (CLONE_NEWNET if specification["isolated"] else 0),
+    )
+    # Not before: entering a user namespace clears it.
+    call("prctl", PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != specification["parent"]:
+        return SETUP_FAILED
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR1])
+    alive, held = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(held)
+        os._exit(guarded(lambda: inner(specification, alive), report))
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+    signal.signal(signal.SIGUSR1, lambda *_: os.kill(child, signal.SIGKILL))
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    # PID 1 counts as ended only when everything in its namespace has: nothing of the job outlives this call.
+    return exit_status(os.waitpid(child, 0)[1])
+
+
+def guarded(step: Any, report: int) -> int:
+    """Run a step of the set-up; what goes wrong is reported, not printed among the job's own lines."""
+    try:
+        return int(step())
+    except OSError as error:
+        where = f" ({os.fsdecode(error.filename)})" if error.filename else ""
+        os.write(report, json.dumps({"errno": error.errno, "text": f"{error.strerror}{where}"}).encode())
+        return SETUP_FAILED
+
+
+def main() -> None:
+    """Read what to do, and do it."""
+    report = int(sys.argv[1])
+    os.set_inheritable(report, False)
+    specification = json.loads(sys.stdin.buffer.read())
+    nothing = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os._exit(guarded(lambda: outer(specification, report), report))
+
+
+if __name__ == "__main__":
+    main()
