@@ -1,0 +1,188 @@
+"""Reading a cloud assembly: what a CDK app leaves in ``cdk.out``. Nothing is deployed here.
+
+The format is the CDK's ``cloud-assembly-schema``: https://github.com/aws/aws-cdk-cli/tree/main/packages/@aws-cdk
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Assembly", "FileAsset", "StackArtifact"]
+
+BOOTSTRAP_VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
+"""Where `cdk bootstrap` writes its version; every template of the default synthesizer reads it."""
+
+
+@dataclass(frozen=True)
+class FileAsset:
+    """A file, or a folder to be zipped, that goes into a bucket before the stacks are deployed.
+
+    Attributes:
+        name: What the CDK calls it, for messages.
+        path: The file or folder.
+        zipped: Whether the folder is to be zipped.
+        bucket: Bucket name, with ``${AWS::AccountId}`` and the like still in it.
+        key: Object key.
+        region: Where the bucket is, or None for the stack's own region.
+    """
+
+    name: str
+    path: Path
+    zipped: bool
+    bucket: str
+    key: str
+    region: str | None = None
+
+
+@dataclass(frozen=True)
+class StackArtifact:
+    """A stack of the assembly.
+
+    Attributes:
+        artifact_id: Unique in its own assembly; dependencies name it.
+        name: The CloudFormation stack's name.
+        display_name: What the CDK calls it: ``Prod/Census``.
+        template_file: Its template.
+        account_id: Its account, None where the stack does not say.
+        region: Its region, None where the stack does not say.
+        parameters: CloudFormation parameters the app sets.
+        tags: Tags of the stack.
+        assets: File assets to publish before it.
+        docker_assets: Names of the image assets it also has.
+        bootstrap_parameter: The SSM parameter that bootstrapping would have made.
+        logical_ids: Construct path, without a leading slash, to logical id.
+    """
+
+    artifact_id: str
+    name: str
+    display_name: str
+    template_file: Path
+    account_id: str | None = None
+    region: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    assets: tuple[FileAsset, ...] = ()
+    docker_assets: tuple[str, ...] = ()
+    bootstrap_parameter: str = BOOTSTRAP_VERSION_PARAMETER
+    logical_ids: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def template(self) -> dict[str, Any]:
+        """The template."""
+        return _read(self.template_file)
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Logical id to construct path."""
+        return {logical_id: path for path, logical_id in self.logical_ids.items()}
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A cloud assembly, nested ones included.
+
+    Attributes:
+        folder: Where it is.
+        stacks: Every stack, those that others need first.
+        missing_context: What the app wanted to look up and could not.
+    """
+
+    folder: Path
+    stacks: tuple[StackArtifact, ...]
+    missing_context: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, folder: Path) -> Assembly:
+        """Read the assembly in a folder, and those nested in it (one a stage)."""
+        manifest = _read(folder / "manifest.json")
+        artifacts: dict[str, Any] = manifest.get("artifacts", {})
+        stacks: list[StackArtifact] = []
+        missing = [f"{entry.get('provider')} {entry.get('key')}" for entry in manifest.get("missing", [])]
+        for artifact_id in _in_order(artifacts):
+            artifact = artifacts[artifact_id]
+            if artifact["type"] == "aws:cloudformation:stack":
+                stacks.append(_stack(folder, artifact_id, artifacts))
+            elif artifact["type"] == "cdk:cloud-assembly":
+                nested = cls.read(folder / artifact["properties"]["directoryName"])
+                stacks += nested.stacks
+                missing += nested.missing_context
+        return cls(folder, tuple(stacks), tuple(dict.fromkeys(missing)))
+
+
+def _in_order(artifacts: Mapping[str, Any]) -> Iterator[str]:
+    """Artifact ids, each after those it depends on; otherwise in the manifest's order."""
+    done: set[str] = set()
+
+    def visit(artifact_id: str) -> Iterator[str]:
+        if artifact_id in done or artifact_id not in artifacts:
+            return
+        done.add(artifact_id)
+        for dependency in artifacts[artifact_id].get("dependencies", []):
+            yield from visit(dependency)
+        yield artifact_id
+
+    for artifact_id in artifacts:
+        yield from visit(artifact_id)
+
+
+def _stack(folder: Path, artifact_id: str, artifacts: Mapping[str, Any]) -> StackArtifact:
+    artifact = artifacts[artifact_id]
+    properties = artifact.get("properties", {})
+    account_id, _, region = artifact.get("environment", "").removeprefix("aws://").partition("/")
+    assets: list[FileAsset] = []
+    images: list[str] = []
+    bootstrap = properties.get("bootstrapStackVersionSsmParameter", BOOTSTRAP_VERSION_PARAMETER)
+    for dependency in artifact.get("dependencies", []):
+        needed = artifacts.get(dependency, {})
+        if needed.get("type") == "cdk:asset-manifest":
+            manifest = _read(folder / needed["properties"]["file"])
+            assets += _file_assets(folder, manifest)
+            images += [image.get("displayName", key) for key, image in manifest.get("dockerImages", {}).items()]
+    metadata = dict(artifact.get("metadata", {}))
+    if "additionalMetadataFile" in artifact:
+        metadata.update(_read(folder / artifact["additionalMetadataFile"]))
+    return StackArtifact(
+        artifact_id=artifact_id,
+        name=properties.get("stackName", artifact_id),
+        display_name=artifact.get("displayName", artifact_id),
+        template_file=folder / properties["templateFile"],
+        account_id=None if account_id in ("", "unknown-account") else account_id,
+        region=None if region in ("", "unknown-region") else region,
+        parameters=properties.get("parameters", {}),
+        tags=properties.get("tags", {}),
+        assets=tuple(assets),
+        docker_assets=tuple(images),
+        bootstrap_parameter=bootstrap,
+        logical_ids={
+            path.removeprefix("/"): entry["data"]
+            for path, entries in metadata.items()
+            for entry in entries
+            if entry.get("type") == "aws:cdk:logicalId"
+        },
+    )
+
+
+def _file_assets(folder: Path, manifest: Mapping[str, Any]) -> Iterator[FileAsset]:
+    for key, asset in manifest.get("files", {}).items():
+        source = asset["source"]
+        if "path" not in source:  # An asset that a command makes; nothing in this library does so.
+            continue
+        for destination in asset["destinations"].values():
+            yield FileAsset(
+                name=asset.get("displayName", key),
+                path=(folder / source["path"]).resolve(),
+                zipped=source.get("packaging") == "zip",
+                bucket=destination["bucketName"],
+                key=destination["objectKey"],
+                region=destination.get("region"),
+            )
+
+
+def _read(file: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return content

@@ -1,0 +1,48 @@
+"""Pytest plugin: the fixture ``local_aws``, an embedded AWS with the user's own stacks deployed.
+
+    def test_a_file_is_preprocessed_when_it_arrives(local_aws):
+        local_aws.put("Cancer/Raw", "cancer/a.csv", Path("tests/a.csv"))
+        run = local_aws.wait_for_run("Cancer/Preprocess")
+        assert "train/train.csv" in local_aws.objects("Cancer/Curated")
+
+Settings, in ``pytest.ini`` or ``[tool.pytest.ini_options]``:
+
+- ``cdk_processing_app``: the command that synthesizes the app, run in pytest's root folder; left out, the ``app``
+  of the ``cdk.json`` there. ``none`` deploys nothing: the test then calls ``local_aws.deploy(app)``.
+- ``cdk_processing_python``: interpreter that jobs run with, instead of an environment like their image's.
+
+This module is imported in every pytest run of whoever has the library installed, so it imports nothing itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cdk_processing.local.testing import DeployedAws
+
+__all__ = ["local_aws"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the settings."""
+    parser.addini("cdk_processing_app", "Command that synthesizes the app for local_aws; cdk.json's by default")
+    parser.addini("cdk_processing_python", "Interpreter that jobs run with; one like their image's by default")
+
+
+@pytest.fixture(scope="session")
+def local_aws(pytestconfig: pytest.Config) -> Iterator[DeployedAws]:
+    """An embedded AWS with the user's own stacks deployed, for the whole test session."""
+    from cdk_processing.local.engine import LocalAws
+    from cdk_processing.local.testing import DeployedAws
+
+    folder = pytestconfig.rootpath
+    app = pytestconfig.getini("cdk_processing_app") or None
+    with LocalAws(python=pytestconfig.getini("cdk_processing_python") or None) as aws, DeployedAws(aws) as deployed:
+        if app != "none":
+            deployed.deploy(app, folder=folder)
+        yield deployed
