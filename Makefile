@@ -1,0 +1,43 @@
+# What there is to do here: `make` lists it. Needs Python 3.10 or later, make and git; everything else comes with `make setup`.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# PATH with a Node.js that aws-cdk-lib can run on: the machine's own, or the one that setup has installed.
+WITH_NODE = PATH="$$($(BIN)/python -c 'from cdk_processing.local.node import path_with_node; print(path_with_node())')"
+SETUP_NEEDS := pyproject.toml scripts/setup.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench clean
+
+help: ## List what there is to do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.set-up-all ## Install everything into .venv
+
+demo: $(VENV)/.set-up-demo ## Deploy the example to the embedded AWS, let a file arrive, show what comes of it
+	@$(BIN)/python scripts/demo.py $(ARGS)
+
+test: $(VENV)/.set-up-all ## Run the tests; ARGS='tests/client -k start' for some of them
+	@$(WITH_NODE) $(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.set-up-all ## Lint, formatting, types, and the arrows between packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.set-up-all ## Format and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.set-up-all ## Measure against the budgets
+	@$(WITH_NODE) $(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## Remove what was installed and made
+	rm -rf $(VENV) cdk.out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/.set-up-demo: $(SETUP_NEEDS)
+	@bash scripts/setup.sh demo
+
+$(VENV)/.set-up-all: $(SETUP_NEEDS) scripts/cdk-cli/package-lock.json
+	@bash scripts/setup.sh all
