@@ -1,0 +1,33 @@
+"""One job with an arrival, for the tests that deploy it with the CDK's own command line."""
+
+from aws_cdk import App, CfnOutput, RemovalPolicy, Stack
+
+from cdk_processing import (
+    DataBucket,
+    OnObjectCreated,
+    ProcessingInput,
+    ProcessingJob,
+    ProcessingOutput,
+    SKLearnProcessor,
+)
+
+app = App()
+stack = Stack(app, "RealClient")
+raw = DataBucket(stack, "Raw", removal_policy=RemovalPolicy.RETAIN)
+results = DataBucket(stack, "Results")
+processor = SKLearnProcessor(framework_version="1.4-2", instance_type="ml.m5.large", instance_count=1)
+ProcessingJob(
+    stack,
+    "Shout",
+    processor.run(
+        code="shout.py",
+        inputs=[ProcessingInput(source=raw.at("in/"), destination="/opt/ml/processing/input")],
+        outputs=[
+            ProcessingOutput(output_name="loud", source="/opt/ml/processing/loud", destination=results.at("loud/"))
+        ],
+    ),
+    triggers=[OnObjectCreated(raw.at("in/"), suffix=".txt")],
+)
+CfnOutput(stack, "RawName", value=raw.bucket_name)
+CfnOutput(stack, "ResultsName", value=results.bucket_name)
+app.synth()

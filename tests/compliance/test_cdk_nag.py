@@ -1,0 +1,177 @@
+"""Whatever cdk-nag's AwsSolutions pack finds is acknowledged, with a reason, beside the code that made it.
+
+cdk-nag looks at typed L1 constructs and passes plain ``CfnResource`` over, so a run on our own constructs would find
+nothing because it sees nothing. The synthesized template is therefore read back with ``CfnInclude``, which makes typed
+constructs of everything in it.
+"""
+
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    """A job with everything: exact object and prefix, keys, VPC, built image, arrival and schedule, added trigger."""
+    from aws_cdk import App, Stack
+    from aws_cdk import aws_kms as kms
+
+    from cdk_processing import (
+        DataBucket,
+        ExecutionVariables,
+        NetworkConfig,
+        OnObjectCreated,
+        OnSchedule,
+        Parameter,
+        ProcessingImage,
+        ProcessingInput,
+        ProcessingJob,
+        ProcessingOutput,
+        ScriptProcessor,
+    )
+
+    image = tmp_path_factory.mktemp("image")
+    (image / "Dockerfile").write_text("FROM scratch\n")
+    app = App(outdir=str(tmp_path_factory.mktemp("everything")))
+    stack = Stack(app, "Everything")
+    key = kms.Key(stack, "Key", enable_key_rotation=True)
+    data = DataBucket(stack, "Data", encryption_key=key)
+    processor = ScriptProcessor(
+        image_uri=ProcessingImage.from_build(image),
+        command=["/opt/program/submit"],
+        instance_count=2,
+        instance_type="ml.m5.xlarge",
+        volume_kms_key=key,
+        output_kms_key=key,
+        max_runtime_in_seconds=3600,
+        env={"MODE": "full"},
+        tags=[{"Key": "team", "Value": "data"}],
+        network_config=NetworkConfig(security_group_ids=["sg-1"], subnets=["subnet-1"]),
+    )
+    job = ProcessingJob(
+        stack,
+        "Job",
+        processor.run(
+            code="s3://code-bucket/prep.py",
+            inputs=[
+                ProcessingInput(source=ExecutionVariables.OBJECT_URI, destination="/opt/ml/processing/input/one"),
+                ProcessingInput(source=data.at("shared/"), destination="/opt/ml/processing/input/shared"),
+            ],
+            outputs=[
+                ProcessingOutput(
+                    output_name="out",
+                    source="/opt/ml/processing/out",
+                    destination=data.at("out/"),
+                    s3_upload_mode="Continuous",
+                )
+            ],
+            arguments=[Parameter("ratio", default="0.2")],
+            experiment_config={"ExperimentName": "prep"},
+        ),
+        triggers=[OnObjectCreated(data.at("in/"), suffix=".csv")],
+    )
+    job.add_trigger(OnObjectCreated(data.at("late/")))
+    ProcessingJob(
+        stack,
+        "Nightly",
+        processor.run(code="s3://code-bucket/prep.py"),
+        triggers=[OnSchedule("rate(1 day)", flexible_window_minutes=15)],
+    )
+    return template_of(app)
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory, monkeypatch_module):
+    """The example's own template."""
+    out = tmp_path_factory.mktemp("example")
+    monkeypatch_module.setenv("CDK_OUTDIR", str(out))
+    monkeypatch_module.chdir(ROOT)
+    return template_of(runpy.run_path(str(ROOT / "app.py"))["app"])
+
+
+@pytest.fixture(scope="module")
+def monkeypatch_module():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+def template_of(app):
+    """An app's one template, with the acknowledgements that its typed constructs carry written into it."""
+    from aws_cdk import Aspects
+    from cdk_nag import WriteNagSuppressionsToCloudFormationAspect
+
+    Aspects.of(app).add(WriteNagSuppressionsToCloudFormationAspect())
+    [stack] = app.synth(force=True).stacks
+    return json.loads(Path(stack.template_full_path).read_text())
+
+
+def findings(template, folder):
+    """``(logical id, rule)`` for everything that the pack finds in a template."""
+    from aws_cdk import App, Stack
+    from aws_cdk.cloudformation_include import CfnInclude
+    from cdk_nag import AwsSolutionsChecks
+
+    bare = json.loads(json.dumps(template))
+    for resource in bare["Resources"].values():
+        resource.pop("Metadata", None)
+    file = folder / "template.json"
+    file.write_text(json.dumps(bare))
+    app = App(outdir=str(folder / "out"))
+    stack = Stack(app, "Included")
+    CfnInclude(stack, "Template", template_file=str(file))
+    return [
+        (resource.construct_path.rsplit("/", 1)[-1], violation.rule_name)
+        for violation in AwsSolutionsChecks().validate_scope(app).violations
+        for resource in violation.violating_resources
+    ]
+
+
+def unacknowledged(template, folder):
+    return [
+        f"{logical_id}: {rule}"
+        for logical_id, rule in findings(template, folder)
+        if rule.partition("[")[0] not in acknowledged(template["Resources"][logical_id])
+    ]
+
+
+def acknowledged(resource):
+    rules = resource.get("Metadata", {}).get("cdk_nag", {}).get("rules_to_suppress", [])
+    return {rule["id"].partition("[")[0] for rule in rules if len(rule["reason"]) > 20}
+
+
+@pytest.mark.parametrize("declared", ["example", "everything"])
+def test_every_finding_is_acknowledged_with_its_reason(request, declared, tmp_path):
+    assert unacknowledged(request.getfixturevalue(declared), tmp_path) == []
+
+
+@pytest.mark.parametrize("declared", ["example", "everything"])
+def test_each_statement_with_a_wildcard_gives_its_own_reason(request, declared):
+    for logical_id, resource in request.getfixturevalue(declared)["Resources"].items():
+        if resource["Type"] != "AWS::IAM::Role" or "Policies" not in resource["Properties"]:
+            continue
+        [policy] = resource["Properties"]["Policies"]
+        wild = {
+            statement["Sid"]
+            for statement in policy["PolicyDocument"]["Statement"]
+            if "*" in json.dumps(statement["Resource"])
+        }
+        rules = resource.get("Metadata", {}).get("cdk_nag", {}).get("rules_to_suppress", [])
+        assert {sid for rule in rules for sid in rule["applies_to"]} == wild, logical_id
+
+
+def test_the_pack_does_see_what_is_in_a_template(example, tmp_path):
+    rules = {rule for _, rule in findings(example, tmp_path)}
+
+    assert "AwsSolutions-IAM5[Resource::*]" in rules
+    assert "AwsSolutions-SF2" in rules
+
+
+def test_a_finding_that_nobody_acknowledges_is_reported(example, tmp_path):
+    template = json.loads(json.dumps(example))
+    template["Resources"]["Open"] = {"Type": "AWS::SNS::Topic", "Properties": {}}
+
+    assert unacknowledged(template, tmp_path) == ["Open: AwsSolutions-SNS3"]

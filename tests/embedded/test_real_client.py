@@ -1,0 +1,100 @@
+"""The CDK's own command line against the embedded AWS: bootstrap, deploy, change, deploy again, destroy."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+APP = ROOT / "tests" / "apps" / "real_client"
+CDK = Path(sys.prefix) / "cdk-cli" / "node_modules" / "aws-cdk" / "bin" / "cdk"
+
+
+@pytest.fixture(scope="module")
+def aws():
+    from cdk_processing.local.engine import LocalAws
+
+    with LocalAws(python=sys.executable) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    """A copy of the app, whose script a test can change."""
+    return shutil.copytree(APP, tmp_path_factory.mktemp("app") / "app")
+
+
+@pytest.fixture(scope="module")
+def cdk(aws, app, tmp_path_factory):
+    """``cdk("deploy", ...)`` runs the command line and returns what it said."""
+    from cdk_processing.local.node import path_with_node
+
+    assert CDK.exists(), "the CDK's command line is missing: run `make setup`"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment |= aws.environment()
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path_with_node()])
+    # Nothing of the machine's own: neither its settings nor its account, and no look at the internet.
+    environment["HOME"] = str(tmp_path_factory.mktemp("home"))
+    environment |= {"CI": "true", "CDK_VALIDATION": "false", "CDK_DISABLE_CLI_TELEMETRY": "true"}
+
+    def run(*arguments):
+        command = ["node", str(CDK), *arguments, "--no-notices", "--no-version-reporting", "--no-color"]
+        done = subprocess.run(
+            command, cwd=app, env=environment, capture_output=True, text=True, timeout=240, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def deployed(cdk, aws):
+    """The stack's outputs, after the first bootstrap and deploy."""
+    cdk("bootstrap", f"aws://{aws.account_id}/{aws.region}")
+    cdk("deploy", "--require-approval", "never")
+    [stack] = aws.client("cloudformation").describe_stacks(StackName="RealClient")["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def wait_for_object(aws, bucket, key, timeout=60):
+    s3, deadline = aws.client("s3"), time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if s3.list_objects_v2(Bucket=bucket, Prefix=key).get("KeyCount"):
+            with s3.get_object(Bucket=bucket, Key=key)["Body"] as body:
+                return body.read().decode()
+        time.sleep(0.1)
+    raise AssertionError(f"no {key} came to lie in {bucket}")
+
+
+def test_an_object_put_with_boto3_is_processed(aws, deployed):
+    aws.client("s3").put_object(Bucket=deployed["RawName"], Key="in/first.txt", Body=b"hello")
+
+    assert wait_for_object(aws, deployed["ResultsName"], "loud/first.txt") == "HELLO"
+
+
+def test_a_changed_script_is_deployed_and_used(aws, deployed, cdk, app):
+    script = app / "shout.py"
+    script.write_text(script.read_text().replace(".upper()", ".upper() + '!'"))
+
+    cdk("deploy", "--require-approval", "never")
+    aws.client("s3").put_object(Bucket=deployed["RawName"], Key="in/second.txt", Body=b"hello")
+
+    assert wait_for_object(aws, deployed["ResultsName"], "loud/second.txt") == "HELLO!"
+
+
+def test_the_same_app_again_is_no_change(deployed, cdk):
+    assert "no changes" in cdk("deploy", "--require-approval", "never")
+
+
+def test_destroy_removes_the_stack_and_keeps_the_data(aws, deployed, cdk):
+    cdk("destroy", "--force")
+
+    with pytest.raises(aws.client("cloudformation").exceptions.ClientError, match="does not exist"):
+        aws.client("cloudformation").describe_stacks(StackName="RealClient")
+    assert aws.client("stepfunctions").list_state_machines()["stateMachines"] == []
+    assert wait_for_object(aws, deployed["ResultsName"], "loud/second.txt") == "HELLO!"
