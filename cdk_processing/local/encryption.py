@@ -43,7 +43,8 @@ def _keep_encryption(bucket: str, properties: Mapping[str, Any]) -> None:
     """Give a bucket the key that its template names, which MiniStack's CloudFormation passes over."""
     rules = (properties.get("BucketEncryption") or {}).get("ServerSideEncryptionConfiguration") or []
     defaults = [rule.get("ServerSideEncryptionByDefault") or {} for rule in rules]
-    if not any(default.get("SSEAlgorithm") == "aws:kms" for default in defaults):
+    # AWS's own key (no id, or its alias) needs no permission of the caller's.
+    if not any(default.get("KMSMasterKeyID") for default in defaults):
         return
     root = Element("ServerSideEncryptionConfiguration", xmlns="http://s3.amazonaws.com/doc/2006-03-01/")
     for default in defaults:
