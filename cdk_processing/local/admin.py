@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timezone
 from typing import Any
 
-from cdk_processing.local import ministack
+from cdk_processing.local.aws import ministack
+from cdk_processing.local.aws.scheduler import Scheduler
 from cdk_processing.local.sagemaker.jobs import Job, ProcessingJobs
-from cdk_processing.local.scheduler import Scheduler
 
 __all__ = ["PREFIX", "Admin"]
 

@@ -30,6 +30,7 @@ __all__ = ["main"]
 logger = logging.getLogger("cdk_processing.local")
 
 _JOBS_END_WITHIN = 5.0
+_RUNNER = "cdk_processing.local.container.runner:run_processing_job"
 _WARM_UP_AFTER = 0.3
 
 
@@ -40,7 +41,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int, required=True, help="the port it listens on")
     parser.add_argument("--work-dir", type=Path, required=True, help="where jobs run; removed at the end")
     parser.add_argument("--python", help="interpreter for the jobs, instead of an environment like the image's")
-    parser.add_argument("--runner", default="cdk_processing.local.runner:run_processing_job", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--runner", default="cdk_processing.local.container.runner:run_processing_job", help=argparse.SUPPRESS
+    )
     options = parser.parse_args(arguments)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(options))
@@ -55,7 +58,7 @@ async def _serve(options: argparse.Namespace) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
-    from cdk_processing.local import ministack
+    from cdk_processing.local.aws import ministack
 
     ministack.verify_internals()
     parts = _assemble(options)
@@ -85,7 +88,7 @@ def _warm_up() -> None:
     """Load what the first job needs while nobody waits for it: the SDK and the models of the services it calls."""
     from botocore.loaders import Loader
 
-    from cdk_processing.local.roles import shared_loader
+    from cdk_processing.local.aws.roles import shared_loader
     from cdk_processing.local.sagemaker.validation import is_operation
 
     is_operation("CreateProcessingJob")
@@ -137,15 +140,16 @@ class _Parts:
 
 
 def _assemble(options: argparse.Namespace) -> _Parts:
-    from cdk_processing.local import ministack, stepfunctions
+    from cdk_processing.local import stepfunctions
     from cdk_processing.local.admin import Admin
-    from cdk_processing.local.encryption import hold_callers_to_keys
-    from cdk_processing.local.roles import AssumedRoles
-    from cdk_processing.local.s3_events import name_versions_in_events
+    from cdk_processing.local.aws import ministack
+    from cdk_processing.local.aws.encryption import hold_callers_to_keys
+    from cdk_processing.local.aws.roles import AssumedRoles
+    from cdk_processing.local.aws.s3_events import name_versions_in_events
+    from cdk_processing.local.aws.scheduler import Scheduler
+    from cdk_processing.local.aws.targets import hold_rule_targets_to_their_roles
     from cdk_processing.local.sagemaker.jobs import ProcessingJobs
     from cdk_processing.local.sagemaker.service import SageMaker
-    from cdk_processing.local.scheduler import Scheduler
-    from cdk_processing.local.targets import hold_rule_targets_to_their_roles
 
     roles = AssumedRoles(f"http://127.0.0.1:{options.port}")
     jobs = ProcessingJobs(roles, _runner(options))
@@ -173,7 +177,7 @@ def _runner(options: argparse.Namespace) -> RunJob:
     def run(
         description: Mapping[str, Any], session: RoleSession, observer: ProgressObserver, stop: threading.Event
     ) -> Outcome:
-        from cdk_processing.local.runner import RunnerSettings
+        from cdk_processing.local.container.runner import RunnerSettings
 
         outcome: Outcome = getattr(importlib.import_module(module), name)(
             description, session, observer, stop, RunnerSettings(work_dir=options.work_dir, python=options.python)

@@ -12,10 +12,10 @@ from typing import Any
 
 from cdk_processing.client.runs import Run
 from cdk_processing.errors import CdkProcessingError
-from cdk_processing.local.assembly import Assembly
-from cdk_processing.local.deployment import Deployment, DeploymentError, client_of, deploy
+from cdk_processing.local.deployment.assembly import Assembly
+from cdk_processing.local.deployment.deploy import Deployment, DeploymentError, client_of, deploy
+from cdk_processing.local.deployment.synthesis import synthesize
 from cdk_processing.local.engine import LocalAws
-from cdk_processing.local.synthesis import synthesize
 
 __all__ = ["DeployedAws", "RunFailedError"]
 

@@ -4,5 +4,5 @@
 * ``validation``: a request held to the service model; ``rules``: what the model cannot say;
 * ``jobs``: the jobs and how they live; ``logs``: their log streams; ``pulls``: what a role needs before a job starts.
 
-How a container runs is not known here: see ``cdk_processing.local.runner``.
+How a container runs is not known here: see ``cdk_processing.local.container.runner``.
 """

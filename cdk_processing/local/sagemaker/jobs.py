@@ -12,9 +12,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from copy import deepcopy
 from typing import Any, Literal, Protocol
 
-from cdk_processing.local import ministack
+from cdk_processing.local.aws import ministack
+from cdk_processing.local.aws.roles import AssumedRoles
 from cdk_processing.local.contract import AccessDeniedError, Outcome, ProgressObserver, RoleSession
-from cdk_processing.local.roles import AssumedRoles
 from cdk_processing.local.sagemaker import pulls
 from cdk_processing.local.sagemaker.errors import in_use, not_found, validation
 from cdk_processing.local.sagemaker.logs import LogStream

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cdk_processing.local import ministack
+from cdk_processing.local.aws import ministack
 from cdk_processing.local.sagemaker.errors import ServiceError, validation
 from cdk_processing.local.sagemaker.jobs import Job, ProcessingJobs, job_arn
 from cdk_processing.local.sagemaker.rules import check_request, create_context

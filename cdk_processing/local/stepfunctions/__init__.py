@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from cdk_processing.local.roles import AssumedRoles
+from cdk_processing.local.aws.roles import AssumedRoles
 from cdk_processing.local.sagemaker.service import SageMaker
 from cdk_processing.local.stepfunctions.calls import RoleCalls
 from cdk_processing.local.stepfunctions.execution import install_execution_rules

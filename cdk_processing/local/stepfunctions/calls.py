@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cdk_processing.local import ministack
-from cdk_processing.local.roles import AssumedRoles
+from cdk_processing.local.aws import ministack
+from cdk_processing.local.aws.roles import AssumedRoles
 from cdk_processing.local.stepfunctions.execution import SESSION, Execution, current_execution, execution_error
 from cdk_processing.local.stepfunctions.shapes import sdk_request, sdk_result
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from cdk_processing.local import ministack
+from cdk_processing.local.aws import ministack
 from cdk_processing.local.signals import Signal, wait_for_any
 from cdk_processing.local.stepfunctions.permissions import start_denial
 

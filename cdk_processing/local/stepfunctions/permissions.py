@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cdk_processing.local import ministack
+from cdk_processing.local.aws import ministack
 
 __all__ = ["start_denial", "sync_denial"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cdk_processing.local import ministack
+from cdk_processing.local.aws import ministack
 from cdk_processing.local.sagemaker.errors import ServiceError
 from cdk_processing.local.sagemaker.jobs import Job, job_arn
 from cdk_processing.local.sagemaker.service import SageMaker

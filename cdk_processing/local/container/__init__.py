@@ -1,0 +1,1 @@
+"""The data plane of a processing job: downloads, containers without Docker, uploads."""

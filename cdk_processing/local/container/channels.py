@@ -1,0 +1,267 @@
+"""Inputs: from S3 to the folders that the containers find them in. Outputs are in ``uploads.py``."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import botocore.exceptions
+
+from cdk_processing.local.container.failures import Halt, JobFailedError
+from cdk_processing.local.container.specification import InputChannel, JobSpecification, S3Prefix
+from cdk_processing.local.contract import ProgressObserver, RoleSession
+
+__all__ = ["PARALLEL_TRANSFERS", "Progress", "download_inputs", "in_parallel", "transfer_failures"]
+
+PARALLEL_TRANSFERS = 8
+"""Below botocore's default of 10 connections to an endpoint."""
+
+_CHUNK_BYTES = 1024 * 1024
+_COMPONENT_BYTES = 255  # NAME_MAX of every common Linux file system
+
+
+@dataclass(slots=True)
+class Progress:
+    """Adds up what several threads have transferred, and tells the observer.
+
+    Attributes:
+        observer: Whom to tell.
+        total: Bytes in all, as far as they are known.
+        done: Bytes so far.
+    """
+
+    observer: ProgressObserver
+    total: int = 0
+    done: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def more(self, expected: int) -> None:
+        """Count in bytes that will come."""
+        with self.lock:
+            self.total += expected
+
+    def add(self, transferred: int) -> None:
+        """Count in bytes that have come."""
+        with self.lock:
+            self.done += transferred
+            self.observer.transferred(self.done, self.total)
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """An S3 object and its place in the channel's folder; ``size`` is unknown where a manifest names it."""
+
+    bucket: str
+    key: str
+    path: PurePosixPath
+    size: int | None
+
+
+def download_inputs(
+    job: JobSpecification,
+    folders: Mapping[str, Path],
+    session: RoleSession,
+    observer: ProgressObserver,
+    halt: Halt,
+) -> None:
+    """Fill the input channels of every instance.
+
+    Args:
+        job: Whose channels.
+        folders: The folder that each host sees as ``/opt/ml``.
+        session: The execution role.
+        observer: Is told the bytes.
+        halt: When to give up.
+
+    Raises:
+        JobFailedError: S3 refused something, nothing is there, or an object cannot be a file.
+        JobStoppedError: ``halt`` came first.
+    """
+    client = session.client("s3")
+    progress = Progress(observer)
+    for channel in job.inputs:
+        roots = [folders[host] / channel.folder for host in job.hosts]
+        for root in roots:
+            root.mkdir(parents=True, exist_ok=True)
+        with transfer_failures("Data download failed"):
+            objects = list((_from_manifest if channel.manifest else _below_prefix)(client, channel, session))
+        _refuse_clashes(objects)
+        progress.more(sum(each.size or 0 for each in objects))
+        _fetch_all(client, objects, roots, channel.sharded, progress, halt)
+
+
+def _fetch_all(
+    client: Any, objects: Sequence[_Object], roots: Sequence[Path], sharded: bool, progress: Progress, halt: Halt
+) -> None:
+    def fetch(numbered: tuple[int, _Object]) -> None:
+        number, each = numbered
+        # Shared out by sorted key, one each in turn, so that every instance gets n/M of them.
+        own = [roots[number % len(roots)]] if sharded else roots
+        with transfer_failures("Data download failed"):
+            _fetch(client, each, [root / each.path for root in own], progress, halt)
+
+    in_parallel(fetch, list(enumerate(objects)), halt)
+
+
+def in_parallel(step: Callable[[Any], None], items: Sequence[Any], halt: Halt) -> None:
+    """Do a step for every item, several at a time; the first failure ends it and is raised.
+
+    Raises:
+        JobStoppedError: ``halt`` came first.
+    """
+
+    def guarded(item: Any) -> None:
+        halt.check()
+        step(item)
+
+    if len(items) < 2:
+        for item in items:
+            guarded(item)
+        return
+    with ThreadPoolExecutor(min(PARALLEL_TRANSFERS, len(items)), thread_name_prefix="transfer") as pool:
+        try:
+            for _ in pool.map(guarded, items):
+                pass
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextlib.contextmanager
+def transfer_failures(what: str) -> Iterator[None]:
+    """Turn what S3 and the disk say into the job's failure reason."""
+    try:
+        yield
+    except botocore.exceptions.ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        raise JobFailedError("InternalServerError" if status >= 500 else "ClientError", f"{what}: {error}") from error
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise JobFailedError(
+            "ClientError",
+            f"{what}: Please check your s3 objects and ensure that there is no object that is both a folder as well as "
+            f'a file: "{error.filename}".',
+        ) from error
+    except (botocore.exceptions.BotoCoreError, OSError) as error:
+        raise JobFailedError("InternalServerError", f"{what}: {error}") from error
+
+
+def _below_prefix(client: Any, channel: InputChannel, session: RoleSession) -> Iterator[_Object]:
+    source = channel.source
+    empty = True
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=source.bucket, Prefix=source.key)
+    for page in pages:
+        for entry in page.get("Contents", ()):
+            empty = False
+            key = entry["Key"]
+            if key.endswith("/"):
+                continue  # a folder that a console made: no file can have that name
+            yield _Object(source.bucket, key, _path(key, _below(source.key, key)), entry["Size"])
+    if empty:
+        raise _nothing(source, session)
+
+
+def _below(prefix: str, key: str) -> str:
+    """Where an object goes in its channel.
+
+    A prefix that names a folder is cut off, with or without its slash (the SageMaker SDK uploads a local folder and
+    names it without); one that ends within a name is cut off up to its last slash.
+
+    >>> _below("in", "in/a/1.csv"), _below("in/", "in/a/1.csv"), _below("in/1", "in/1.csv"), _below("in/1", "in/1")
+    ('a/1.csv', 'a/1.csv', '1.csv', '1')
+    """
+    if prefix and key.startswith(prefix if prefix.endswith("/") else f"{prefix}/"):
+        return key[len(prefix) :].lstrip("/")
+    return key[prefix.rfind("/") + 1 :]
+
+
+def _path(key: str, relative: str) -> PurePosixPath:
+    """Make a key's remainder a path that stays in its folder.
+
+    Raises:
+        JobFailedError: It cannot be one.
+    """
+    parts = [part for part in relative.split("/") if part not in ("", ".")]
+    if not parts or ".." in parts or "\0" in relative:
+        raise JobFailedError(
+            "ClientError", f'Data download failed: the key "{key}" would leave its folder; rename the object.'
+        )
+    if any(len(part.encode()) > _COMPONENT_BYTES for part in parts):
+        raise JobFailedError(
+            "ClientError",
+            f"Data download failed: a file name has at most {_COMPONENT_BYTES} bytes, which a part of this key "
+            f'exceeds: "{key}".',
+        )
+    return PurePosixPath(*parts)
+
+
+def _nothing(source: S3Prefix, session: RoleSession) -> JobFailedError:
+    # The text of CreateTrainingJob's ValidationException, which AWS gives for the same mistake.
+    return JobFailedError(
+        "ClientError",
+        f'No S3 objects found under S3 URL "{source}" given in input data source. Please ensure that the bucket exists '
+        f"in the selected region ({session.region}), that objects exist under that S3 prefix, and that the role "
+        f'"{session.role_arn}" has "s3:ListBucket" permissions on bucket "{source.bucket}".',
+    )
+
+
+def _from_manifest(client: Any, channel: InputChannel, session: RoleSession) -> Iterator[_Object]:
+    """Read a manifest, ``[{"prefix": "s3://bucket/some/"}, "relative/1", ...]``.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html
+    """
+    source = channel.source
+    # The policy documented for processing has s3:ListBucket for inputs of either kind: look for what is named first.
+    if not client.list_objects_v2(Bucket=source.bucket, Prefix=source.key, MaxKeys=1).get("KeyCount"):
+        raise _nothing(source, session)
+    with contextlib.closing(client.get_object(Bucket=source.bucket, Key=source.key)["Body"]) as body:
+        text = body.read()
+    try:
+        entries = json.loads(text)
+        first = entries[0]["prefix"]
+        if not all(isinstance(each, str) and each for each in (first, *entries[1:])):
+            raise TypeError("an element is not a string")
+        prefix = S3Prefix.parse(first)
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise JobFailedError(
+            "ClientError",
+            f'Data download failed: the manifest "{source}" must be a JSON array of {{"prefix": "s3://bucket/"}} and '
+            f"the keys below it: {error}",
+        ) from error
+    if len(entries) < 2:
+        raise _nothing(source, session)
+    for relative in entries[1:]:
+        if not relative.endswith("/"):
+            yield _Object(prefix.bucket, prefix.key + relative, _path(prefix.key + relative, relative), None)
+
+
+def _refuse_clashes(objects: Sequence[_Object]) -> None:
+    seen: dict[PurePosixPath, str] = {}
+    for each in objects:
+        other = seen.setdefault(each.path, each.key)
+        if other != each.key:
+            raise JobFailedError(
+                "ClientError", f'Data download failed: "{other}" and "{each.key}" would be the same file, {each.path}.'
+            )
+
+
+def _fetch(client: Any, each: _Object, targets: Sequence[Path], progress: Progress, halt: Halt) -> None:
+    first, *others = targets
+    for target in targets:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    answer = client.get_object(Bucket=each.bucket, Key=each.key)
+    if each.size is None:
+        progress.more(answer["ContentLength"])
+    with contextlib.closing(answer["Body"]) as body, first.open("wb") as file:
+        while chunk := body.read(_CHUNK_BYTES):
+            halt.check()
+            file.write(chunk)
+            progress.add(len(chunk))
+    for other in others:
+        shutil.copyfile(first, other)

@@ -1,0 +1,167 @@
+"""Running the containers of one job side by side: their lines, their end, and stopping them.
+
+How a container is made is not known here: ``sandbox.py`` and ``docker.py`` make them.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import selectors
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cdk_processing.local.container.failures import Halt, JobFailedError, JobStoppedError
+
+__all__ = ["LINE_LIMIT", "STOP_GRACE_SECONDS", "Container", "run_side_by_side"]
+
+STOP_GRACE_SECONDS = 10.0
+"""Between SIGTERM and SIGKILL. SageMaker gives a job 120 s; nobody waits that long for a laptop.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html
+"""
+
+LINE_LIMIT = 256 * 1024 - 26
+"""Characters in a log line; a longer one is cut into several, as a CloudWatch Logs event holds no more.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+"""
+
+_POLL_SECONDS = 0.05
+_READ_BYTES = 64 * 1024
+_UNKNOWN = -1
+
+
+class Container(Protocol):
+    """A container that has been started."""
+
+    @property
+    def host(self) -> str:
+        """Its name among the job's instances, ``algo-1`` and so on."""
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process that stands for it: its ``stdout`` carries both streams and is open as long as it runs."""
+
+    def terminate(self) -> None:
+        """Ask it to end (SIGTERM)."""
+
+    def kill(self) -> None:
+        """End it and all it started (SIGKILL)."""
+
+    def close(self) -> int:
+        """Wait for the process, whose output has ended, and free what it held.
+
+        Returns:
+            The exit code of the container's process; 128 and the signal's number where a signal ended it.
+
+        Raises:
+            JobFailedError: It could not be started at all.
+        """
+
+
+@dataclass(slots=True)
+class _Lines:
+    """Cuts a stream of bytes into lines of text."""
+
+    log: Callable[[str], None]
+    decoder: codecs.IncrementalDecoder = field(
+        default_factory=lambda: codecs.getincrementaldecoder("utf-8")(errors="replace")
+    )
+    parts: list[str] = field(default_factory=list)
+    held: int = 0
+
+    def feed(self, data: bytes, end: bool = False) -> None:
+        """Take what was read; hand on the lines that are whole."""
+        *whole, rest = self.decoder.decode(data, end).split("\n")
+        for line in whole:
+            self._hold(line)
+            self._hand_on()
+        self._hold(rest)
+        if end and self.held:
+            self._hand_on()
+
+    def _hold(self, text: str) -> None:
+        while self.held + len(text) > LINE_LIMIT:
+            cut = LINE_LIMIT - self.held
+            self.parts.append(text[:cut])
+            text = text[cut:]
+            self._hand_on()
+        if text:
+            self.parts.append(text)
+            self.held += len(text)
+
+    def _hand_on(self) -> None:
+        self.log("".join(self.parts).removesuffix("\r"))
+        self.parts, self.held = [], 0
+
+
+def run_side_by_side(
+    containers: Sequence[Container],
+    halt: Halt,
+    log: Callable[[str], None],
+    failed: Callable[[], bool] = lambda: False,
+    grace: float = STOP_GRACE_SECONDS,
+) -> dict[str, int]:
+    """Run until every container has ended; one that fails stops the others.
+
+    Must be called in the thread that started them: a sandbox dies with that thread.
+
+    Args:
+        containers: All have been started.
+        halt: When to end early.
+        log: Is handed every line that a container writes.
+        failed: Whether something outside of the containers has failed, so that they have to end.
+        grace: Seconds between SIGTERM and SIGKILL.
+
+    Returns:
+        Exit codes by host, in the order in which the containers ended: the first that is not 0 is the cause.
+
+    Raises:
+        JobStoppedError: ``halt`` came first. All containers have ended then, too.
+        JobFailedError: A container could not be started.
+    """
+    codes: dict[str, int] = {}
+    halted = False
+    ask_at: float | None = None  # when SIGTERM was sent
+    killed = False
+    with selectors.DefaultSelector() as selector:
+        for container in containers:
+            stream = container.process.stdout
+            assert stream is not None
+            selector.register(stream, selectors.EVENT_READ, (container, _Lines(log)))
+        try:
+            while selector.get_map():
+                for key, _ in selector.select(_POLL_SECONDS):
+                    container, lines = key.data
+                    data = os.read(key.fd, _READ_BYTES)
+                    lines.feed(data, end=not data)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                        codes[container.host] = _UNKNOWN  # closing may raise, and is for once
+                        codes[container.host] = container.close()
+                if ask_at is None and selector.get_map() and (halt.due() or failed() or any(codes.values())):
+                    halted = halt.due() and not any(codes.values())
+                    ask_at = time.monotonic()
+                    for container in _running(containers, codes):
+                        container.terminate()
+                elif ask_at is not None and not killed and time.monotonic() > ask_at + grace:
+                    killed = True
+                    for container in _running(containers, codes):
+                        container.kill()
+        finally:
+            for container in _running(containers, codes):
+                container.kill()
+                with contextlib.suppress(JobFailedError):
+                    container.close()
+    if halted:
+        raise JobStoppedError
+    return codes
+
+
+def _running(containers: Sequence[Container], codes: dict[str, int]) -> list[Container]:
+    return [container for container in containers if container.host not in codes]

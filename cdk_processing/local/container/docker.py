@@ -1,0 +1,182 @@
+"""Containers with Docker: for a job whose image is on this machine. Everything goes through the ``docker`` command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdk_processing.local.container.failures import JobFailedError
+from cdk_processing.local.container.sandbox import addresses
+
+__all__ = ["DockerContainer", "docker_has", "start_docker"]
+
+_ANSWER_SECONDS = 10.0
+_REMEMBERED_SECONDS = 5.0
+_START_FAILED = 125  # docker run: the daemon's own failure
+_HOST_GATEWAY = "host.docker.internal"
+
+_asked: dict[tuple[str, str], tuple[float, bool]] = {}
+
+
+def docker_has(image: str) -> bool:
+    """Whether a Docker daemon answers and has an image; it is never pulled. Remembered for a few seconds."""
+    docker = shutil.which("docker")
+    if docker is None:
+        return False
+    asked_at, answer = _asked.get((docker, image), (0.0, False))
+    if asked_at and time.monotonic() < asked_at + _REMEMBERED_SECONDS:
+        return answer
+    try:
+        done = subprocess.run(
+            [docker, "image", "inspect", "--format", "{{.Id}}", image],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_ANSWER_SECONDS,
+            check=False,
+        )
+        answer = done.returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        answer = False
+    _asked[docker, image] = (time.monotonic(), answer)
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class DockerContainer:
+    """A container that was started by ``start_docker``.
+
+    Attributes:
+        host: Its name among the job's instances.
+        process: ``docker run``, which passes signals on and exits as the container does.
+        name: The container's name for Docker.
+        image: Its image.
+        ml: The host's folder that is its ``/opt/ml``.
+    """
+
+    host: str
+    process: subprocess.Popen[bytes]
+    name: str
+    image: str
+    ml: Path
+
+    def terminate(self) -> None:
+        """Ask the container's process to end (SIGTERM)."""
+        self.process.terminate()
+
+    def kill(self) -> None:
+        """End the container (SIGKILL)."""
+        _quietly("kill", self.name)
+        self.process.kill()
+
+    def close(self) -> int:
+        """Return the exit code of the container's process.
+
+        Raises:
+            JobFailedError: Docker could not start it; its words are in the job's log.
+        """
+        code = self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        if os.geteuid() != 0:
+            # The container's root owns what it wrote; give it back, so that it can be uploaded and removed.
+            owner = f"{os.getuid()}:{os.getgid()}"
+            _quietly(
+                *("run", "--rm", "--pull", "never", "--network", "none", "--user", "0", "-v", f"{self.ml}:/opt/ml"),
+                *("--entrypoint", "chown", self.image, "-R", owner, "/opt/ml"),
+            )
+        if code == _START_FAILED:
+            raise JobFailedError("InternalServerError", "Docker could not start the container; see the job's log.")
+        return 128 - code if code < 0 else code
+
+
+def start_docker(
+    host: str,
+    image: str,
+    entrypoint: Sequence[str],
+    arguments: Sequence[str],
+    variables: Mapping[str, str],
+    instance: Path,
+    hosts: Sequence[str],
+    isolated: bool,
+) -> DockerContainer:
+    """Start a container.
+
+    Args:
+        host: The container's host name.
+        image: On this machine already.
+        entrypoint: In place of the image's own; empty leaves that.
+        arguments: Follow the entrypoint.
+        variables: On top of the image's own.
+        instance: Folder of this container on the host; ``ml`` below it is its ``/opt/ml``.
+        hosts: All instances of the job.
+        isolated: No network.
+    """
+    ml = instance / "ml"
+    ml.mkdir(parents=True, exist_ok=True)
+    name = f"{instance.parent.name}-{host}-{os.getpid()}"
+    first, rest = (entrypoint[0], [*entrypoint[1:], *arguments]) if entrypoint else (None, list(arguments))
+    network = _network(hosts, isolated)
+    named, passed = _variables(variables, reachable=network[1:2] == ["host"] or isolated)
+    process = subprocess.Popen(
+        [
+            *("docker", "run", "--rm", "--init", "--pull", "never", "--name", name, "--hostname", host),
+            *network,
+            *("-v", f"{ml}:/opt/ml"),
+            *named,
+            *(("--entrypoint", first) if first is not None else ()),
+            image,
+            *rest,
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, **passed},
+    )
+    return DockerContainer(host, process, name, image, ml)
+
+
+def _network(hosts: Sequence[str], isolated: bool) -> list[str]:
+    if isolated:
+        return ["--network", "none"]
+    others = [option for host, ip in addresses(hosts).items() for option in ("--add-host", f"{host}:{ip}")]
+    if sys.platform == "linux":
+        return ["--network", "host", *others]  # the embedded AWS listens on the host's loopback address only
+    return ["--add-host", f"{_HOST_GATEWAY}:host-gateway", *others]
+
+
+def _variables(variables: Mapping[str, str], reachable: bool) -> tuple[list[str], dict[str, str]]:
+    """Name the container's variables; the values go through docker's own environment, out of sight of ``ps``.
+
+    Returns:
+        Options, and variables for the docker command. What would change that command itself is passed by value.
+    """
+    options: list[str] = []
+    passed: dict[str, str] = {}
+    for name, given in variables.items():
+        value = given
+        if name.startswith("AWS_ENDPOINT_URL") and not reachable:
+            # From within Docker's virtual machine the host's loopback address has another name.
+            value = given.replace("//127.0.0.1", f"//{_HOST_GATEWAY}").replace("//localhost", f"//{_HOST_GATEWAY}")
+        if name in os.environ or name.startswith(("DOCKER_", "LD_")):
+            options += ["-e", f"{name}={value}"]
+        else:
+            options += ["-e", name]
+            passed[name] = value
+    return options, passed
+
+
+def _quietly(*arguments: str) -> None:
+    subprocess.run(
+        ["docker", *arguments],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )

@@ -1,0 +1,320 @@
+"""From an image to the interpreter that stands in for it where there is no Docker.
+
+AWS's scikit-learn images become virtual environments with the image's own releases, built once with uv and kept in the
+user's cache. Any other image needs Docker or an interpreter that the user names.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+import platformdirs
+
+from cdk_processing.local.container.failures import JobFailedError
+
+__all__ = ["SKLEARN_IMAGES", "Environment", "SklearnImage", "cache_folder", "environment_for", "sklearn_image"]
+
+SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
+
+_SKLEARN_URI = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.(?P<suffix>[a-z0-9.-]+)"
+    r"/sagemaker-scikit-learn:(?P<version>.+?)(?:-cpu-py3)?"
+)
+_ERROR_LINES = 12
+_PROBE = """\
+import json, os, sys
+print(json.dumps([sys.executable, sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix,
+                  os.path.realpath(sys.executable)] + sys.path))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An interpreter and what it needs of the host.
+
+    Attributes:
+        python: The interpreter.
+        path: Folders of ``PATH``, the interpreter's first: ``python`` and ``python3`` in there are this one.
+        folders: The host's folders that it cannot run without, beyond the system's.
+    """
+
+    python: Path
+    path: tuple[str, ...]
+    folders: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SklearnImage:
+    """What is in one of AWS's scikit-learn images.
+
+    Attributes:
+        scikit_learn: The exact release.
+        pythons: The image's own Python, then the others that the release has wheels for.
+        exact: Further requirements, as in the image; met with the image's own Python.
+        loose: The same for other Pythons, which the image's releases may have no wheels for.
+    """
+
+    scikit_learn: str
+    pythons: tuple[str, ...]
+    exact: tuple[str, ...]
+    loose: tuple[str, ...]
+
+
+# Releases as in https://github.com/aws/sagemaker-scikit-learn-container, requirements.txt and Dockerfiles of the branch
+# or tag of each version; boto3 is never older than 1.28.57, as older ones do not know AWS_ENDPOINT_URL and would call
+# the real AWS.
+_BOTO3 = "boto3==1.28.57"
+_NUMPY_1 = ("numpy<2", "pandas<2.3", "scipy<1.14", "joblib", "pyarrow<18", _BOTO3)
+SKLEARN_IMAGES = {
+    "0.20.0": SklearnImage(
+        "0.20.0",
+        ("3.7", "3.6"),
+        ("numpy==1.19.5", "pandas==0.25.*", "scipy<1.6", "joblib<1", "pyarrow<1", _BOTO3),
+        ("numpy<1.20", "pandas<1", "scipy<1.6", "joblib<1", "pyarrow<1", "boto3"),
+    ),
+    "0.23-1": SklearnImage(
+        "0.23.2",
+        ("3.7", "3.8", "3.6"),
+        ("numpy==1.19.2", "pandas==1.1.3", "scipy==1.5.3", "joblib<1.2", "pyarrow==1.0.0", _BOTO3),
+        ("numpy<1.20", "pandas<1.2", "scipy<1.6", "joblib<1.2", "pyarrow<7", "boto3"),
+    ),
+    "1.0-1": SklearnImage(
+        "1.0.2",
+        ("3.8", "3.9", "3.10", "3.7"),
+        ("numpy==1.24.1", "pandas==1.1.3", "scipy==1.8.0", "joblib<1.4", "pyarrow==14.0.1", _BOTO3),
+        ("numpy<1.24", "pandas<2", "scipy<1.10", "joblib<1.4", "pyarrow<15", _BOTO3),
+    ),
+    "1.2-1": SklearnImage(
+        "1.2.1",
+        ("3.10", "3.9", "3.11", "3.8"),
+        ("numpy==1.24.1", "pandas==1.5.3", "scipy==1.9.3", "joblib<1.4", "pyarrow==14.0.1", _BOTO3),
+        ("numpy<1.25", "pandas<2", "scipy<1.11", "joblib<1.4", "pyarrow<15", _BOTO3),
+    ),
+    "1.4-2": SklearnImage(
+        "1.4.2",
+        ("3.10", "3.11", "3.12", "3.9"),
+        ("numpy==2.1.0", "pandas>=2.2.2,<2.4", "scipy>=1.13,<1.16", "joblib", "pyarrow==17.0.0", _BOTO3),
+        _NUMPY_1,
+    ),
+    "1.4-2-py312": SklearnImage(
+        "1.4.2",
+        ("3.12", "3.11", "3.10", "3.9"),
+        ("numpy==2.1.0", "pandas==2.3.2", "scipy>=1.13,<1.17", "joblib", "pyarrow==17.0.0", _BOTO3),
+        _NUMPY_1,
+    ),
+    "1.9-0": SklearnImage(
+        "1.9.0",
+        ("3.12", "3.13", "3.14", "3.11"),
+        ("numpy==2.5.1", "pandas==2.2.3", "scipy==1.18.0", "joblib>=1.4.0", "pyarrow==25.0.0", "boto3==1.43.46"),
+        ("numpy>=2,<3", "pandas>=2.2,<4", "scipy>=1.14", "joblib>=1.4.0", "pyarrow>=17", "boto3>=1.43"),
+    ),
+}
+
+
+def cache_folder() -> Path:
+    """Where environments are kept: ``CDK_PROCESSING_CACHE``, or the user's cache folder."""
+    return Path(os.environ.get("CDK_PROCESSING_CACHE") or platformdirs.user_cache_dir("cdk-processing")).absolute()
+
+
+def environment_for(image: str, python: str | None = None) -> Environment:
+    """Find or build what stands in for an image.
+
+    Args:
+        image: ``ImageUri``.
+        python: An interpreter to take for every image; by default the image decides.
+
+    Raises:
+        JobFailedError: Nothing here stands in for that image, or it could not be built.
+    """
+    if python is not None:
+        return _probed(python)
+    known = sklearn_image(image)
+    if known is None:
+        raise JobFailedError(
+            "ClientError",
+            f'The image "{image}" is not on this machine. Start Docker and build or pull it, or run with '
+            "--python /path/to/python to use an interpreter of yours instead of the image. Without Docker, AWS's "
+            f"scikit-learn images are known: {', '.join(SKLEARN_IMAGES)}.",
+        )
+    return _probed(str(_built(known)))
+
+
+def sklearn_image(image: str) -> SklearnImage | None:
+    """What is in an image, if it is one of AWS's scikit-learn images.
+
+    >>> sklearn_image("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.4-2-cpu-py3").scikit_learn
+    '1.4.2'
+    """
+    matched = _SKLEARN_URI.fullmatch(image)
+    return SKLEARN_IMAGES.get(matched["version"]) if matched else None
+
+
+def _built(image: SklearnImage) -> Path:
+    """Build an image's environment, unless it is there; return its interpreter."""
+    key = hashlib.sha256(repr(image).encode()).hexdigest()[:8]
+    folder = cache_folder() / "environments" / f"scikit-learn-{image.scikit_learn}-{image.pythons[0]}-{key}"
+    python = folder / "bin" / "python"
+    if python.exists():
+        return python
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(f"{folder}.lock"):  # one build, however many jobs and processes wait for it
+        if python.exists():
+            return python
+        shutil.rmtree(folder, ignore_errors=True)  # whose interpreter has been uninstalled since
+        aside = folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:8]}.building")
+        try:
+            _build(image, aside)
+            aside.rename(folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return python
+
+
+def _build(image: SklearnImage, folder: Path) -> None:
+    version, interpreter = _interpreter(image)
+    own = version == image.pythons[0]
+    _uv("venv", "--quiet", "--no-project", "--relocatable", "--python", interpreter, str(folder))
+    attempts = ([image.exact] if own else []) + [image.loose]
+    for number, requirements in enumerate(attempts, start=1):
+        try:
+            _uv(
+                *("pip", "install", "--quiet", "--python", str(folder / "bin" / "python")),
+                *("--only-binary", ":all:", "--compile-bytecode"),
+                f"scikit-learn=={image.scikit_learn}",
+                *requirements,
+            )
+        except JobFailedError:
+            # A platform may lack a wheel that the image has, and an index may be incomplete.
+            if number == len(attempts):
+                raise
+        else:
+            return
+
+
+def _interpreter(image: SklearnImage) -> tuple[str, str]:
+    """Find the first fitting Python that is installed."""
+    for version in image.pythons:
+        try:
+            found = _uv("python", "find", "--no-project", "--system", "--no-python-downloads", version)
+        except JobFailedError:
+            continue
+        return version, found
+    raise JobFailedError(
+        "ClientError",
+        f"scikit-learn {image.scikit_learn}, which the image holds, runs on Python {', '.join(image.pythons)}; none of "
+        f"them is installed. Install one, for example: uv python install {image.pythons[0]}",
+    )
+
+
+def _uv(*arguments: str) -> str:
+    """Run uv, which reads the user's own configuration; return what it wrote.
+
+    Raises:
+        JobFailedError: It failed; the last lines of its own words are in the reason.
+    """
+    import uv  # here, as most jobs find their environment built
+
+    # VIRTUAL_ENV is this process's environment, not the one to build from.
+    variables = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    # pyenv has a name on PATH for each version, but only the one that is switched on answers to it.
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    variables["PATH"] = os.pathsep.join([*map(str, sorted(pyenv.glob("*/bin"))), os.environ.get("PATH", os.defpath)])
+    try:
+        done = subprocess.run(
+            [uv.find_uv_bin(), *arguments],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            env=variables,
+            check=False,
+        )
+    except OSError as error:
+        raise JobFailedError("InternalServerError", f"uv could not be started: {error}") from error
+    if done.returncode != 0:
+        lines = "\n".join(done.stderr.strip().splitlines()[-_ERROR_LINES:])
+        raise JobFailedError(
+            "ClientError", f"The environment of the image could not be built (uv {arguments[0]}): {lines}"
+        )
+    return done.stdout.strip()
+
+
+def _probed(python: str) -> Environment:
+    found = shutil.which(python)
+    if found is None:
+        raise JobFailedError("ClientError", f'The interpreter "{python}" is not there, or is not executable.')
+    path = Path(found).absolute()
+    return _probe(path, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _probe(python: Path, _changed: int) -> Environment:
+    """Ask an interpreter what it needs; once, as long as it does not change."""
+    done = subprocess.run(
+        [str(python), "-I", "-c", _PROBE], check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, env={}
+    )
+    if done.returncode != 0:
+        raise JobFailedError("ClientError", f'The interpreter "{python}" does not run: {done.stderr.strip()[-500:]}')
+    told = [Path(each) for each in json.loads(done.stdout) if each]
+    executable, real = told[0], told[5]
+    names = _names(executable)
+    folders = {*told[1:5], *told[6:], names, *(link.parent for link in _chain(executable)), real.parent}
+    return Environment(
+        python=executable,
+        path=tuple(dict.fromkeys((str(names), str(executable.parent), *SYSTEM_PATH))),
+        folders=tuple(sorted(folder for folder in _needed(folders) if folder.is_dir())),
+    )
+
+
+def _needed(folders: Iterable[Path]) -> list[Path]:
+    """Leave out what would show the user's whole home."""
+    home = Path.home()
+    return [folder for folder in folders if not home.is_relative_to(folder)]
+
+
+def _chain(path: Path) -> list[Path]:
+    """Every link on the way to an interpreter: each has to be there."""
+    links = [path]
+    while path.is_symlink() and len(links) < 40:
+        path = path.parent / path.readlink()
+        links.append(Path(os.path.normpath(path)))
+    return links
+
+
+def _names(python: Path) -> Path:
+    """Return a folder in which ``python`` and ``python3`` are this interpreter."""
+    real = python.resolve()
+    if all((python.parent / name).exists() and (python.parent / name).resolve() == real for name in _NAMES):
+        return python.parent
+    folder = cache_folder() / "interpreters" / hashlib.sha256(os.fsencode(python)).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _NAMES:
+        # No link: an interpreter looks for its environment next to the name that it was called by.
+        aside = folder / f"{name}.{uuid.uuid4().hex[:8]}"
+        aside.write_text(f'#!/bin/sh\nexec {_quoted(python)} "$@"\n')
+        aside.chmod(0o755)
+        aside.replace(folder / name)
+    return folder
+
+
+_NAMES = ("python", "python3")
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "'\\''") + "'"
+
+
+if sys.platform == "win32":  # pragma: no cover - the embedded AWS needs a POSIX system
+    SYSTEM_PATH = ()

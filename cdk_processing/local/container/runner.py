@@ -1,0 +1,272 @@
+"""A processing job from its description to its outcome: prepare, download, run the containers, upload.
+
+This is the table of contents; each step lives in a module of its own. Names, states, IAM and the API are the control
+plane's, which calls ``run_processing_job`` in a thread of its own for every job.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import json
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from cdk_processing.local.container.channels import download_inputs
+from cdk_processing.local.container.containers import Container, run_side_by_side
+from cdk_processing.local.container.docker import docker_has, start_docker
+from cdk_processing.local.container.environments import environment_for
+from cdk_processing.local.container.failures import REASON_LIMIT, Halt, JobFailedError, JobStoppedError
+from cdk_processing.local.container.sandbox import HOME, start_sandbox
+from cdk_processing.local.container.specification import JobSpecification
+from cdk_processing.local.container.uploads import ContinuousUpload, make_output_folders, open_beneath, upload_outputs
+from cdk_processing.local.contract import Outcome, ProgressObserver, RoleSession
+
+__all__ = ["RunnerSettings", "run_processing_job"]
+
+logger = logging.getLogger(__name__)
+
+_MESSAGE = PurePosixPath("output/message")
+_MESSAGE_BYTES = 1024
+_DESCRIBED = (
+    "ProcessingJobArn",
+    "ProcessingJobName",
+    "AppSpecification",
+    "Environment",
+    "ProcessingInputs",
+    "ProcessingOutputConfig",
+    "ProcessingResources",
+    "NetworkConfig",
+    "RoleArn",
+    "StoppingCondition",
+    "ExperimentConfig",
+)
+
+_Start = Callable[[str, Path], Container]
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerSettings:
+    """How jobs are run here.
+
+    Attributes:
+        work_dir: Folder below which each job has one, as long as it runs.
+        python: Interpreter that stands in for every image; by default the image decides, and Docker runs it where it
+            is there.
+    """
+
+    work_dir: Path
+    python: str | None = None
+
+
+def run_processing_job(
+    description: Mapping[str, Any],
+    session: RoleSession,
+    observer: ProgressObserver,
+    stop: threading.Event,
+    settings: RunnerSettings,
+) -> Outcome:
+    """Run a processing job to its end, in this thread.
+
+    Args:
+        description: As DescribeProcessingJob gives it: the request and ``ProcessingJobArn``.
+        session: The execution role, which every download and upload is done as.
+        observer: Is told phases, bytes and log lines.
+        stop: Set to stop the job: its containers get SIGTERM, then SIGKILL.
+        settings: How jobs are run here.
+
+    Returns:
+        How it ended. ``EndOfJob`` outputs are uploaded only when every container has succeeded ("after the job
+        completes", says the API of ``S3UploadMode``); ``Continuous`` ones as far as they were written. At the end of
+        ``MaxRuntimeInSeconds`` the job is *stopped*, not failed:
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProcessingStoppingCondition.html
+    """
+    folder = settings.work_dir.absolute() / description["ProcessingJobName"]
+    messages: list[str] = []
+    try:
+        _remove(folder)
+        job = JobSpecification.read(description)
+        _run(job, folder, session, observer, stop, settings, messages)
+    except JobFailedError as error:
+        return Outcome("Failed", error.reason, _joined(messages))
+    except JobStoppedError:
+        return Outcome("Stopped", None, _joined(messages))
+    except Exception as error:
+        logger.exception("the runner failed on %s", description["ProcessingJobName"])
+        reason = f"InternalServerError: We encountered an internal error. Please try again. ({error!r})"
+        return Outcome("Failed", reason[:REASON_LIMIT], _joined(messages))
+    finally:
+        _remove(folder)
+    return Outcome("Completed", None, _joined(messages))
+
+
+def _run(
+    job: JobSpecification,
+    folder: Path,
+    session: RoleSession,
+    observer: ProgressObserver,
+    stop: threading.Event,
+    settings: RunnerSettings,
+    messages: list[str],
+) -> None:
+    observer.phase("Preparing")
+    start = _starter(job, session, settings)
+    instances = {host: folder / host for host in job.hosts}
+    folders = {host: instance / "ml" for host, instance in instances.items()}
+    halt = Halt(stop, time.monotonic() + job.max_runtime)
+    halt.check()
+
+    observer.phase("Downloading")
+    for host, ml in folders.items():
+        _write_config(job, host, ml)
+    make_output_folders(job, folders)
+    download_inputs(job, folders, session, observer, halt)
+    halt.check()
+
+    observer.phase("Processing")
+    try:
+        with ContinuousUpload(job, folders, session, observer) as uploading:
+            containers: list[Container] = []
+            try:
+                for host, instance in instances.items():
+                    containers.append(start(host, instance))
+            except BaseException:
+                _abandon(containers)
+                raise
+            codes = run_side_by_side(containers, halt, observer.log, uploading.failed)
+    finally:
+        valid = _read_messages(folders, messages)
+    # The text that AWS gives for processing jobs; the log tells the rest.
+    failed = next((code for code in codes.values() if code != 0), 0)
+    if failed:
+        raise JobFailedError("AlgorithmError", f", exit code: {failed}")
+    if not valid:
+        raise JobFailedError("ClientError", "/opt/ml/output/message is not UTF-8 encoded.")
+
+    observer.phase("Uploading")
+    upload_outputs(job, folders, session, observer, Halt(stop))
+
+
+def _starter(job: JobSpecification, session: RoleSession, settings: RunnerSettings) -> _Start:
+    """Choose what runs the containers: an interpreter that was asked for, Docker, or an environment."""
+    if settings.python is None and docker_has(job.image):
+        return lambda host, instance: start_docker(
+            host,
+            job.image,
+            job.entrypoint,
+            job.arguments,
+            _variables(job, session),
+            instance,
+            job.hosts,
+            job.isolated,
+        )
+    environment = environment_for(job.image, settings.python)
+    if not job.entrypoint:
+        raise JobFailedError(
+            "ClientError",
+            f'The entrypoint of the image "{job.image}" is not known without Docker: give ContainerEntrypoint.',
+        )
+    image_variables = {
+        "PATH": ":".join(environment.path),
+        "HOME": HOME,
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        # As in AWS's own images; the second also because the environment is read-only.
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONIOENCODING": "UTF-8",
+    }
+    return lambda host, instance: start_sandbox(
+        host,
+        [*job.entrypoint, *job.arguments],
+        {**image_variables, **_variables(job, session)},
+        environment,
+        instance,
+        job.hosts,
+        job.isolated,
+    )
+
+
+def _variables(job: JobSpecification, session: RoleSession) -> dict[str, str]:
+    """Variables of a container: what the service gives, then what the request gives."""
+    return {
+        **({} if job.isolated else session.environment()),
+        "AWS_REGION": session.region,
+        "AWS_DEFAULT_REGION": session.region,
+        "PROCESSING_JOB_ARN": job.arn,
+        **job.environment,
+    }
+
+
+def _write_config(job: JobSpecification, host: str, ml: Path) -> None:
+    """Write ``/opt/ml/config``.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-config.html
+    """
+    group = {"instance_group_name": "homogeneousCluster", "instance_type": job.instance_type, "hosts": list(job.hosts)}
+    resources = {
+        "current_host": host,
+        "current_instance_type": job.instance_type,
+        "current_group_name": group["instance_group_name"],
+        "hosts": list(job.hosts),
+        "instance_groups": [group],
+        # Instances find each other on loopback addresses here; in AWS it is eth0.
+        "network_interface_name": "lo",
+    }
+    described = {name: job.description.get(name) for name in _DESCRIBED}
+    for folder in ("config", "output", "processing"):
+        (ml / folder).mkdir(parents=True, exist_ok=True)
+    (ml / "config" / "resourceconfig.json").write_text(json.dumps(resources))
+    (ml / "config" / "processingjobconfig.json").write_text(json.dumps(described, default=str))
+
+
+def _read_messages(folders: Mapping[str, Path], messages: list[str]) -> bool:
+    """Collect what the containers left in ``/opt/ml/output/message``; tell whether it is UTF-8.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-metadata.html
+    """
+    valid = True
+    for ml in folders.values():
+        try:
+            with os.fdopen(open_beneath(ml, _MESSAGE), "rb") as file:
+                data = file.read(_MESSAGE_BYTES)
+        except OSError:
+            continue  # none was written
+        try:
+            # Not final: the cut may go through a character.
+            messages.append(codecs.getincrementaldecoder("utf-8")().decode(data))
+        except UnicodeDecodeError:
+            valid = False
+            messages.append(data.decode(errors="replace"))
+    return valid
+
+
+def _joined(messages: list[str]) -> str | None:
+    joined = "".join(messages).encode()[:_MESSAGE_BYTES].decode(errors="ignore")
+    return joined or None
+
+
+def _abandon(containers: list[Container]) -> None:
+    for container in containers:
+        container.kill()
+        with contextlib.suppress(JobFailedError):
+            container.close()
+
+
+def _remove(folder: Path) -> None:
+    """Remove a job's folder, whatever permissions the job left in it."""
+    if not folder.exists():
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        for parent, _, _ in os.walk(folder):
+            with contextlib.suppress(OSError):
+                Path(parent).chmod(0o700)
+        shutil.rmtree(folder, ignore_errors=True)

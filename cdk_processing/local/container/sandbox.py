@@ -1,0 +1,223 @@
+"""Containers without Docker: plain Linux namespaces around an environment's interpreter.
+
+A sandbox sees the host's system folders (read-only), its environment, and its own ``/opt/ml``, ``/tmp`` and home; no
+other file of the host is there, and nothing is made on the host. ``_sandbox_init.py`` does it, from inside; this module
+says what. It works as root, and as an ordinary user where the kernel allows user namespaces.
+
+What it takes: Linux, no capability to guess at, no program but this interpreter.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cdk_processing.local.container.environments import Environment
+from cdk_processing.local.container.failures import JobFailedError
+
+__all__ = ["HOME", "Sandbox", "addresses", "start_sandbox"]
+
+HOME = "/root"
+"""The home and working directory of a container: the processes in it are root, as in AWS's own images."""
+
+_INIT = Path(__file__).with_name("_sandbox_init.py")
+_SYSTEM_FOLDERS = ("bin", "sbin", "usr", "lib", "lib32", "lib64", "libx32", "etc", "nix", "gnu")
+_SYSTEM_DATA = ("/var/lib/ca-certificates", "/sys")
+# What a container's own /etc would not hold; an ordinary user cannot read most of it anyway.
+_HIDDEN_FILES = ("shadow", "shadow-", "gshadow", "gshadow-", "sudoers", "krb5.keytab")
+_HIDDEN_FOLDERS = ("ssl/private", "ssh", "sudoers.d", "kubernetes")
+_SETUP_FAILED = 125
+_KILL_SECONDS = 5.0
+_REFUSED = (errno.EPERM, errno.EACCES, errno.ENOSPC, errno.ENOSYS, errno.EINVAL)
+
+_Bind = tuple[str, str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A container that was started by ``start_sandbox``.
+
+    Attributes:
+        host: Its name among the job's instances.
+        process: The outer process: it stands for everything in the sandbox, and none of that outlives it.
+        report: File descriptor on which a failure to set up arrives.
+    """
+
+    host: str
+    process: subprocess.Popen[bytes]
+    report: int
+
+    def terminate(self) -> None:
+        """Ask the job's process to end (SIGTERM)."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End everything in the sandbox (SIGKILL)."""
+        self.process.send_signal(signal.SIGUSR1)
+        try:
+            self.process.wait(_KILL_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()  # the kernel then ends what is inside, but without our seeing it
+
+    def close(self) -> int:
+        """Return the exit code of the job's process.
+
+        Raises:
+            JobFailedError: The sandbox could not be set up.
+        """
+        code = self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        with os.fdopen(self.report, "rb") as report:
+            failure = report.read()
+        if failure:
+            told = json.loads(failure)
+            raise JobFailedError("InternalServerError", _explain(told["errno"], told["text"]))
+        return 128 - code if code < 0 else code
+
+
+def start_sandbox(
+    host: str,
+    command: Sequence[str],
+    variables: Mapping[str, str],
+    environment: Environment,
+    instance: Path,
+    hosts: Sequence[str],
+    isolated: bool,
+) -> Sandbox:
+    """Start a container.
+
+    It dies with the thread that calls this, so that nothing is left running when the embedded AWS is killed.
+
+    Args:
+        host: The container's host name.
+        command: Argument vector, used as it is: no shell.
+        variables: All of the process's environment.
+        environment: The interpreter, and which of the host's folders it needs.
+        instance: Folder of this container on the host; ``ml`` below it is its ``/opt/ml``.
+        hosts: All instances of the job; they find each other on loopback addresses.
+        isolated: No network but the container's own loopback.
+
+    Raises:
+        JobFailedError: There are no namespaces on this system.
+    """
+    if sys.platform != "linux":
+        raise JobFailedError("InternalServerError", _explain(errno.ENOSYS, f"this is {sys.platform}, not Linux"))
+    specification = {
+        "parent": os.getpid(),
+        "user_namespace": os.geteuid() != 0,
+        "hostname": host,
+        "isolated": isolated,
+        "command": list(command),
+        "environment": dict(variables),
+        "directory": HOME,
+        **_file_system(environment, instance, hosts),
+    }
+    receive, report = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_INIT), str(report)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=[report],
+            cwd="/",
+            env={},
+        )
+    except BaseException:
+        os.close(receive)
+        raise
+    finally:
+        os.close(report)
+    assert process.stdin is not None
+    with process.stdin as stdin:
+        stdin.write(json.dumps(specification).encode())
+    return Sandbox(host, process, receive)
+
+
+def addresses(hosts: Sequence[str]) -> dict[str, str]:
+    """Loopback addresses of a job's instances, so that each can listen on the same port."""
+    return {host: f"127.0.0.{number}" for number, host in enumerate(hosts, start=1)}
+
+
+def _file_system(environment: Environment, instance: Path, hosts: Sequence[str]) -> dict[str, Any]:
+    """Describe the root of a container: links, empty folders, and binds (source, target, writable) in their order."""
+    links: list[tuple[str, str]] = []
+    binds: list[_Bind] = []
+    for name in _SYSTEM_FOLDERS:
+        _show(Path("/", name), links, binds)
+    # The host's /opt stays, but ml in it is the job's.
+    for child in sorted(Path("/opt").iterdir()) if Path("/opt").is_dir() else ():
+        if child.name != "ml":
+            _show(child, links, binds)
+    binds += [(path, path, False) for path in _SYSTEM_DATA if Path(path).is_dir()]
+    empty = _folder(instance / "empty")
+    binds += [("/dev/null", f"/etc/{name}", False) for name in _HIDDEN_FILES if Path("/etc", name).is_file()]
+    binds += [(str(empty), f"/etc/{name}", False) for name in _HIDDEN_FOLDERS if Path("/etc", name).is_dir()]
+    temporary = str(_folder(instance / "tmp", 0o1777))
+    binds += [
+        (str(_folder(instance / "ml")), "/opt/ml", True),
+        (str(_folder(instance / "home", 0o700)), HOME, True),
+        (temporary, "/tmp", True),
+        (temporary, "/var/tmp", True),
+    ]
+    own = ("/tmp", "/var/tmp", HOME)
+    shown = [target for _, target, _ in binds if target not in own]
+    for path in sorted(str(each) for each in environment.folders):
+        if not any(path == target or path.startswith(f"{target}/") for target in shown):
+            binds.append((path, path, False))
+            shown.append(path)
+    binds += _network_files(instance, hosts)
+    return {
+        "root": str(_folder(instance / "root")),
+        "links": links,
+        "folders": ["/opt", "/run", "/var/lib", "/mnt", "/home"],
+        "binds": binds,
+    }
+
+
+def _show(path: Path, links: list[tuple[str, str]], binds: list[_Bind]) -> None:
+    if path.is_symlink():
+        links.append((str(path), str(path.readlink())))
+    elif path.exists():
+        binds.append((str(path), str(path), False))
+
+
+def _network_files(instance: Path, hosts: Sequence[str]) -> list[_Bind]:
+    """Own /etc/hosts; the host's resolver, wherever its link leads."""
+    lines = ["127.0.0.1 localhost", "::1 localhost", *(f"{ip} {host}" for host, ip in addresses(hosts).items())]
+    texts = {"hosts": "".join(f"{line}\n" for line in lines)}
+    resolver = Path("/etc/resolv.conf")
+    if resolver.is_file():
+        texts["resolv.conf"] = resolver.read_text(errors="surrogateescape")
+    binds: list[_Bind] = []
+    for name, text in texts.items():
+        own = instance / name
+        own.write_text(text, errors="surrogateescape")
+        binds.append((str(own), os.path.realpath(f"/etc/{name}"), False))
+    return binds
+
+
+def _folder(path: Path, mode: int = 0o755) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(mode)
+    return path
+
+
+def _explain(number: int, text: str) -> str:
+    if number not in _REFUSED:
+        return f"The container could not be set up: {text}."
+    return (
+        f"Containers cannot be run without Docker on this system: {text}. Start Docker and build or pull the job's "
+        "image; or, on Linux, allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, "
+        "kernel.apparmor_restrict_unprivileged_userns=0, user.max_user_namespaces above 0), or run as root, within a "
+        "container with the capability SYS_ADMIN."
+    )

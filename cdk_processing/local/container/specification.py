@@ -1,0 +1,214 @@
+"""What a processing job is told to do, read once from its description. No file, process or AWS call is made here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from cdk_processing.local.container.failures import JobFailedError
+
+__all__ = ["ML", "InputChannel", "JobSpecification", "OutputChannel", "S3Prefix"]
+
+ML = PurePosixPath("/opt/ml")
+"""The folder that a container shares with the service."""
+
+DEFAULT_MAX_RUNTIME_IN_SECONDS = 24 * 60 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class S3Prefix:
+    """A bucket and the beginning of a key.
+
+    Attributes:
+        bucket: Its name.
+        key: A whole key or the first characters of one; empty for the bucket itself.
+    """
+
+    bucket: str
+    key: str
+
+    @classmethod
+    def parse(cls, uri: str) -> S3Prefix:
+        """Read ``s3://bucket/key``.
+
+        Raises:
+            JobFailedError: It is not such a URI.
+        """
+        scheme, _, rest = uri.partition("://")
+        bucket, _, key = rest.partition("/")
+        if scheme != "s3" or not bucket:
+            raise JobFailedError("ClientError", f'S3Uri must be "s3://bucket/key", got "{uri}".')
+        return cls(bucket, key)
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class InputChannel:
+    """One ``ProcessingInput``.
+
+    Attributes:
+        name: ``InputName``.
+        source: Where it comes from.
+        folder: Where it goes, below ``/opt/ml``.
+        manifest: ``source`` names a manifest, not a prefix.
+        sharded: Every instance gets a share (``ShardedByS3Key``), not everything.
+    """
+
+    name: str
+    source: S3Prefix
+    folder: PurePosixPath
+    manifest: bool
+    sharded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChannel:
+    """One ``ProcessingOutput``.
+
+    Attributes:
+        name: ``OutputName``.
+        destination: Where it goes.
+        folder: Where it comes from, below ``/opt/ml``.
+        continuous: Uploaded while the job runs, not only at its end.
+        kms_key: The key that S3 encrypts with; none means the bucket's own default.
+    """
+
+    name: str
+    destination: S3Prefix
+    folder: PurePosixPath
+    continuous: bool
+    kms_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpecification:
+    """A processing job.
+
+    Attributes:
+        name: ``ProcessingJobName``.
+        arn: ``ProcessingJobArn``.
+        image: ``ImageUri``.
+        entrypoint: ``ContainerEntrypoint``; empty means the image's own.
+        arguments: ``ContainerArguments``.
+        environment: ``Environment``.
+        hosts: ``algo-1`` to ``algo-<InstanceCount>``.
+        instance_type: ``InstanceType``, or the first of the preferences.
+        isolated: ``EnableNetworkIsolation``.
+        max_runtime: Seconds; the service's default is a day.
+        inputs: Channels that the service fills. An ``AppManaged`` one is the container's own business.
+        outputs: Channels that the service empties, likewise.
+        description: What all of this was read from.
+    """
+
+    name: str
+    arn: str
+    image: str
+    entrypoint: tuple[str, ...]
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    hosts: tuple[str, ...]
+    instance_type: str
+    isolated: bool
+    max_runtime: float
+    inputs: tuple[InputChannel, ...]
+    outputs: tuple[OutputChannel, ...]
+    description: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, description: Mapping[str, Any]) -> JobSpecification:
+        """Read the answer of DescribeProcessingJob.
+
+        Args:
+            description: The request of CreateProcessingJob and ``ProcessingJobArn``.
+
+        Raises:
+            JobFailedError: It asks for something that cannot be done here. It is never left out in silence.
+        """
+        application = description["AppSpecification"]
+        cluster = description["ProcessingResources"]["ClusterConfig"]
+        output_config = description.get("ProcessingOutputConfig") or {}
+        preferences = cluster.get("InstancePreferences") or [{}]
+        first = preferences[0]
+        return cls(
+            name=description["ProcessingJobName"],
+            arn=description["ProcessingJobArn"],
+            image=application["ImageUri"],
+            entrypoint=tuple(application.get("ContainerEntrypoint") or ()),
+            arguments=tuple(application.get("ContainerArguments") or ()),
+            environment=dict(description.get("Environment") or {}),
+            hosts=tuple(f"algo-{n}" for n in range(1, int(cluster["InstanceCount"]) + 1)),
+            instance_type=cluster.get("InstanceType")
+            or (first if isinstance(first, str) else first.get("InstanceType"))
+            or "local",
+            isolated=bool((description.get("NetworkConfig") or {}).get("EnableNetworkIsolation")),
+            max_runtime=float(
+                (description.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_IN_SECONDS)
+            ),
+            inputs=tuple(
+                _input(each) for each in description.get("ProcessingInputs") or () if not each.get("AppManaged")
+            ),
+            outputs=tuple(
+                _output(each, output_config.get("KmsKeyId"))
+                for each in output_config.get("Outputs") or ()
+                if not each.get("AppManaged")
+            ),
+            description=description,
+        )
+
+
+def _input(each: Mapping[str, Any]) -> InputChannel:
+    name = each["InputName"]
+    s3 = each.get("S3Input")
+    if s3 is None:
+        raise _unsupported(f"input {name}", "DatasetDefinition", "an S3Input")
+    mode, compression = s3.get("S3InputMode") or "File", s3.get("S3CompressionType") or "None"
+    if mode != "File":
+        raise _unsupported(f"input {name}", f"S3InputMode {mode}", "File")
+    if compression != "None":
+        raise _unsupported(f"input {name}", f"S3CompressionType {compression}", "None")
+    kind, distribution = s3["S3DataType"], s3.get("S3DataDistributionType") or "FullyReplicated"
+    if kind not in ("S3Prefix", "ManifestFile"):
+        raise _unsupported(f"input {name}", f"S3DataType {kind}", "S3Prefix or ManifestFile")
+    if distribution not in ("FullyReplicated", "ShardedByS3Key"):
+        raise _unsupported(
+            f"input {name}", f"S3DataDistributionType {distribution}", "FullyReplicated or ShardedByS3Key"
+        )
+    return InputChannel(
+        name=name,
+        source=S3Prefix.parse(s3["S3Uri"]),
+        folder=_folder(s3["LocalPath"]),
+        manifest=kind == "ManifestFile",
+        sharded=distribution == "ShardedByS3Key",
+    )
+
+
+def _output(each: Mapping[str, Any], kms_key: str | None) -> OutputChannel:
+    name = each["OutputName"]
+    s3 = each.get("S3Output")
+    if s3 is None:
+        raise _unsupported(f"output {name}", "FeatureStoreOutput", "an S3Output")
+    mode = s3.get("S3UploadMode") or "EndOfJob"
+    if mode not in ("EndOfJob", "Continuous"):
+        raise _unsupported(f"output {name}", f"S3UploadMode {mode}", "EndOfJob or Continuous")
+    return OutputChannel(
+        name=name,
+        destination=S3Prefix.parse(s3["S3Uri"]),
+        folder=_folder(s3["LocalPath"]),
+        continuous=mode == "Continuous",
+        kms_key=kms_key,
+    )
+
+
+def _folder(path: str) -> PurePosixPath:
+    pure = PurePosixPath(path)
+    if ".." in pure.parts or not pure.is_relative_to(ML) or pure == ML:
+        raise JobFailedError("ClientError", f'LocalPath must begin with /opt/ml/processing/, got "{path}".')
+    return pure.relative_to(ML)
+
+
+def _unsupported(where: str, what: str, allowed: str) -> JobFailedError:
+    return JobFailedError("ClientError", f"{where}: {what} cannot be run here; use {allowed}.")

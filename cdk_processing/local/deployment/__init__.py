@@ -1,0 +1,1 @@
+"""From an app to deployed stacks: synthesis, the cloud assembly, assets, CloudFormation."""

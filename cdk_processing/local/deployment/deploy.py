@@ -1,0 +1,279 @@
+"""Deploying a cloud assembly to the embedded AWS, and what one then knows about it.
+
+Stacks are deployed as the account's root: the embedded AWS holds the jobs to IAM, not whoever deploys them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cdk_processing.client.client import ProcessingClient
+from cdk_processing.errors import CdkProcessingError
+from cdk_processing.local.deployment import assets
+from cdk_processing.local.deployment.expressions import resolve_text
+from cdk_processing.local.deployment.stacks import DeployedStack, StackFailedError, delete_stack, deploy_stack
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+    from cdk_processing.local.deployment.assembly import Assembly, StackArtifact
+
+__all__ = [
+    "DeployedBucket",
+    "DeployedJob",
+    "DeployedStack",
+    "Deployment",
+    "DeploymentError",
+    "StackFailedError",
+    "Target",
+    "client_of",
+    "deploy",
+    "destroy",
+]
+
+
+class DeploymentError(CdkProcessingError):
+    """A cloud assembly cannot be deployed here."""
+
+
+class Target(Protocol):
+    """What is deployed to: `LocalAws`, or anything that answers to this."""
+
+    @property
+    def account_id(self) -> str:
+        """The account."""
+
+    @property
+    def region(self) -> str:
+        """The region of stacks that name none."""
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where AWS listens."""
+
+    def environment(self) -> Mapping[str, str]:
+        """``AWS_*`` variables of the account's root."""
+
+
+@dataclass(frozen=True)
+class DeployedJob:
+    """A processing job of a deployed stack.
+
+    Attributes:
+        name: The construct's path: ``Census/Preprocess``.
+        base_name: What the names of its processing jobs begin with.
+        state_machine_arn: The state machine whose executions are its runs.
+        triggers: What launches it, in words.
+        outputs: Where each output goes, by its name; run-time values are still in there as written.
+        stack: The stack's name.
+    """
+
+    name: str
+    base_name: str
+    state_machine_arn: str
+    triggers: tuple[str, ...]
+    outputs: Mapping[str, str]
+    stack: str
+
+
+@dataclass(frozen=True)
+class DeployedBucket:
+    """A bucket of a deployed stack.
+
+    Attributes:
+        path: The construct's path: ``Census/Raw``.
+        name: The bucket's name.
+        stack: The stack's name.
+    """
+
+    path: str
+    name: str
+    stack: str
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What a cloud assembly has become.
+
+    Attributes:
+        stacks: Every stack, in the order of deployment.
+        warnings: What could not be done here and was left out.
+    """
+
+    stacks: tuple[DeployedStack, ...]
+    warnings: tuple[str, ...] = ()
+    jobs: tuple[DeployedJob, ...] = field(init=False)
+    buckets: tuple[DeployedBucket, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        exports = {name: value for stack in self.stacks for name, value in stack.exports.items()}
+        jobs = [job for stack in self.stacks for job in _jobs(stack, exports)]
+        buckets = [bucket for stack in self.stacks for bucket in _buckets(stack)]
+        object.__setattr__(self, "jobs", tuple(sorted(jobs, key=lambda job: job.name)))
+        object.__setattr__(self, "buckets", tuple(sorted(buckets, key=lambda bucket: bucket.path)))
+
+    @property
+    def outputs(self) -> dict[str, dict[str, str]]:
+        """Outputs of every stack, by the stack's name."""
+        return {stack.name: dict(stack.outputs) for stack in self.stacks}
+
+    def bucket(self, name: str) -> str:
+        """The name of a bucket.
+
+        Args:
+            name: The construct's path (``Census/Raw``), the end of it where that is unique (``Raw``), the logical id,
+                or the bucket's name itself.
+
+        Raises:
+            DeploymentError: There is none, or several; lists them.
+        """
+        paths = [bucket for bucket in self.buckets if name in (bucket.path, bucket.name)]
+        ends = [bucket for bucket in self.buckets if bucket.path.endswith(f"/{name}")]
+        logical = [stack.resources[name] for stack in self.stacks if stack.types.get(name) == "AWS::S3::Bucket"]
+        for found in ([bucket.name for bucket in paths], [bucket.name for bucket in ends], logical):
+            if len(found) == 1:
+                return found[0]
+        listed = ", ".join(bucket.path for bucket in self.buckets) or "none"
+        problem = "several buckets are" if ends or paths or logical else "no bucket is"
+        raise DeploymentError(f"{problem} called {name!r}; the buckets are: {listed}")
+
+    def job(self, name: str) -> DeployedJob:
+        """A job by its path, the end of it where that is unique, or its base name.
+
+        Raises:
+            DeploymentError: There is none, or several; lists them.
+        """
+        exact = [job for job in self.jobs if name in (job.name, job.base_name, job.state_machine_arn)]
+        ends = [job for job in self.jobs if job.name.endswith(f"/{name}")]
+        for found in (exact, ends):
+            if len(found) == 1:
+                return found[0]
+        listed = ", ".join(job.name for job in self.jobs) or "none"
+        problem = "several jobs are" if exact or ends else "no job is"
+        raise DeploymentError(f"{problem} called {name!r}; the jobs are: {listed}")
+
+
+def deploy(assembly: Assembly, target: Target, *, progress: Callable[[str], None] | None = None) -> Deployment:
+    """Deploy every stack of an assembly, those that others need first.
+
+    Args:
+        assembly: What to deploy.
+        target: Where to.
+        progress: Is told, in a line, what is done at the moment.
+
+    Raises:
+        DeploymentError: A stack is for another account.
+        StackFailedError: A stack failed; names the resources and their reasons.
+    """
+    tell = progress or (lambda line: None)
+    warnings: list[str] = []
+    deployed: list[DeployedStack] = []
+    with _clients(target) as client:
+        for stack in assembly.stacks:
+            region = _check_place(stack, target)
+            places = {"AWS::AccountId": target.account_id, "AWS::Region": region, "AWS::Partition": "aws"}
+            warnings += [
+                f"image asset {image!r} of {stack.display_name} is skipped: it needs Docker; jobs run in the embedded "
+                "environment instead"
+                for image in stack.docker_assets
+            ]
+            assets.bootstrap(client("ssm", region), stack.bootstrap_parameter)
+            published = assets.publish(client("s3", region), stack.assets, places)
+            if published:
+                tell(f"{stack.display_name}: {published} asset{'s' if published > 1 else ''} published")
+            deployed.append(deploy_stack(client("cloudformation", region), stack, region, places))
+            tell(f"{stack.display_name}: {deployed[-1].action}")
+    return Deployment(tuple(deployed), tuple(warnings))
+
+
+def destroy(assembly: Assembly, target: Target, *, progress: Callable[[str], None] | None = None) -> None:
+    """Delete every stack of an assembly, the last deployed first. What the template retains is retained.
+
+    Raises:
+        StackFailedError: A stack could not be deleted; names the resources and their reasons.
+    """
+    with _clients(target) as client:
+        for stack in reversed(assembly.stacks):
+            delete_stack(client("cloudformation", stack.region or target.region), stack.name)
+            if progress is not None:
+                progress(f"{stack.display_name}: deleted")
+
+
+def client_of(target: Target) -> ProcessingClient:
+    """A client that sees the embedded AWS, whatever the environment of this process says."""
+    return ProcessingClient(_session(target), endpoint_url=target.endpoint_url)
+
+
+def _check_place(stack: StackArtifact, target: Target) -> str:
+    if stack.account_id not in (None, target.account_id):
+        raise DeploymentError(
+            f"{stack.display_name} is for account {stack.account_id}, and the embedded AWS is account "
+            f"{target.account_id}; start it with --account {stack.account_id}, or leave the account out of the "
+            "stack's env"
+        )
+    return stack.region or target.region
+
+
+@contextmanager
+def _clients(target: Target) -> Iterator[Callable[[str, str], Any]]:
+    """Clients of the account's root by service and region; making one costs more than what it then does here."""
+    session = _session(target)
+    made: dict[tuple[str, str], Any] = {}
+
+    def client(service: str, region: str) -> Any:
+        if (service, region) not in made:
+            made[service, region] = session.client(service, region_name=region, endpoint_url=target.endpoint_url)
+        return made[service, region]
+
+    try:
+        yield client
+    finally:
+        for each in made.values():
+            each.close()
+
+
+def _session(target: Target) -> Session:
+    import boto3
+
+    credentials = target.environment()
+    return boto3.session.Session(
+        aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=credentials.get("AWS_SESSION_TOKEN"),
+        region_name=target.region,
+    )
+
+
+def _jobs(stack: DeployedStack, exports: Mapping[str, str]) -> list[DeployedJob]:
+    values = {**exports, **stack.references}
+    found = []
+    for logical_id, resource in stack.template.get("Resources", {}).items():
+        about = resource.get("Metadata", {}).get("cdk-processing")
+        if resource.get("Type") != "AWS::StepFunctions::StateMachine" or not isinstance(about, dict):
+            continue
+        if logical_id not in stack.resources:
+            continue
+        found.append(
+            DeployedJob(
+                name=resolve_text(about.get("job", logical_id), values),
+                base_name=resolve_text(about.get("base_name", ""), values),
+                state_machine_arn=stack.resources[logical_id],
+                triggers=tuple(resolve_text(trigger, values) for trigger in about.get("triggers", [])),
+                outputs={name: resolve_text(uri, values) for name, uri in about.get("outputs", {}).items()},
+                stack=stack.name,
+            )
+        )
+    return found
+
+
+def _buckets(stack: DeployedStack) -> list[DeployedBucket]:
+    return [
+        DeployedBucket(
+            stack.paths.get(logical_id, f"{stack.name}/{logical_id}").removesuffix("/Resource"), name, stack.name
+        )
+        for logical_id, name in stack.resources.items()
+        if stack.types[logical_id] == "AWS::S3::Bucket"
+    ]

@@ -1,0 +1,162 @@
+"""Running a CDK app as the CDK's command line does, to get its cloud assembly."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cdk_processing.errors import CdkProcessingError
+from cdk_processing.local.deployment.assembly import Assembly
+from cdk_processing.local.deployment.node import path_with_node
+
+__all__ = ["SynthesisError", "app_command", "synthesize"]
+
+_LAST_LINES = 25
+
+
+class SynthesisError(CdkProcessingError):
+    """The app could not be run, or failed; the text ends with the app's own last lines."""
+
+
+def app_command(folder: Path) -> str:
+    """The ``app`` of the folder's ``cdk.json``.
+
+    Raises:
+        SynthesisError: There is no cdk.json, it is not JSON, or it names no app.
+    """
+    settings = _read_json(folder / "cdk.json")
+    if settings is None:
+        raise SynthesisError(
+            f"There is no cdk.json in {folder}; run this where the CDK app is, or name it: --app 'python app.py'"
+        )
+    app = settings.get("app")
+    if not isinstance(app, str) or not app.strip():
+        raise SynthesisError(f'{folder / "cdk.json"} names no app; add "app": "python app.py", or give --app')
+    return app
+
+
+def synthesize(
+    folder: Path, output: Path, *, app: str | None = None, account_id: str, region: str, timeout: float = 600
+) -> Assembly:
+    """Run a CDK app and read what it made.
+
+    Args:
+        folder: Where cdk.json is; the app is run there.
+        output: Folder for the cloud assembly.
+        app: The command, or the folder of a cloud assembly that is already there; left out, the one of cdk.json.
+        account_id: What stacks without an account are for (``CDK_DEFAULT_ACCOUNT``).
+        region: What stacks without a region are for (``CDK_DEFAULT_REGION``).
+        timeout: Seconds after which the app is given up.
+
+    Raises:
+        SynthesisError: The app failed, or needs values that only a real account can give.
+    """
+    command = app or app_command(folder)
+    if (folder / command / "manifest.json").is_file():
+        return Assembly.read(folder / command)
+    output.mkdir(parents=True, exist_ok=True)
+    environment = {
+        **os.environ,
+        "PATH": _path(),
+        "CDK_OUTDIR": str(output),
+        "CDK_CONTEXT_JSON": json.dumps(_context(folder)),
+        "CDK_DEFAULT_ACCOUNT": account_id,
+        "CDK_DEFAULT_REGION": region,
+        # The library's own check of templates takes two seconds a synth; `cdk synth` and `cdk deploy` still make it.
+        "CDK_VALIDATION": os.environ.get("CDK_VALIDATION", "false"),
+    }
+    exit_code, said = _run(command, folder, environment, timeout)
+    if exit_code != 0:
+        raise SynthesisError(f"The app failed ({command}, exit code {exit_code}):\n\n{_tail(said)}")
+    if not (output / "manifest.json").is_file():
+        raise SynthesisError(
+            f"The app ended well but made no cloud assembly ({command}); does it end with app.synth()?\n\n{_tail(said)}"
+        )
+    assembly = Assembly.read(output)
+    if assembly.missing_context:
+        raise SynthesisError(
+            "The app looks up values in a real account: "
+            + ", ".join(assembly.missing_context)
+            + ". Run `cdk synth` once with that account's credentials and keep cdk.context.json, "
+            "or pass the values as context."
+        )
+    return assembly
+
+
+def _run(command: str, folder: Path, environment: Mapping[str, str], timeout: float) -> tuple[int, str]:
+    # In a shell, because that is how the CDK's command line runs it; the command is the user's own. In a session of its
+    # own, so that what it started can be ended with it.
+    process = subprocess.Popen(
+        command,
+        shell=True,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    try:
+        said, _ = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise SynthesisError(f"The app did not finish in {timeout:g} s: {command}") from None
+    finally:
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    return process.returncode, said
+
+
+def _context(folder: Path) -> dict[str, Any]:
+    """Context as the CDK's command line gives it: its own switches, cdk.json's, and the answers of earlier look-ups."""
+    settings = _read_json(folder / "cdk.json") or {}
+    return {
+        "aws:cdk:enable-path-metadata": True,
+        "aws:cdk:enable-asset-metadata": True,
+        "aws:cdk:bundling-stacks": ["**"],
+        # Nobody reads where each construct was made, and finding out costs a stack trace a construct.
+        "aws:cdk:disable-stack-trace": True,
+        **settings.get("context", {}),
+        **(_read_json(folder / "cdk.context.json") or {}),
+    }
+
+
+def _path() -> str:
+    """PATH with a recent Node and, where no other virtual environment is active, with this interpreter's programs.
+
+    ``"app": "python app.py"`` then finds the interpreter that has this library also when the environment was not
+    activated and the command line was started by its path.
+    """
+    path = path_with_node()
+    active = os.environ.get("VIRTUAL_ENV")
+    elsewhere = active is not None and Path(active).resolve() != Path(sys.prefix).resolve()
+    if sys.prefix == sys.base_prefix or elsewhere:
+        return path
+    return f"{Path(sys.executable).parent}{os.pathsep}{path}"
+
+
+def _read_json(file: Path) -> dict[str, Any] | None:
+    try:
+        content: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise SynthesisError(f"{file} is not JSON: {error}") from None
+    return dict(content)
+
+
+def _tail(text: str) -> str:
+    lines = text.rstrip().splitlines()
+    dropped = len(lines) - _LAST_LINES
+    kept = lines[-_LAST_LINES:]
+    return "\n".join([f"({dropped} lines before)", *kept] if dropped > 0 else kept)

@@ -1,0 +1,1 @@
+"""``cdk-processing local``: what it starts, watches and shows."""

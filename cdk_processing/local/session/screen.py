@@ -1,0 +1,142 @@
+"""Showing runs on a terminal, or as plain lines where there is none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from cdk_processing.local.session.watch import Change, JobView
+
+__all__ = ["LiveScreen", "PlainScreen", "Screen"]
+
+_COLOURS = {"Completed": "green", "Failed": "red", "Stopped": "yellow"}
+_MOST_ROWS = 12
+
+
+class Screen(Protocol):
+    """Where runs are shown."""
+
+    def __enter__(self) -> Screen:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Leave the terminal as it was."""
+
+    def show(self, running: Sequence[JobView], changes: Sequence[Change]) -> None:
+        """Show what has happened, and what goes on."""
+
+
+class PlainScreen:
+    """A line a change, for a log file or a pipe."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __enter__(self) -> PlainScreen:
+        """Nothing to begin."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Nothing to leave."""
+
+    def show(self, running: Sequence[JobView], changes: Sequence[Change]) -> None:
+        """Print what has happened."""
+        for change in changes:
+            print_change(self._console, change)
+
+
+class LiveScreen:
+    """What has happened scrolls up; below it, what goes on, with bars."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, refresh_per_second=8, transient=True)
+        self._spinners: dict[str, Spinner] = {}
+        self._began = time.monotonic()
+
+    def __enter__(self) -> LiveScreen:
+        """Begin."""
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Leave the terminal as it was."""
+        self._live.stop()
+
+    def show(self, running: Sequence[JobView], changes: Sequence[Change]) -> None:
+        """Print what has ended, and draw what goes on."""
+        # First, so that what has ended is not drawn once more below the line that says so.
+        self._live.update(self._drawn(running))
+        for change in changes:
+            if change.bad or change.what in _COLOURS:
+                print_change(self._console, change)
+
+    def _drawn(self, running: Sequence[JobView]) -> RenderableType:
+        if not running:
+            return Text("waiting for runs; Ctrl-C ends", style="dim")
+        # A spinner keeps its own time, so each run needs one of its own.
+        self._spinners = {view.name: self._spinners.get(view.name) or Spinner("dots") for view in running}
+        table = Table.grid(padding=(0, 2))
+        for view in running[:_MOST_ROWS]:
+            table.add_row(
+                self._spinners[view.name],
+                Text(view.label, style="bold"),
+                Text(view.phase or view.status, style="cyan"),
+                _transfer(view),
+                Text(f"{view.seconds:.1f} s"),
+                Text(view.last_lines[-1] if view.last_lines else "", style="dim", no_wrap=True, overflow="ellipsis"),
+            )
+        if len(running) <= _MOST_ROWS:
+            return table
+        return Group(table, Text(f"and {len(running) - _MOST_ROWS} more", style="dim"))
+
+
+def print_change(console: Console, change: Change) -> None:
+    """A line for what has happened, and its details below it."""
+    colour = "red" if change.bad else _COLOURS.get(change.what, "cyan")
+    took = f" [dim]{change.seconds:.1f} s[/dim]" if change.seconds >= 0.05 else ""
+    console.print(
+        f"[dim]{datetime.now():%H:%M:%S}[/dim] {escape(change.label)} [{colour}]{escape(change.what)}[/{colour}]{took}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    for line in change.details:
+        console.print(Text(f"         {line}"), soft_wrap=True, highlight=False)
+
+
+def _transfer(view: JobView) -> RenderableType:
+    if not view.bytes_total:
+        return Text("")
+    grid = Table.grid(padding=(0, 1))
+    bar = ProgressBar(total=view.bytes_total, completed=view.bytes_done, width=20)
+    grid.add_row(bar, Text(f"{in_bytes(view.bytes_done)}/{in_bytes(view.bytes_total)}"))
+    return grid
+
+
+def in_bytes(count: float) -> str:
+    """A number of bytes for people: ``3.1 MB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.0f} B"

@@ -1,0 +1,167 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import boto3
+import pytest
+
+COMMAND = [sys.executable, "-m", "cdk_processing.cli"]
+THREE_JOBS = Path(__file__).parent.parent / "apps" / "three_jobs"
+
+
+class Session:
+    """`cdk-processing local` in a process of its own, and what it prints."""
+
+    def __init__(self, folder, *arguments):
+        self.folder = folder
+        (folder / "tmp").mkdir(exist_ok=True)
+        with (folder / "out").open("w") as output:
+            self.process = subprocess.Popen(
+                [*COMMAND, "local", *arguments],
+                cwd=THREE_JOBS,
+                env={**os.environ, "TMPDIR": str(folder / "tmp"), "COLUMNS": "80"},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def output(self):
+        return (self.folder / "out").read_text()
+
+    def until(self, pattern, seconds=60):
+        deadline = time.monotonic() + seconds
+        while not (found := re.search(pattern, self.output)):
+            assert time.monotonic() < deadline, self.output
+            assert self.process.poll() is None, self.output
+            time.sleep(0.05)
+        return found
+
+    def client(self, service):
+        exported = dict(re.findall(r"export (\w+)=(.*)", self.output))
+        return boto3.client(
+            service,
+            endpoint_url=exported["AWS_ENDPOINT_URL"],
+            region_name=exported["AWS_REGION"],
+            aws_access_key_id=exported["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=exported["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def end(self, number):
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+def children_of(group):
+    """Processes of our session's descendants: the server leads a session of its own, so look by parent."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[1]) == group and fields[0] != "Z":
+            found.append(int(entry.parent.name))
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_session_deploys_shows_runs_and_leaves_nothing_behind(tmp_path, number):
+    session = Session(tmp_path, "--python", sys.executable)
+    try:
+        session.until(r"export AWS_EC2_METADATA_DISABLED")
+        assert re.search(r"job +Three/Copy +object created in s3://three-raw\S+/in/ ending \.txt\n", session.output)
+        assert re.search(r" +schedule cron\(0 6 \* \* \? \*\) Europe/Berlin\n", session.output)
+        raw = re.search(r"bucket +Three/Raw +s3://(\S+)", session.output)[1]
+        s3 = session.client("s3")
+        s3.put_object(Bucket=raw, Key="in/a.txt", Body=b"a")
+        session.until(r"Three/Copy [0-9a-f]{8} Completed \d")
+        states = session.client("stepfunctions")
+        machines = {
+            machine["name"]: machine["stateMachineArn"] for machine in states.list_state_machines()["stateMachines"]
+        }
+        (arn,) = [arn for name, arn in machines.items() if "Break" in name]
+        states.start_execution(stateMachineArn=arn)
+        session.until(r"Three/Break [0-9a-f]{8} Failed \d")
+        session.until(r"\| found \d files\n +reason: AlgorithmError.*\n +exit message: good\.txt is missing")
+        for client in (s3, states):
+            client.close()
+        servers = children_of(session.process.pid)
+        assert servers
+        assert session.end(number) == 0
+        assert session.output.endswith("stopped; nothing is left behind\n")
+        deadline = time.monotonic() + 5
+        while any(Path(f"/proc/{pid}").exists() for pid in servers) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not [pid for pid in servers if Path(f"/proc/{pid}").exists()]
+        assert list((tmp_path / "tmp").iterdir()) == []
+    finally:
+        session.process.kill()
+        session.process.wait()
+
+
+def run(folder, *arguments):
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def test_a_mistake_in_the_app_is_told_in_the_app_s_own_words(tmp_path):
+    (tmp_path / "app.py").write_text("raise SystemExit('error: instance_count must be 1-100, got 0')")
+    (tmp_path / "cdk.json").write_text(json.dumps({"app": f"{sys.executable} app.py"}))
+    done = run(tmp_path, "local")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: The app failed")
+    assert done.stderr.endswith("error: instance_count must be 1-100, got 0\n")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_without_an_app_says_so(tmp_path):
+    done = run(tmp_path, "local")
+    assert done.returncode == 1
+    assert "There is no cdk.json in" in done.stderr
+
+
+def test_a_taken_port_says_so(tmp_path):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run(tmp_path, "local", "--no-deploy", "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 1
+    assert re.match(r"Error: port \d+ on 127\.0\.0\.1 cannot be had", done.stderr)
+
+
+@pytest.mark.parametrize("arguments", [("--account", "12"), ("--port", "0")])
+def test_a_wrong_option_is_a_mistake_in_usage(tmp_path, arguments):
+    assert run(tmp_path, "local", *arguments).returncode == 2
+
+
+def test_the_first_line_comes_without_the_cdk_and_without_boto3(tmp_path):
+    program = (
+        "import sys; from cdk_processing.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    for heavy in ("aws_cdk", "jsii", "boto3", "botocore", "rich", "ministack"):
+        assert f" {heavy} " not in loaded
+
+
+def test_the_client_commands_never_load_the_cdk_boto3_or_rich(three_jobs):
+    program = (
+        "import sys; from cdk_processing.cli import main; main(['jobs'], standalone_mode=False); print(*sys.modules)"
+    )
+    environment = {**os.environ, **three_jobs.environment()}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert "Three/Copy" in done.stdout
+    for heavy in ("aws_cdk", "jsii", "boto3", "rich", "ministack"):
+        assert f" {heavy} " not in done.stdout
