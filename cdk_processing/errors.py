@@ -12,10 +12,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 __all__ = ["CdkProcessingError", "DeclarationError", "Problem", "RunTimeValueError"]
+
+_OURS = Path(__file__).parent
 
 
 class CdkProcessingError(Exception):
@@ -98,7 +101,7 @@ def _users_line(traceback: TracebackType | None) -> str | None:
     place = None
     while traceback is not None:
         file = traceback.tb_frame.f_code.co_filename
-        if not ("site-packages" in file or file.startswith("<") or f"{__package__}/" in file.replace("\\", "/")):
+        if not ("site-packages" in file or file.startswith("<") or Path(file).is_relative_to(_OURS)):
             place = f"{file}:{traceback.tb_lineno}"
         traceback = traceback.tb_next
     return place

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from aws_cdk import AssetStaging, FileAssetPackaging, Stack
 from constructs import Construct
 
+from cdk_processing.constructs.resources import stack_of
 from cdk_processing.request.location import S3Location
 
 __all__ = ["file_asset"]
@@ -20,7 +21,7 @@ def file_asset(path: str | Path, scope: Construct) -> S3Location:
 
     The core's staging is used and not ``aws_s3_assets``, which would import and build an L2 bucket for each file.
     """
-    stack = Stack.of(scope)
+    stack = stack_of(scope)
     known = _published.setdefault(stack, {})
     file = Path(path).resolve()
     if file not in known:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aws_cdk import CfnResource, Stack
+from aws_cdk import CfnResource
 from constructs import Construct
 
-from cdk_processing.access.execution import BucketAccess, ExecutionAccess, execution_statements
+from cdk_processing.access.execution import BucketAccess, ExecutionAccess, execution_statements, read_statements
 from cdk_processing.access.statement import Statement
 from cdk_processing.constructs.assets import file_asset
 from cdk_processing.constructs.image import bind_image
 from cdk_processing.constructs.platform import ProcessingPlatform
-from cdk_processing.constructs.resources import place_of, role
+from cdk_processing.constructs.resources import path_of, place_of, role, stack_of
 from cdk_processing.constructs.storage import bucket_access
 from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.request.channels import ProcessingInput
@@ -77,9 +77,12 @@ class Execution:
     def allow_reading(self, location: S3Location) -> None:
         """Let the role read one more place, where a trigger added later brings objects from."""
         self._watched.append(location)
+        given = self._request.processor.role
         if self._role is not None:
             document = [statement.render() for statement in self._statements()]
             self._role.add_property_override("Policies.0.PolicyDocument.Statement", document)
+        elif given is not None and not isinstance(given, str):
+            _add_to(given, read_statements(tuple(self._reads())))
 
     def _make_role(self) -> str:
         given = self._request.processor.role
@@ -94,7 +97,7 @@ class Execution:
             "ExecutionRole",
             services=["sagemaker.amazonaws.com"],
             statements=self._statements(),
-            description=f"Runs {self._scope.node.path}",
+            description=f"Runs {path_of(self._scope)}",
         )
         return self._role.get_att("Arn").to_string()
 
@@ -102,7 +105,7 @@ class Execution:
         processor = self._request.processor
         return execution_statements(
             ExecutionAccess(
-                place=place_of(Stack.of(self._scope)),
+                place=place_of(stack_of(self._scope)),
                 base_name=self._base_name,
                 reads=tuple(self._reads()),
                 writes=tuple(

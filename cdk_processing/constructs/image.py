@@ -8,7 +8,7 @@ from typing import NamedTuple
 from aws_cdk import CfnMapping, Stack, Token
 from constructs import Construct
 
-from cdk_processing.constructs.resources import partition_token, region_token, url_suffix_token
+from cdk_processing.constructs.resources import partition_token, region_token, stack_of, url_suffix_token
 from cdk_processing.errors import Problem
 from cdk_processing.request.images import AwsImage, ProcessingImage, registry_accounts, url_suffix
 
@@ -43,7 +43,7 @@ def image_problems(image: ProcessingImage, region: str) -> list[Problem]:
 def bind_image(image: ProcessingImage, scope: Construct) -> BoundImage:
     """Give an image its URI in the scope's stack; a build folder becomes a Docker image asset."""
     if image.aws is not None:
-        return _bind_aws(image.aws, Stack.of(scope))
+        return _bind_aws(image.aws, stack_of(scope))
     if image.repository is not None:
         uri = image.repository.repository_uri_for_tag_or_digest(image.tag_or_digest)
         return BoundImage(uri, image.repository.repository_arn)

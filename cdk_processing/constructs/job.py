@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from aws_cdk import CfnResource, Stack
+from aws_cdk import CfnResource
 from constructs import Construct
 
 from cdk_processing.access.launching import LaunchAccess, send_dead_letters, start_statements, workflow_statements
@@ -15,7 +15,17 @@ from cdk_processing.access.statement import service_trust
 from cdk_processing.constructs.execution import Execution
 from cdk_processing.constructs.naming import base_name_for
 from cdk_processing.constructs.platform import ProcessingPlatform
-from cdk_processing.constructs.resources import account_token, arn_of, partition_token, place_of, resource, role
+from cdk_processing.constructs.resources import (
+    account_token,
+    acknowledge,
+    arn_of,
+    partition_token,
+    path_of,
+    place_of,
+    resource,
+    role,
+    stack_of,
+)
 from cdk_processing.constructs.triggers.base import Launch, Trigger
 from cdk_processing.constructs.validation import declaration_problems, trigger_problems
 from cdk_processing.errors import DeclarationError
@@ -32,6 +42,10 @@ __all__ = ["ProcessingJob"]
 
 _METADATA = "cdk-processing"
 _SCHEDULER = "scheduler.amazonaws.com"
+_NO_TRACING = (
+    "A run is one call to one service, and its history tells when each state began and ended; X-Ray would add no more "
+    "than permissions on *."
+)
 
 
 class ProcessingJob(Construct):
@@ -75,9 +89,9 @@ class ProcessingJob(Construct):
         platform: ProcessingPlatform | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._stack = Stack.of(self)
-        self._path: str = self.node.path
-        problems = declaration_problems(request, triggers, self._stack.region)
+        self._place = place_of(stack_of(self))
+        self._path = path_of(self)
+        problems = declaration_problems(request, triggers, self._place.region)
         if problems:
             raise DeclarationError(self._path, [problem.on(construct_id) for problem in problems])
         self._request = request
@@ -95,8 +109,7 @@ class ProcessingJob(Construct):
         #: ARN of the job's state machine.
         self.state_machine_arn: str = self._machine.ref
         self._make_alarm()
-        for trigger in triggers:
-            self._bind(trigger)
+        self._bind(triggers)
         self._describe()
 
     # -- what users hold ----------------------------------------------------------------------------------------------
@@ -125,7 +138,7 @@ class ProcessingJob(Construct):
     def outputs(self) -> dict[str, S3Location]:
         """Where the outputs go, by name: the part of each destination that is the same for every run."""
         return {
-            channel.output_name or "": S3Location(channel.location.bucket, _folder(channel.location.fixed_key))
+            channel.output_name or "": S3Location(channel.location.bucket, _fixed_folder(channel.location))
             for channel in self._request.named_outputs
             if channel.location is not None
         }
@@ -141,7 +154,7 @@ class ProcessingJob(Construct):
             raise DeclarationError(self._path, [problem.on(self.node.id) for problem in problems])
         if trigger.watched is not None and self._request.needs_manifest:
             self._execution.allow_reading(trigger.watched)
-        self._bind(trigger)
+        self._bind([trigger])
         self._describe()
 
     def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
@@ -160,7 +173,7 @@ class ProcessingJob(Construct):
 
     def _make_launch_access(self) -> LaunchAccess:
         return LaunchAccess(
-            place=place_of(self._stack),
+            place=self._place,
             base_name=self.base_name,
             execution_role_arn=self._execution.role_arn,
             queue_arn=self.platform.dead_letter_queue_arn,
@@ -200,6 +213,7 @@ class ProcessingJob(Construct):
                     {"Key": f"{_METADATA}:base-name", "Value": self.base_name},
                 ],
             },
+            acknowledge("AwsSolutions-SF2", _NO_TRACING),
         )
 
     def _make_alarm(self) -> None:
@@ -225,8 +239,13 @@ class ProcessingJob(Construct):
             },
         )
 
-    def _bind(self, trigger: Trigger) -> None:
-        self._triggers.append(trigger)
+    def _bind(self, triggers: Sequence[Trigger]) -> None:
+        self._triggers += triggers
+        role_arn = arn_of(self._make_start_role()) if triggers else None
+        for trigger in triggers:
+            self._bind_one(trigger, role_arn)
+
+    def _bind_one(self, trigger: Trigger, role_arn: Any) -> None:
         kind = type(trigger).__name__
         number = self._counts[kind] = self._counts.get(kind, 0) + 1
         trigger.bind(
@@ -234,7 +253,7 @@ class ProcessingJob(Construct):
                 scope=self,
                 construct_id=kind if number == 1 else f"{kind}{number}",
                 state_machine_arn=self.state_machine_arn,
-                role_arn=arn_of(self._make_start_role()),
+                role_arn=role_arn,
                 queue_arn=self.platform.dead_letter_queue_arn,
             )
         )
@@ -278,6 +297,7 @@ class ProcessingJob(Construct):
         )
 
 
-def _folder(key: str) -> str:
-    """A fixed key, cut back to the last whole folder where a run-time value follows."""
-    return key if key.endswith("/") or "/" not in key else key.rsplit("/", 1)[0] + "/"
+def _fixed_folder(location: S3Location) -> str:
+    """A location's fixed key, cut back to the last whole folder where a run-time value follows."""
+    key = location.fixed_key
+    return key if key == location.key or "/" not in key else key.rsplit("/", 1)[0] + "/"

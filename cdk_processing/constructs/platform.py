@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from aws_cdk import CfnResource, Stack
 from constructs import Construct
 
-from cdk_processing.constructs.resources import account_token, arn_of, partition_token, region_token, resource
+from cdk_processing.constructs.resources import (
+    account_token,
+    acknowledge,
+    arn_of,
+    partition_token,
+    region_token,
+    resource,
+    stack_of,
+)
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
@@ -21,6 +30,7 @@ __all__ = ["ProcessingPlatform"]
 
 _FOURTEEN_DAYS = 1_209_600
 _DEFAULT_ID = "ProcessingPlatform"
+_defaults: WeakKeyDictionary[Stack, ProcessingPlatform] = WeakKeyDictionary()
 
 
 class ProcessingPlatform(Construct):
@@ -52,9 +62,11 @@ class ProcessingPlatform(Construct):
     @classmethod
     def of(cls, scope: Construct) -> ProcessingPlatform:
         """The platform of the scope's stack; made, where there is none yet."""
-        stack = Stack.of(scope)
-        found = stack.node.try_find_child(_DEFAULT_ID)
-        return found if isinstance(found, ProcessingPlatform) else cls(stack, _DEFAULT_ID)
+        stack = stack_of(scope)
+        if stack not in _defaults:
+            found = stack.node.try_find_child(_DEFAULT_ID)
+            _defaults[stack] = found if isinstance(found, ProcessingPlatform) else cls(stack, _DEFAULT_ID)
+        return _defaults[stack]
 
     @cached_property
     def key(self) -> kms.IKey:
@@ -108,7 +120,7 @@ class ProcessingPlatform(Construct):
             "DeadLetters",
             "AWS::SQS::Queue",
             {"KmsMasterKeyId": arn_of(self._key), "MessageRetentionPeriod": _FOURTEEN_DAYS},
-            _acknowledge("AwsSolutions-SQS3", "This is the dead-letter queue; it has none of its own."),
+            acknowledge("AwsSolutions-SQS3", "This is the dead-letter queue; it has none of its own."),
         )
         resource(
             self,
@@ -225,7 +237,3 @@ def _admit(service: str, action: str, target: Any) -> dict[str, Any]:
         "Resource": target,
         "Condition": {"StringEquals": {"aws:SourceAccount": account_token()}},
     }
-
-
-def _acknowledge(rule: str, reason: str) -> dict[str, Any]:
-    return {"cdk_nag": {"rules_to_suppress": [{"id": rule, "reason": reason}]}}

@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from aws_cdk import Aws, CfnResource, Stack
 from constructs import Construct
 
 from cdk_processing.access.statement import Place, Statement, acknowledgements, policy_document, service_trust
 
-__all__ = ["arn_of", "place_of", "resource", "role"]
+__all__ = ["acknowledge", "arn_of", "path_of", "place_of", "resource", "role", "stack_of"]
+
+_stacks: WeakKeyDictionary[Construct, Stack] = WeakKeyDictionary()
+_places: WeakKeyDictionary[Stack, Place] = WeakKeyDictionary()
+_paths: WeakKeyDictionary[Construct, str] = WeakKeyDictionary()
 
 
 def resource(
@@ -45,14 +50,37 @@ def role(
     return resource(scope, construct_id, "AWS::IAM::Role", properties, acknowledgements(statements))
 
 
+def acknowledge(rule: str, reason: str) -> dict[str, Any]:
+    """Metadata that tells cdk-nag why a rule does not apply to a resource."""
+    return {"cdk_nag": {"rules_to_suppress": [{"id": rule, "reason": reason}]}}
+
+
 def arn_of(created: CfnResource) -> dict[str, Any]:
     """A resource's ARN, to be put into another resource of the same stack."""
     return {"Fn::GetAtt": [created.logical_id, "Arn"]}
 
 
 def place_of(stack: Stack) -> Place:
-    """Partition, region and account of a stack, as literals where the stack knows them."""
-    return Place(partition_token(), stack.region, stack.account)
+    """Partition, region and account of a stack, as literals where the stack knows them; fetched from Node once."""
+    if stack not in _places:
+        _places[stack] = Place(partition_token(), stack.region, stack.account)
+    return _places[stack]
+
+
+def stack_of(scope: Construct) -> Stack:
+    """A construct's stack, fetched from Node once."""
+    if isinstance(scope, Stack):
+        return scope
+    if scope not in _stacks:
+        _stacks[scope] = Stack.of(scope)
+    return _stacks[scope]
+
+
+def path_of(scope: Construct) -> str:
+    """A construct's path, fetched from Node once."""
+    if scope not in _paths:
+        _paths[scope] = scope.node.path
+    return _paths[scope]
 
 
 @cache

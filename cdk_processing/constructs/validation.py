@@ -26,8 +26,10 @@ def declaration_problems(request: ProcessingRequest, triggers: Sequence[Trigger]
         ]
     if isinstance(triggers, (str, bytes)) or not isinstance(triggers, Sequence):
         return [Problem("triggers", triggers, "a list of triggers", "write triggers=[OnSchedule(...)]")]
-    found = request.problems() + image_problems(request.processor.image, region) + _local_input_problems(request)
-    return found + trigger_problems(request, triggers)
+    found = request.problems() + image_problems(request.processor.image, region)
+    if not request.is_readable:
+        return found  # what follows looks into channels, arguments and environment
+    return found + _local_input_problems(request) + trigger_problems(request, triggers)
 
 
 def trigger_problems(request: ProcessingRequest, triggers: Sequence[Trigger]) -> list[Problem]:
@@ -53,14 +55,16 @@ def _unsupplied(request: ProcessingRequest, trigger: Trigger, index: int) -> lis
             value.label,
             f"triggers[{index}]: {trigger.describe()}",
             "supplied by every trigger of the job",
-            _parameter_fix(value) if value.name == "PARAMETER" else fix,
+            _parameter_fix(value, trigger) if value.name == "PARAMETER" else fix,
         )
         for value in request.run_time_values()
         if not trigger.supplies(value)
     ]
 
 
-def _parameter_fix(value: RunTimeValue) -> str:
+def _parameter_fix(value: RunTimeValue, trigger: Trigger) -> str:
+    if not hasattr(trigger, "parameters"):
+        return "give it a default: this trigger brings no parameters"
     return f"give it a default, or pass parameters={{{value.parameter!r}: ...}} to the trigger"
 
 
@@ -77,12 +81,19 @@ def _loops(request: ProcessingRequest, trigger: Trigger) -> list[Problem]:
             "write to another prefix or bucket",
         )
         for index, location in enumerate(channel.location for channel in request.outputs)
-        if location is not None and _same_bucket(location, watched) and _can_begin_with(location.key, watched.key)
+        if location is not None
+        and _same_bucket(location, watched)
+        and _can_begin_with(_folder(location.key), watched.key)
     ]
 
 
 def _same_bucket(one: S3Location, other: S3Location) -> bool:
     return one.bucket is other.bucket or one.bucket_name == other.bucket_name
+
+
+def _folder(key: str) -> str:
+    """What keys of an output begin with: SageMaker writes ``<key>/<file>``, whether the slash is there or not."""
+    return key if not key or key.endswith("/") else f"{key}/"
 
 
 def _can_begin_with(key: str, prefix: str) -> bool:

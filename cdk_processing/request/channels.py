@@ -9,7 +9,7 @@ from typing import Any
 from cdk_processing.errors import Problem
 from cdk_processing.request import limits
 from cdk_processing.request.location import S3Location
-from cdk_processing.request.runtime import ExecutionVariable, Parameter, has_run_time_value, segments, values_in
+from cdk_processing.request.runtime import ExecutionVariable, Parameter, has_run_time_value, segments
 from cdk_processing.request.tokens import is_known, is_token
 
 __all__ = ["ProcessingInput", "ProcessingOutput"]
@@ -57,7 +57,9 @@ class ProcessingInput:
     def is_local(self) -> bool:
         """Whether the source is a path on the machine that synthesizes."""
         return hasattr(self.source, "__fspath__") or (
-            isinstance(self.source, str) and "://" not in self.source and not has_run_time_value(self.source)
+            isinstance(self.source, str)
+            and "://" not in self.source
+            and not (has_run_time_value(self.source) or is_token(self.source))
         )
 
     @property
@@ -190,10 +192,10 @@ def _check_source(channel: ProcessingInput) -> list[Problem]:
             found.append(
                 Problem("source", location.uri, allowed, "use ExecutionVariables.OBJECT_URI, or a shorter key")
             )
-    elif not (is_token(channel.source) or values_in(channel.source)):
+    elif not has_run_time_value(channel.source):
         allowed = "an S3Location, an s3:// URI, a local file or a run-time value"
         found.append(Problem("source", channel.source, allowed, 'pass bucket.at("prefix/")'))
-    elif values_in(channel.source):
+    else:
         allowed = "an s3:// URI whose bucket is known at synth, or exactly ExecutionVariables.OBJECT_URI"
         found.append(Problem("source", channel.source, allowed, 'write bucket.at(f"prefix/{value}")'))
     return found

@@ -7,10 +7,12 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateProcessingJo
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cdk_processing.errors import Problem
+from cdk_processing.request.runtime import has_run_time_value
 from cdk_processing.request.tokens import is_known, is_token
 
 __all__ = [
@@ -63,12 +65,13 @@ def check_choice(field: str, value: Any, allowed: Sequence[str], fix: str) -> li
     return [Problem(field, value, " or ".join(repr(word) for word in allowed), fix)]
 
 
-def check_text(field: str, value: Any, longest: int, fix: str) -> list[Problem]:
-    """Text of 1 to ``longest`` characters; what CDK or the run fills in is left alone."""
+def check_text(field: str, value: Any, longest: int, fix: str, shortest: int = 1) -> list[Problem]:
+    """Text of ``shortest`` to ``longest`` characters; what CDK or the run fills in is left alone."""
     if not isinstance(value, str):
         return [Problem(field, value, "a str", fix)]
-    if is_known(value) and not 1 <= len(value) <= longest:
-        return [Problem(field, value, f"1-{longest:,} characters", fix)]
+    if is_known(value) and not shortest <= len(value) <= longest:
+        allowed = f"{shortest}-{longest:,} characters" if shortest else f"at most {longest:,} characters"
+        return [Problem(field, value, allowed, fix)]
     return []
 
 
@@ -88,7 +91,7 @@ def check_environment(variables: Any, reserved: int, owner: str) -> list[Problem
             found.append(Problem("env key", key, allowed, "rename the variable"))
         elif key.startswith("CDK_PROCESSING_"):
             found.append(Problem("env key", key, "without the prefix CDK_PROCESSING_", "rename the variable"))
-        if not isinstance(value, str):
+        if not isinstance(value, str) and not has_run_time_value(value):
             found.append(Problem(f"env[{key!r}]", value, "a str", f"write {str(value)!r}"))
         elif is_known(value) and len(value) > ARGUMENT_LENGTH:
             found.append(Problem(f"env[{key!r}]", value, "at most 256 characters", "pass it through a file instead"))
@@ -119,10 +122,5 @@ def check_tags(tags: Any, reserved: int, owner: str) -> list[Problem]:
 
 def check_unique(field: str, names: Iterable[str], fix: str) -> list[Problem]:
     """Names of which none comes twice."""
-    seen: set[str] = set()
-    found = []
-    for name in names:
-        if name in seen:
-            found.append(Problem(field, name, "different from the others'", fix))
-        seen.add(name)
-    return found
+    counts = Counter(names)
+    return [Problem(field, name, "different from the others'", fix) for name, count in counts.items() if count > 1]

@@ -120,6 +120,52 @@ class _Compute:
         )
 
 
+class _ScriptCompute(_Compute):
+    """What the processors share that run a script."""
+
+    __slots__ = ()
+
+    def run(
+        self,
+        code: Any,
+        inputs: Sequence[Any] | None = None,
+        outputs: Sequence[Any] | None = None,
+        arguments: Sequence[Any] | None = None,
+        wait: object = _UNSET,
+        logs: object = _UNSET,
+        job_name: object = _UNSET,
+        experiment_config: dict[str, str] | None = None,
+        kms_key: object = _UNSET,
+    ) -> ProcessingRequest:
+        """Say what is to run; nothing is started.
+
+        Args:
+            code: Path of a local script (it becomes an asset), or the ``s3://`` URI of one.
+            inputs: At most 9 :class:`ProcessingInput`; the script is the tenth.
+            outputs: At most 10 :class:`ProcessingOutput`.
+            arguments: At most 100 strings of at most 256 characters; run-time values are welcome.
+            wait: Not taken.
+            logs: Not taken.
+            job_name: Not taken.
+            experiment_config: ``ExperimentName``, ``TrialName``, ``TrialComponentDisplayName``, ``RunName``.
+            kms_key: Not taken.
+
+        Raises:
+            TypeError: ``wait``, ``logs``, ``job_name`` or ``kms_key`` is given; the text says what to use instead.
+        """
+        return self._request(
+            code,
+            inputs,
+            outputs,
+            arguments,
+            experiment_config,
+            wait=wait,
+            logs=logs,
+            job_name=job_name,
+            kms_key=kms_key,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Processor(_Compute):
     """Runs an image as it is: its own entrypoint, or the one given.
@@ -202,7 +248,7 @@ class Processor(_Compute):
 
 
 @dataclass(frozen=True, slots=True)
-class ScriptProcessor(_Compute):
+class ScriptProcessor(_ScriptCompute):
     """Runs a script in an image of one's own. Takes what :class:`Processor` takes, and the command.
 
     Args:
@@ -241,49 +287,9 @@ class ScriptProcessor(_Compute):
             found.append(Problem("command", self.command, allowed, "set command on ScriptProcessor"))
         return found + _command_problems("command", self.command)
 
-    def run(
-        self,
-        code: Any,
-        inputs: Sequence[Any] | None = None,
-        outputs: Sequence[Any] | None = None,
-        arguments: Sequence[Any] | None = None,
-        wait: object = _UNSET,
-        logs: object = _UNSET,
-        job_name: object = _UNSET,
-        experiment_config: dict[str, str] | None = None,
-        kms_key: object = _UNSET,
-    ) -> ProcessingRequest:
-        """Say what is to run; nothing is started.
-
-        Args:
-            code: Path of a local script (it becomes an asset), or the ``s3://`` URI of one.
-            inputs: At most 9 :class:`ProcessingInput`; the script is the tenth.
-            outputs: At most 10 :class:`ProcessingOutput`.
-            arguments: At most 100 strings of at most 256 characters; run-time values are welcome.
-            wait: Not taken.
-            logs: Not taken.
-            job_name: Not taken.
-            experiment_config: ``ExperimentName``, ``TrialName``, ``TrialComponentDisplayName``, ``RunName``.
-            kms_key: Not taken.
-
-        Raises:
-            TypeError: ``wait``, ``logs``, ``job_name`` or ``kms_key`` is given; the text says what to use instead.
-        """
-        return self._request(
-            code,
-            inputs,
-            outputs,
-            arguments,
-            experiment_config,
-            wait=wait,
-            logs=logs,
-            job_name=job_name,
-            kms_key=kms_key,
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class SKLearnProcessor(_Compute):
+class SKLearnProcessor(_ScriptCompute):
     """Runs a script in AWS's scikit-learn image. Takes what :class:`ScriptProcessor` takes, and the version.
 
     Args:
@@ -325,8 +331,6 @@ class SKLearnProcessor(_Compute):
         found = check_framework_version("sklearn", self.framework_version, "SKLearnProcessor")
         return found + _Compute.problems(self) + _command_problems("command", self.command)
 
-    run = ScriptProcessor.run
-
 
 def check_base_name(name: Any, owner: str) -> list[Problem]:
     """A name that SageMaker takes, in lower case because its ARNs are, and short enough for what follows it."""
@@ -340,14 +344,15 @@ def check_base_name(name: Any, owner: str) -> list[Problem]:
 def _command_problems(field: str, command: Any) -> list[Problem]:
     if command is None:
         return []
-    if isinstance(command, str) or not all(isinstance(word, str) for word in command):
-        words = str(command).split() if isinstance(command, str) else [str(word) for word in command]
+    if not isinstance(command, (list, tuple)) or not all(isinstance(word, str) for word in command):
+        words = [str(word) for word in command] if isinstance(command, (list, tuple)) else str(command).split()
         return [Problem(field, command, "a list of str", f"write {words!r}")]
     found = []
     if len(command) > limits.ARGUMENT_LIMIT:
         found.append(Problem(field, len(command), "at most 100 strings", "put the command into a script"))
     for index, word in enumerate(command):
-        found += limits.check_text(f"{field}[{index}]", word, limits.ARGUMENT_LENGTH, "put the command into a script")
+        fix = "put the command into a script"
+        found += limits.check_text(f"{field}[{index}]", word, limits.ARGUMENT_LENGTH, fix, shortest=0)
     return found
 
 

@@ -11,6 +11,7 @@ from cdk_processing.errors import Problem
 from cdk_processing.request import limits
 from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
 from cdk_processing.request.images import ProcessingImage
+from cdk_processing.request.location import S3Location
 from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.runtime import ExecutionVariable, Parameter, RunTimeValue, values_in
 from cdk_processing.request.tokens import is_known, is_token
@@ -19,6 +20,7 @@ __all__ = ["AnyProcessor", "Bindings", "ProcessingRequest"]
 
 CODE_INPUT = "code"
 CODE_FOLDER = "/opt/ml/processing/input/code"
+_LISTS = ("tags", "command", "entrypoint")
 _EXPERIMENT_FIELDS = ("ExperimentName", "TrialName", "TrialComponentDisplayName", "RunName")
 
 
@@ -114,22 +116,33 @@ class ProcessingRequest:
         """Whether an input means exactly the object that launched the run."""
         return any(channel.is_exact_object for channel in self.inputs)
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether its parts have the shapes they should have, so that checks can look into them."""
+        processor = self.processor
+        return (
+            not any(_wrong_kind(*group) for group in self._channel_groups())
+            and isinstance(self.arguments or (), tuple)
+            and isinstance(processor.env or {}, dict)
+            and isinstance(self.experiment_config or {}, dict)
+            and all(isinstance(getattr(processor, name, ()) or (), (list, tuple)) for name in _LISTS)
+            and all(isinstance(tag, dict) for tag in processor.tags or ())
+        )
+
     def run_time_values(self) -> list[RunTimeValue]:
         """Every run-time value used anywhere, in order, each once."""
         texts: list[Any] = [channel.source for channel in self.inputs]
         texts += [channel.destination for channel in self.outputs]
-        texts += [*(self.arguments or ()), *(self.processor.env or {}).values()]
-        return list(dict.fromkeys(value for text in texts for value in values_in(_text(text))))
+        texts += [self.code, *(self.arguments or ()), *(self.processor.entrypoint_for(None) or ())]
+        texts += [*(self.processor.env or {}).values(), *(self.experiment_config or {}).values()]
+        texts += [text for tag in self.processor.tags or () for text in tag.values()]
+        return list(dict.fromkeys(value for text in texts for value in values_in(_searchable(text))))
 
     def problems(self) -> list[Problem]:
         """Everything wrong with the request and its processor, at once."""
         owner = type(self.processor).__name__
         found = [problem.on(owner) for problem in self.processor.problems()]
-        groups: tuple[tuple[str, type, tuple[Any, ...]], ...] = (
-            ("inputs", ProcessingInput, self.inputs),
-            ("outputs", ProcessingOutput, self.outputs),
-        )
-        for field, kind, channels in groups:
+        for field, kind, channels in self._channel_groups():
             wrong = _wrong_kind(field, kind, channels)
             if wrong:
                 return [*found, wrong]  # what follows needs channels to look at
@@ -190,17 +203,21 @@ class ProcessingRequest:
             config["KmsKeyId"] = bindings.output_key
         return config
 
+    def _channel_groups(self) -> tuple[tuple[str, type, tuple[Any, ...]], ...]:
+        return ("inputs", ProcessingInput, self.inputs), ("outputs", ProcessingOutput, self.outputs)
+
     def _code_problems(self) -> list[Problem]:
-        if self.code is None:
-            return []
         code = self.code
+        if code is None:
+            needed = hasattr(self.processor, "command")
+            return [Problem("code", None, "the path of a script, or an s3:// URI", "pass code=...")] if needed else []
         if not isinstance(code, str) and not hasattr(code, "__fspath__"):
             return [Problem("code", code, "a path or an s3:// URI", "pass the path of the script")]
         if self.code_is_local and not Path(code).is_file():
             kind = "a folder" if Path(code).is_dir() else "nothing"
             fix = f"there is {kind} at {Path(code).resolve()}; correct the path, it is relative to where cdk runs"
             return [Problem("code", str(code), "the path of an existing script, or an s3:// URI", fix)]
-        return []
+        return [] if self.code_is_local else _remote_code_problems(str(code))
 
     def _channel_problems(self) -> list[Problem]:
         found = []
@@ -216,12 +233,12 @@ class ProcessingRequest:
         found += limits.check_unique("input_name", names, "give each ProcessingInput a name of its own")
         names = [channel.output_name or "" for channel in self.named_outputs]
         found += limits.check_unique("output_name", names, "give each ProcessingOutput a name of its own")
-        folders = [(channel.destination or "").rstrip("/") for channel in self.inputs]
-        folders += [(channel.source or "").rstrip("/") for channel in self.outputs]
-        folders += [CODE_FOLDER] * (self.code is not None)
-        return found + limits.check_unique(
-            "local path", [folder for folder in folders if folder], "give each channel a folder of its own"
-        )
+        read = [_folder(channel.destination) for channel in self.inputs] + [CODE_FOLDER] * (self.code is not None)
+        written = [_folder(channel.source) for channel in self.outputs]
+        for folders in (read, written):
+            known = [folder for folder in folders if folder]
+            found += limits.check_unique("local path", known, "give each channel a folder of its own")
+        return found
 
     def _argument_problems(self) -> list[Problem]:
         found = []
@@ -235,7 +252,10 @@ class ProcessingRequest:
                 found.append(Problem(f"arguments[{index}]", argument, "a str or a run-time value", fix))
             elif is_known(argument):
                 fix = "pass long values in a file"
-                found += limits.check_text(f"arguments[{index}]", argument, limits.ARGUMENT_LENGTH, fix)
+                found += limits.check_text(f"arguments[{index}]", argument, limits.ARGUMENT_LENGTH, fix, shortest=0)
+        if not isinstance(self.experiment_config or {}, dict):
+            fix = "write {'ExperimentName': ...}"
+            return [*found, Problem("experiment_config", self.experiment_config, "a dict of str to str", fix)]
         for key, value in (self.experiment_config or {}).items():
             if key not in _EXPERIMENT_FIELDS:
                 allowed = f"one of {', '.join(_EXPERIMENT_FIELDS)}"
@@ -247,10 +267,25 @@ class ProcessingRequest:
         return found
 
 
+def _remote_code_problems(code: str) -> list[Problem]:
+    location = S3Location.parse(code)
+    if location is None or not location.key or location.key.endswith("/"):
+        return [Problem("code", code, "the s3:// URI of one script", "write s3://bucket/key of the file")]
+    return [problem.inside("code") for problem in location.problems()]
+
+
 def _wrong_kind(field: str, kind: type, channels: Any) -> Problem | None:
     if isinstance(channels, tuple) and all(isinstance(channel, kind) for channel in channels):
         return None
     return Problem(field, channels, f"a list of {kind.__name__}", f"write {field}=[{kind.__name__}(...)]")
+
+
+def _folder(path: Any) -> str:
+    return path.rstrip("/") if isinstance(path, str) else ""
+
+
+def _searchable(value: Any) -> Any:
+    return value.key if isinstance(value, S3Location) else _text(value)
 
 
 def _text(value: Any) -> Any:

@@ -31,7 +31,7 @@ def app(tmp_path_factory):
 @pytest.fixture(scope="module")
 def cdk(aws, app, tmp_path_factory):
     """``cdk("deploy", ...)`` runs the command line and returns what it said."""
-    from cdk_processing.local.node import path_with_node
+    from cdk_processing.local.deployment.node import path_with_node
 
     assert CDK.exists(), "the CDK's command line is missing: run `make setup`"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}

@@ -74,7 +74,7 @@ class OnObjectCreated:
             launch.construct_id,
             "AWS::Events::Rule",
             {
-                "Description": f"Launches {launch.scope.node.path}",
+                "Description": f"Launches {launch.scope.node.path}"[:512],
                 "EventPattern": self.pattern(),
                 "Targets": [
                     {

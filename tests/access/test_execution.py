@@ -1,0 +1,252 @@
+from dataclasses import replace
+
+from cdk_processing.access.execution import BucketAccess, ExecutionAccess, execution_statements, read_statements
+from cdk_processing.access.statement import Place
+
+PLACE = Place("aws", "us-east-1", "111122223333")
+RAW = "arn:aws:s3:::raw"
+CURATED = "arn:aws:s3:::curated"
+KEY = "arn:aws:kms:us-east-1:111122223333:key/k"
+VOLUME_KEY = "arn:aws:kms:us-east-1:111122223333:key/v"
+OUTPUT_KEY = "arn:aws:kms:us-east-1:111122223333:key/o"
+REPOSITORY = "arn:aws:ecr:us-east-1:683313688378:repository/sagemaker-scikit-learn"
+GROUP = "arn:aws:logs:us-east-1:111122223333:log-group:/aws/sagemaker/ProcessingJobs"
+
+LEAST = ExecutionAccess(PLACE, "census-preprocess")
+
+WRITE_LOGS = {
+    "Sid": "WriteLogs",
+    "Effect": "Allow",
+    "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+    "Resource": [GROUP, f"{GROUP}:log-stream:", f"{GROUP}:log-stream:census-preprocess-*"],
+}
+WRITE_METRICS = {
+    "Sid": "WriteMetrics",
+    "Effect": "Allow",
+    "Action": "cloudwatch:PutMetricData",
+    "Resource": "*",
+    "Condition": {"StringEquals": {"cloudwatch:namespace": "/aws/sagemaker/ProcessingJobs"}},
+}
+
+
+def policy(**change):
+    return [statement.render() for statement in execution_statements(replace(LEAST, **change))]
+
+
+def added(**change):
+    """What a job may do beyond what every job may."""
+    return [statement for statement in policy(**change) if statement not in policy()]
+
+
+def test_a_job_that_needs_nothing_may_only_write_its_logs_and_metrics():
+    assert policy() == [WRITE_LOGS, WRITE_METRICS]
+
+
+def test_a_job_with_everything_has_this_policy():
+    assert policy(
+        reads=(BucketAccess(RAW, "in/", key_arn=KEY), BucketAccess(RAW, "code/prep.py", exact=True)),
+        writes=(BucketAccess(CURATED, "out/"),),
+        repository_arn=REPOSITORY,
+        volume_key_arn=VOLUME_KEY,
+        output_key_arn=OUTPUT_KEY,
+        in_vpc=True,
+    ) == [
+        {
+            "Sid": "ReadInputs",
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": [f"{RAW}/in/*", f"{RAW}/code/prep.py"],
+        },
+        {
+            "Sid": "ListInputs",
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": RAW,
+            "Condition": {"StringLike": {"s3:prefix": ["in/*", "code/prep.py"]}},
+        },
+        {
+            "Sid": "WriteOutputs",
+            "Effect": "Allow",
+            "Action": ["s3:PutObject", "s3:AbortMultipartUpload"],
+            "Resource": f"{CURATED}/out/*",
+        },
+        {
+            "Sid": "PullImage",
+            "Effect": "Allow",
+            "Action": ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            "Resource": REPOSITORY,
+        },
+        {"Sid": "LogInToRegistry", "Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
+        WRITE_LOGS,
+        WRITE_METRICS,
+        {"Sid": "DecryptInputs", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": KEY},
+        {
+            "Sid": "EncryptOutputs",
+            "Effect": "Allow",
+            "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+            "Resource": OUTPUT_KEY,
+        },
+        {
+            "Sid": "EncryptVolumes",
+            "Effect": "Allow",
+            "Action": "kms:CreateGrant",
+            "Resource": VOLUME_KEY,
+            "Condition": {"Bool": {"kms:GrantIsForAWSResource": "true"}},
+        },
+        {"Sid": "DescribeVolumeKey", "Effect": "Allow", "Action": "kms:DescribeKey", "Resource": VOLUME_KEY},
+        {
+            "Sid": "AttachToVpc",
+            "Effect": "Allow",
+            "Action": [
+                "ec2:CreateNetworkInterface",
+                "ec2:CreateNetworkInterfacePermission",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DeleteNetworkInterfacePermission",
+                "ec2:DescribeDhcpOptions",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+            ],
+            "Resource": "*",
+        },
+    ]
+
+
+def test_reading_is_allowed_on_the_prefix_alone():
+    assert added(reads=(BucketAccess(RAW, "in/"),)) == [
+        {"Sid": "ReadInputs", "Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{RAW}/in/*"},
+        {
+            "Sid": "ListInputs",
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": RAW,
+            "Condition": {"StringLike": {"s3:prefix": ["in/*"]}},
+        },
+    ]
+
+
+def test_an_exact_key_is_read_without_a_wildcard():
+    statements = read_statements((BucketAccess(RAW, "code/prep.py", exact=True),))
+
+    assert [(statement.resources, statement.wildcard_reason) for statement in statements] == [
+        ([f"{RAW}/code/prep.py"], ""),
+        ([RAW], ""),
+    ]
+
+
+def test_each_bucket_is_listed_with_its_own_prefixes():
+    statements = added(reads=(BucketAccess(RAW, "a/"), BucketAccess(CURATED, "b/"), BucketAccess(RAW, "c/")))
+
+    assert statements[1:] == [
+        {
+            "Sid": "ListInputs",
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": RAW,
+            "Condition": {"StringLike": {"s3:prefix": ["a/*", "c/*"]}},
+        },
+        {
+            "Sid": "ListInputs2",
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": CURATED,
+            "Condition": {"StringLike": {"s3:prefix": ["b/*"]}},
+        },
+    ]
+
+
+def test_a_place_read_twice_is_named_once():
+    assert added(reads=(BucketAccess(RAW, "in/"),) * 2) == added(reads=(BucketAccess(RAW, "in/"),))
+
+
+def test_wildcard_characters_in_keys_are_no_wildcards():
+    statements = added(
+        reads=(BucketAccess(RAW, "a*b?c$/"), BucketAccess(RAW, "x*.csv", exact=True)),
+        writes=(BucketAccess(CURATED, "*/"),),
+    )
+
+    assert [statement["Resource"] for statement in statements] == [
+        [f"{RAW}/a${{*}}b${{?}}c${{$}}/*", f"{RAW}/x${{*}}.csv"],
+        RAW,
+        f"{CURATED}/${{*}}/*",
+    ]
+    assert statements[1]["Condition"] == {"StringLike": {"s3:prefix": ["a${*}b${?}c${$}/*", "x${*}.csv"]}}
+
+
+def test_writing_is_allowed_on_the_prefix_alone():
+    assert added(writes=(BucketAccess(CURATED, "out/"),)) == [
+        {
+            "Sid": "WriteOutputs",
+            "Effect": "Allow",
+            "Action": ["s3:PutObject", "s3:AbortMultipartUpload"],
+            "Resource": f"{CURATED}/out/*",
+        }
+    ]
+
+
+def test_an_image_in_ecr_is_pulled_from_its_repository_alone():
+    assert added(repository_arn=REPOSITORY) == [
+        {
+            "Sid": "PullImage",
+            "Effect": "Allow",
+            "Action": ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            "Resource": REPOSITORY,
+        },
+        {"Sid": "LogInToRegistry", "Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
+    ]
+
+
+def test_the_key_of_a_bucket_read_from_may_only_decrypt():
+    extra = added(reads=(BucketAccess(RAW, "in/", key_arn=KEY),))[2:]
+
+    assert extra == [{"Sid": "DecryptInputs", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": KEY}]
+
+
+def test_the_keys_of_outputs_are_the_buckets_and_the_one_given_each_once():
+    extra = added(
+        writes=(BucketAccess(CURATED, "a/", key_arn=KEY), BucketAccess(CURATED, "b/", key_arn=KEY)),
+        output_key_arn=OUTPUT_KEY,
+    )[1:]
+
+    assert extra == [
+        {
+            "Sid": "EncryptOutputs",
+            "Effect": "Allow",
+            "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+            "Resource": [KEY, OUTPUT_KEY],
+        }
+    ]
+
+
+def test_the_volume_key_may_be_granted_only_for_aws_resources():
+    assert added(volume_key_arn=VOLUME_KEY) == [
+        {
+            "Sid": "EncryptVolumes",
+            "Effect": "Allow",
+            "Action": "kms:CreateGrant",
+            "Resource": VOLUME_KEY,
+            "Condition": {"Bool": {"kms:GrantIsForAWSResource": "true"}},
+        },
+        {"Sid": "DescribeVolumeKey", "Effect": "Allow", "Action": "kms:DescribeKey", "Resource": VOLUME_KEY},
+    ]
+
+
+def test_only_a_job_in_a_vpc_may_attach_to_one():
+    assert [statement["Sid"] for statement in added(in_vpc=True)] == ["AttachToVpc"]
+
+
+def test_every_statement_of_the_fullest_policy_has_a_sid_of_its_own():
+    sids = [
+        statement["Sid"]
+        for statement in policy(
+            reads=tuple(BucketAccess(f"{RAW}{n}", "in/", key_arn=KEY) for n in range(3)),
+            writes=(BucketAccess(CURATED, "out/", key_arn=KEY),),
+            repository_arn=REPOSITORY,
+            volume_key_arn=VOLUME_KEY,
+            output_key_arn=OUTPUT_KEY,
+            in_vpc=True,
+        )
+    ]
+
+    assert len(sids) == len(set(sids))

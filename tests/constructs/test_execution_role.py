@@ -1,0 +1,271 @@
+import json
+from pathlib import Path
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+
+from cdk_processing import (
+    DataBucket,
+    ExecutionVariables,
+    NetworkConfig,
+    OnObjectCreated,
+    ProcessingInput,
+    ProcessingJob,
+    SKLearnProcessor,
+)
+
+V = ExecutionVariables
+GIVEN = "arn:aws:iam::111122223333:role/Given"
+
+
+def sklearn(**change):
+    return SKLearnProcessor("1.4-2", instance_count=1, instance_type="ml.m5.xlarge", **change)
+
+
+def run_job(definition, template):
+    return definition(template, "Preprocess")["States"]["RunJob"]["Arguments"]
+
+
+def test_the_role_trusts_sagemaker_for_this_account_alone(job, stack, synth, resources):
+    roles = resources(synth(stack), "AWS::IAM::Role")
+    [role] = [role for name, role in roles.items() if name.startswith("PreprocessExecutionRole")]
+
+    assert role["Properties"]["AssumeRolePolicyDocument"]["Statement"] == [
+        {
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+            "Effect": "Allow",
+            "Principal": {"Service": "sagemaker.amazonaws.com"},
+        }
+    ]
+    assert role["Properties"]["Description"] == "Runs Census/Preprocess"
+
+
+def test_the_role_has_just_what_the_job_needs(job, stack, synth, statements):
+    assert list(statements(synth(stack), "PreprocessExecutionRole")) == [
+        "ReadInputs",
+        "ListInputs",
+        "ListInputs2",
+        "WriteOutputs",
+        "PullImage",
+        "LogInToRegistry",
+        "WriteLogs",
+        "WriteMetrics",
+    ]
+
+
+def test_the_reason_for_each_wildcard_stands_beside_the_role(job, stack, synth, resources):
+    roles = resources(synth(stack), "AWS::IAM::Role")
+    for name, role in roles.items():
+        [policy] = role["Properties"]["Policies"]
+        wide = {
+            statement["Sid"]
+            for statement in policy["PolicyDocument"]["Statement"]
+            if "*" in json.dumps(statement["Resource"])
+        }
+        rules = role["Metadata"]["cdk_nag"]["rules_to_suppress"]
+
+        assert {sid for rule in rules for sid in rule["applies_to"]} == wide, name
+        assert all(rule["reason"] for rule in rules)
+
+
+def test_a_given_role_is_used_and_given_what_the_job_needs(stack, raw, request_for, synth, definition, resources):
+    role = iam.Role(stack, "Mine", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+    job = ProcessingJob(stack, "Preprocess", request_for(raw.at("in/"), processor=sklearn(role=role)))
+
+    template = synth(stack)
+    [policy] = resources(template, "AWS::IAM::Policy").values()
+
+    assert job.execution_role is role
+    assert run_job(definition, template)["RoleArn"] == f"<{stack.get_logical_id(role.node.default_child)}.Arn>"
+    assert not any(name.startswith("PreprocessExecutionRole") for name in template["Resources"])
+    sids = [statement["Sid"] for statement in policy["Properties"]["PolicyDocument"]["Statement"]]
+    assert {"ReadInputs", "PullImage", "WriteLogs"} <= set(sids)
+
+
+def test_a_given_role_may_read_what_a_trigger_added_later_brings(stack, raw, request_for, synth, resources):
+    role = iam.Role(stack, "Mine", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+    job = ProcessingJob(stack, "Preprocess", request_for(V.OBJECT_URI, processor=sklearn(role=role)))
+
+    job.add_trigger(OnObjectCreated(raw.at("later/")))
+
+    policies = resources(synth(stack), "AWS::IAM::Policy")
+    assert "/later/*" in json.dumps(policies)
+
+
+def test_a_role_given_by_its_arn_is_left_to_its_owner(stack, raw, request_for, synth, definition, resources):
+    job = ProcessingJob(stack, "Preprocess", request_for(raw.at("in/"), processor=sklearn(role=GIVEN)))
+
+    template = synth(stack)
+
+    assert run_job(definition, template)["RoleArn"] == GIVEN
+    assert resources(template, "AWS::IAM::Policy") == {}
+    assert not any(name.startswith("PreprocessExecutionRole") for name in template["Resources"])
+    assert job.execution_role.role_arn == GIVEN
+
+
+@pytest.mark.parametrize("role", [GIVEN, None])
+def test_the_state_machine_may_pass_just_the_role_in_use(stack, request_for, synth, statements, role):
+    ProcessingJob(stack, "Preprocess", request_for(processor=sklearn(role=role)))
+
+    passed = statements(synth(stack), "PreprocessWorkflowRole")["PassExecutionRole"]
+
+    assert passed["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+    if role is None:
+        assert passed["Resource"]["Fn::GetAtt"][0].startswith("PreprocessExecutionRole")
+    else:
+        assert passed["Resource"] == GIVEN
+
+
+def test_keys_are_taken_as_constructs_or_arns(stack, curated, request_for, synth, definition, statements):
+    key = kms.Key(stack, "Key")
+    arn = "arn:aws:kms:eu-central-1:111122223333:key/k"
+    processor = sklearn(volume_kms_key=key, output_kms_key=arn)
+    ProcessingJob(stack, "Preprocess", request_for(destination=curated.at("out/"), processor=processor))
+
+    template = synth(stack)
+    sent, found = run_job(definition, template), statements(template, "PreprocessExecutionRole")
+
+    assert sent["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"].endswith(".Arn>")
+    assert sent["ProcessingOutputConfig"]["KmsKeyId"] == arn
+    assert found["EncryptVolumes"]["Resource"]["Fn::GetAtt"][0].startswith("Key")
+    assert found["EncryptOutputs"]["Resource"] == arn
+
+
+def test_a_job_in_a_vpc_may_attach_to_it(stack, request_for, synth, definition, statements):
+    network = NetworkConfig(security_group_ids=["sg-1"], subnets=["subnet-1"])
+    ProcessingJob(stack, "Preprocess", request_for(processor=sklearn(network_config=network)))
+
+    template = synth(stack)
+
+    assert "AttachToVpc" in statements(template, "PreprocessExecutionRole")
+    assert run_job(definition, template)["NetworkConfig"]["VpcConfig"] == {
+        "SecurityGroupIds": ["sg-1"],
+        "Subnets": ["subnet-1"],
+    }
+
+
+# -- the exact object -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def exact(stack, raw, request_for):
+    triggers = [OnObjectCreated(raw.at("in/"))]
+    return ProcessingJob(stack, "Preprocess", request_for(V.OBJECT_URI), triggers=triggers)
+
+
+def test_the_exact_object_is_read_below_what_the_triggers_watch_and_through_manifests(
+    exact, stack, synth, statements, flat
+):
+    read = statements(synth(stack), "PreprocessExecutionRole")["ReadInputs"]["Resource"]
+
+    work = stack.get_logical_id(exact.platform.work_bucket.node.default_child)
+    assert [flat(resource) for resource in read] == [
+        "arn:<AWS::Partition>:s3:::code/prep.py*",
+        f"<{work}.Arn>/manifests/census-preprocess/*",
+        "<Raw72517081.Arn>/in/*",
+    ]
+
+
+def test_manifests_are_written_below_the_jobs_own_prefix(exact, stack, synth, statements, definition, flat):
+    template = synth(stack)
+    write = statements(template, "PreprocessWorkflowRole")["WriteManifests"]
+
+    assert flat(write["Resource"]).endswith("/manifests/census-preprocess/*")
+    assert definition(template, "Preprocess")["States"]["WriteManifest"]["Arguments"]["Bucket"].startswith(
+        "<ProcessingPlatformWork"
+    )
+
+
+def test_the_work_bucket_is_made_only_for_jobs_that_need_it_and_once(stack, raw, request_for, synth, resources):
+    ProcessingJob(stack, "Plain", request_for(raw.at("in/")))
+    assert len(resources(synth(stack), "AWS::S3::Bucket")) == 1
+
+    other = Stack(App(), "Other")
+    theirs = DataBucket(other, "Raw")
+    for name in ("One", "Two"):
+        ProcessingJob(other, name, request_for(V.OBJECT_URI), triggers=[OnObjectCreated(theirs.at("in/"))])
+    buckets = resources(synth(other), "AWS::S3::Bucket")
+    assert sorted(name[:-8] for name in buckets) == ["ProcessingPlatformWork", "Raw"]
+
+
+def test_what_lies_in_the_work_bucket_is_dropped(exact, stack, synth, resources):
+    buckets = resources(synth(stack), "AWS::S3::Bucket")
+    [work] = [bucket for name, bucket in buckets.items() if name.startswith("ProcessingPlatformWork")]
+
+    [drop] = [r for r in work["Properties"]["LifecycleConfiguration"]["Rules"] if r["Id"] == "DropManifests"]
+    assert (drop["ExpirationInDays"], drop["NoncurrentVersionExpiration"]) == (30, {"NoncurrentDays": 1})
+
+
+# -- assets -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def script(tmp_path):
+    path = tmp_path / "prep.py"
+    path.write_text("print('hello')\n", encoding="utf-8")
+    return path
+
+
+def staged(app, stack):
+    folder = Path(app.synth().directory)
+    return json.loads((folder / f"{stack.stack_name}.assets.json").read_text(encoding="utf-8"))["files"].values()
+
+
+def test_a_script_used_twice_is_one_asset(app, stack, request_for, script):
+    ProcessingJob(stack, "One", request_for(code=script))
+    ProcessingJob(stack, "Two", request_for(code=str(script)))
+
+    assert [file["displayName"] for file in staged(app, stack) if "Template" not in file["displayName"]] == ["prep.py"]
+
+
+def test_two_scripts_are_two_assets(app, stack, request_for, script, tmp_path):
+    other = tmp_path / "evaluate.py"
+    other.write_text("print('bye')\n", encoding="utf-8")
+    ProcessingJob(stack, "One", request_for(code=script))
+    ProcessingJob(stack, "Two", request_for(code=other))
+
+    names = [file["displayName"] for file in staged(app, stack) if "Template" not in file["displayName"]]
+    assert sorted(names) == ["evaluate.py", "prep.py"]
+
+
+def test_a_local_script_is_read_from_the_bootstrap_bucket_and_nothing_else_there(
+    stack, request_for, script, synth, statements, definition, flat
+):
+    ProcessingJob(stack, "Preprocess", request_for(code=script))
+
+    template = synth(stack)
+    [code] = run_job(definition, template)["ProcessingInputs"]
+    read = flat(statements(template, "PreprocessExecutionRole")["ReadInputs"]["Resource"])
+
+    bucket = "cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>"
+    name = code["S3Input"]["S3Uri"].rsplit("/", 1)[1]
+    assert code["InputName"] == "code"
+    assert code["S3Input"]["S3Uri"].startswith(f"s3://{bucket}/")
+    assert read == f"arn:<AWS::Partition>:s3:::{bucket}/{name}"
+
+
+def test_the_entrypoint_is_the_script_where_the_asset_comes_to_lie(stack, request_for, script, synth, definition):
+    ProcessingJob(stack, "Preprocess", request_for(code=script))
+
+    sent = run_job(definition, synth(stack))
+
+    name = sent["ProcessingInputs"][0]["S3Input"]["S3Uri"].rsplit("/", 1)[1]
+    assert sent["AppSpecification"]["ContainerEntrypoint"] == ["python3", f"/opt/ml/processing/input/code/{name}"]
+    assert name.endswith(".py")
+
+
+def test_a_local_input_is_an_asset(stack, request_for, tmp_path, synth, definition, statements, flat):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("a,b\n", encoding="utf-8")
+    request = request_for(inputs=[ProcessingInput(str(rows), "/opt/ml/processing/rows")])
+    ProcessingJob(stack, "Preprocess", request)
+
+    template = synth(stack)
+    uri = run_job(definition, template)["ProcessingInputs"][0]["S3Input"]["S3Uri"]
+    read = [flat(arn) for arn in statements(template, "PreprocessExecutionRole")["ReadInputs"]["Resource"]]
+
+    assert uri.endswith(".csv")
+    assert any(arn.endswith("/" + uri.rsplit("/", 1)[1]) for arn in read)

@@ -1,0 +1,73 @@
+"""Step Functions' reading of JSONata, as far as a definition of ours needs it, on the port of the reference engine.
+
+Source: https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
+"""
+
+import hashlib
+import json
+import re
+
+from jsonata.jsonata import Jsonata
+
+
+class QueryEvaluationError(Exception):
+    """``States.QueryEvaluationError``: an expression fails, or has no value."""
+
+
+def evaluate(value, variables=None, **states):
+    """A value of a state with every expression in it evaluated; ``states`` are the fields of ``$states``."""
+    if isinstance(value, dict):
+        return {key: evaluate(item, variables, **states) for key, item in value.items()}
+    if isinstance(value, list):
+        return [evaluate(item, variables, **states) for item in value]
+    if isinstance(value, str) and (value.startswith("{%") or value.endswith("%}")):
+        if not (value.startswith("{% ") and value.endswith(" %}")) or "%}" in value[2:-2]:
+            raise AssertionError(f"opened or closed improperly, which Step Functions refuses: {value}")
+        return _evaluate(value[2:-2].strip(), {**(variables or {}), "states": states})
+    return value
+
+
+def _evaluate(body, bindings):
+    try:
+        result = _compiled(body).evaluate(None, dict(bindings))
+        # The engine returns None for null and for no value; Step Functions refuses only the latter.
+        defined = result is not None or _compiled(f"$exists(({body}))").evaluate(None, dict(bindings))
+    except Exception as error:
+        raise QueryEvaluationError(str(error)) from error
+    if not defined:
+        raise QueryEvaluationError(f"no value: {body}")
+    return result
+
+
+def _compiled(body):
+    compiled = Jsonata.jsonata(body, timeout=1000)
+    compiled.register_lambda("hash", _hash)
+    compiled.register_lambda("parse", _parse)
+    compiled.register_lambda("uuid", lambda: "00000000-0000-4000-8000-000000000000")
+    return compiled
+
+
+def _hash(text, algorithm):
+    assert algorithm == "MD5"
+    return hashlib.md5(text.encode()).hexdigest()
+
+
+def _parse(text):
+    return json.loads(text)
+
+
+def expressions(value):
+    """Every expression in a definition."""
+    if isinstance(value, dict):
+        return [found for item in value.values() for found in expressions(item)]
+    if isinstance(value, list):
+        return [found for item in value for found in expressions(item)]
+    return [value] if isinstance(value, str) and re.match(r"\{%", value) else []
+
+
+def choose(state, variables, **states):
+    """The state that a Choice goes on to."""
+    for choice in state["Choices"]:
+        if evaluate(choice["Condition"], variables, **states) is True:
+            return choice["Next"]
+    return state["Default"]

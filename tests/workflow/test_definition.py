@@ -1,0 +1,520 @@
+import hashlib
+import json
+import re
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from jsonata.jsonata import Jsonata
+from statelint.linter import Linter
+
+from cdk_processing import ExecutionVariables, Parameter, ProcessingInput, ProcessingOutput, ScriptProcessor
+from cdk_processing.request.request import Bindings
+from cdk_processing.workflow.definition import LaunchPolicy, Workflow, definition
+from tests.workflow.states_language import QueryEvaluationError, choose, evaluate, expressions
+
+V = ExecutionVariables
+MACHINE = "arn:aws:states:us-east-1:111122223333:stateMachine:Census"
+EXECUTION = "arn:aws:states:us-east-1:111122223333:execution:Census:e1"
+CONTEXT = {
+    "Execution": {"Id": EXECUTION, "StartTime": "2024-03-05T07:08:09.123Z"},
+    "StateMachine": {"Id": MACHINE},
+}
+JOB_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+
+PROCESSOR = ScriptProcessor(
+    image_uri="img:tag",
+    command=["python3"],
+    instance_count=1,
+    instance_type="ml.m5.xlarge",
+    max_runtime_in_seconds=600,
+    env={"MODE": "fast"},
+    tags=[{"Key": "team", "Value": "data"}],
+)
+
+
+def workflow(source="s3://raw-data/in/", base_name="census-preprocess", **change):
+    request = PROCESSOR.run(
+        code="s3://code/prep.py",
+        inputs=[ProcessingInput(source=source, destination="/opt/ml/processing/input")],
+        outputs=[
+            ProcessingOutput(
+                source="/opt/ml/processing/train",
+                destination=f"s3://curated/train/{V.TRIGGER_TIME:%Y/%m/%d}/",
+                output_name="train",
+            )
+        ],
+        arguments=["--ratio", Parameter("ratio", default="0.2"), "--run", V.RUN_ID],
+    )
+    rendered = request.render(
+        Bindings("img:tag", "arn:aws:iam::111122223333:role/R", "s3://code/prep.py", (str(source),))
+    )
+    return Workflow(
+        job="Census/Preprocess",
+        base_name=base_name,
+        request=rendered,
+        partition="aws",
+        queue_url="https://sqs.us-east-1.amazonaws.com/111122223333/DeadLetters",
+        **change,
+    )
+
+
+def with_manifest():
+    return workflow(V.OBJECT_URI, manifest_bucket="work", manifest_prefix="manifests/census-preprocess/")
+
+
+SIMPLE = definition(workflow())
+MANIFEST = definition(with_manifest())
+BOTH = pytest.mark.parametrize("defined", [SIMPLE, MANIFEST], ids=["simple", "manifest"])
+
+
+def prepared(event, defined=SIMPLE, **execution):
+    """The variables after the first state."""
+    context = {**CONTEXT, "Execution": {**CONTEXT["Execution"], **execution}}
+    return evaluate(defined["States"]["Prepare"]["Assign"], input=event, context=context)
+
+
+def arguments(state, event, defined=SIMPLE, **variables):
+    known = {**prepared(event, defined), **variables}
+    return evaluate(defined["States"][state]["Arguments"], known, input=event, context=CONTEXT)
+
+
+def run_id(key, machine=MACHINE):
+    return hashlib.md5(f"{machine}{key}".encode()).hexdigest()
+
+
+def created(key="in/1.csv", version="v1", sequencer="0055"):
+    thing = {"key": key, "size": 12, "sequencer": sequencer}
+    if version is not None:
+        thing["version-id"] = version
+    return {
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "time": "2024-03-05T07:08:00Z",
+        "detail": {"bucket": {"name": "raw-data"}, "object": thing},
+    }
+
+
+SCHEDULE = {
+    "source": "aws.scheduler",
+    "schedule": "arn:aws:scheduler:us-east-1:111122223333:schedule/default/Nightly",
+    "time": "2024-03-05T06:00:00Z",
+}
+
+
+# -- the whole --------------------------------------------------------------------------------------------------------
+
+
+def test_the_definitions_are_those_of_the_golden_file(golden):
+    golden({"simple": SIMPLE, "manifest": MANIFEST}, Path(__file__).with_name("definition.json"))
+
+
+@BOTH
+def test_a_definition_is_valid_in_the_states_language(defined):
+    assert Linter.validate(deepcopy(defined)) == []
+
+
+@BOTH
+def test_the_linter_would_notice_a_dangling_next(defined):
+    broken = deepcopy(defined)
+    broken["States"]["RunJob"]["Catch"][0]["Next"] = "Triaje"
+
+    assert any('No state found named "Triaje"' in problem for problem in Linter.validate(broken))
+
+
+@BOTH
+def test_every_expression_is_well_formed(defined):
+    found = expressions(defined)
+
+    assert len(found) > 20
+    for text in found:
+        assert text.startswith("{% ")
+        assert text.endswith(" %}")
+        assert "%}" not in text[2:-2]
+        Jsonata.jsonata(text[2:-2])
+
+
+@BOTH
+def test_a_definition_survives_json(defined):
+    assert json.loads(json.dumps(defined, ensure_ascii=False)) == defined
+
+
+def test_the_happy_path_takes_two_states_and_three_with_a_manifest():
+    def path(defined):
+        state, names = defined["StartAt"], []
+        while state is not None:
+            names.append(state)
+            state = defined["States"][state].get("Next")
+        return names
+
+    assert path(SIMPLE) == ["Prepare", "RunJob"]
+    assert path(MANIFEST) == ["Prepare", "WriteManifest", "RunJob"]
+
+
+@BOTH
+def test_every_task_says_where_a_failure_goes(defined):
+    for name, state in defined["States"].items():
+        if state["Type"] == "Task":
+            assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"], name
+
+
+# -- what makes a run the same run ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event", "key"),
+    [
+        (created(), "s3://raw-data/in/1.csv@v1"),
+        (created(version=None), "s3://raw-data/in/1.csv@0055"),
+        (created(key="in/ü a+b'\"\\%}.csv"), "s3://raw-data/in/ü a+b'\"\\%}.csv@v1"),
+        (SCHEDULE, "arn:aws:scheduler:us-east-1:111122223333:schedule/default/Nightly@2024-03-05T06:00:00Z"),
+        ({"run_key": "2024-03"}, "manual:2024-03"),
+        ({"run_key": 7}, "manual:7"),
+        ({}, EXECUTION),
+        ({"parameters": {"ratio": "0.3"}}, EXECUTION),
+        ({"source": "my.app"}, EXECUTION),
+        ({"redrive": {"event": created(), "run_key": "as it was", "attempt": 4}}, "as it was"),
+    ],
+    ids=[
+        "version",
+        "sequencer",
+        "characters",
+        "schedule",
+        "manual",
+        "number",
+        "none",
+        "parameters",
+        "other",
+        "redrive",
+    ],
+)
+def test_the_run_key_is_what_makes_a_run_the_same_run(event, key):
+    run = prepared(event)["run"]
+
+    assert run["key"] == key
+    assert run["id"] == run_id(key)
+
+
+def test_the_run_id_is_the_same_for_a_second_execution_of_one_event():
+    assert prepared(created(), Id=f"{EXECUTION}2")["run"]["id"] == prepared(created())["run"]["id"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [created(key="in/2.csv"), created(version="v2"), created(version=None), {**SCHEDULE}, {"run_key": "x"}, {}],
+    ids=str,
+)
+def test_the_run_id_is_another_for_another_event(other):
+    assert prepared(other)["run"]["id"] != prepared(created())["run"]["id"]
+
+
+def test_the_run_id_is_another_for_another_job_on_one_event():
+    context = {**CONTEXT, "StateMachine": {"Id": f"{MACHINE}2"}}
+
+    run = evaluate(SIMPLE["States"]["Prepare"]["Assign"], input=created(), context=context)["run"]
+
+    assert run["id"] == run_id("s3://raw-data/in/1.csv@v1", f"{MACHINE}2")
+
+
+def test_two_schedules_at_one_time_are_two_runs():
+    assert prepared({**SCHEDULE, "schedule": "other"})["run"]["id"] != prepared(SCHEDULE)["run"]["id"]
+
+
+@pytest.mark.parametrize(
+    ("event", "time"),
+    [
+        (SCHEDULE, "2024-03-05T06:00:00Z"),
+        (created(), "2024-03-05T07:08:00Z"),
+        ({}, "2024-03-05T07:08:09.123Z"),
+        ({"redrive": {"event": SCHEDULE, "run_key": "k", "attempt": 2}}, "2024-03-05T06:00:00Z"),
+    ],
+    ids=["scheduled", "arrived", "started", "redriven"],
+)
+def test_the_trigger_time_is_scheduled_arrived_or_started(event, time):
+    assert prepared(event)["run"]["time"] == time
+
+
+def test_a_first_run_is_attempt_one_with_its_event_as_it_came():
+    variables = prepared(created())
+
+    assert (variables["attempt"], variables["event"]) == (1, created())
+
+
+def test_a_redriven_run_has_the_event_and_the_attempt_it_is_given():
+    variables = prepared({"redrive": {"event": created(), "run_key": "k", "attempt": 4}})
+
+    assert (variables["attempt"], variables["event"]) == (4, created())
+
+
+def test_a_redriven_run_has_the_id_that_the_first_had():
+    first = prepared(created())["run"]
+    again = prepared({"redrive": {"event": created(), "run_key": first["key"], "attempt": 2}}, Id="another")["run"]
+
+    assert again == first
+
+
+# -- the job ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_job_is_named_by_its_run_and_attempt():
+    event = {"redrive": {"event": created(), "run_key": "k", "attempt": 2}}
+
+    assert arguments("RunJob", event)["ProcessingJobName"] == f"census-preprocess-{run_id('k')}-2"
+
+
+@pytest.mark.parametrize("base_name", ["a", "a" * 24, "census-preprocess"])
+@pytest.mark.parametrize("attempt", [1, 99_999])
+def test_every_name_is_one_that_sagemaker_takes(base_name, attempt):
+    defined = definition(workflow(base_name=base_name))
+    name = arguments("RunJob", {"redrive": {"event": {}, "run_key": "k", "attempt": attempt}}, defined)[
+        "ProcessingJobName"
+    ]
+
+    assert len(name) <= 63
+    assert JOB_NAME.fullmatch(name)
+
+
+def test_the_job_is_described_under_the_name_it_was_made_with():
+    made = arguments("RunJob", created())["ProcessingJobName"]
+
+    assert arguments("DescribeJob", created()) == {"ProcessingJobName": made}
+
+
+def test_the_request_is_sent_with_its_run_time_values_filled_in():
+    sent = arguments("RunJob", {**created(), "parameters": {"ratio": "0.3"}})
+    run = run_id("s3://raw-data/in/1.csv@v1")
+
+    assert sent["AppSpecification"]["ContainerArguments"] == ["--ratio", "0.3", "--run", run]
+    assert sent["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] == "s3://curated/train/2024/03/05/"
+
+
+def test_the_request_is_otherwise_as_it_was_rendered():
+    sent, rendered = arguments("RunJob", created()), workflow().request
+
+    for key in ("ProcessingResources", "ProcessingInputs", "NetworkConfig", "RoleArn", "StoppingCondition"):
+        assert sent[key] == rendered[key]
+    assert sent.keys() - rendered.keys() == {"ProcessingJobName"}
+
+
+def test_the_job_carries_the_execution_that_made_it_beside_the_users_environment():
+    assert arguments("RunJob", created())["Environment"] == {
+        "MODE": "fast",
+        "CDK_PROCESSING_EXECUTION": EXECUTION,
+    }
+
+
+def test_the_job_carries_its_path_beside_the_users_tags():
+    assert arguments("RunJob", created())["Tags"] == [
+        {"Key": "team", "Value": "data"},
+        {"Key": "cdk-processing:job", "Value": "Census/Preprocess"},
+    ]
+
+
+def test_a_jobs_time_limit_and_its_hosts_slack_bound_the_task():
+    assert SIMPLE["States"]["RunJob"]["TimeoutSeconds"] == 600 + 3600
+
+
+def test_without_a_time_limit_the_services_bounds_the_task():
+    plain = workflow()
+    plain.request.pop("StoppingCondition")
+
+    assert definition(plain)["States"]["RunJob"]["TimeoutSeconds"] == 86_400 + 3600
+
+
+def test_a_launch_policy_is_followed():
+    policy = LaunchPolicy(provisioning_slack_seconds=60, retry_seconds=5, retry_limit_seconds=50, retries=3)
+    task = definition(workflow(policy=policy))["States"]["RunJob"]
+
+    assert task["TimeoutSeconds"] == 660
+    assert task["Retry"][0] | {"ErrorEquals": []} == {
+        "ErrorEquals": [],
+        "IntervalSeconds": 5,
+        "MaxAttempts": 3,
+        "BackoffRate": 2.0,
+        "MaxDelaySeconds": 50,
+        "JitterStrategy": "FULL",
+    }
+
+
+def test_a_failed_job_is_not_retried_as_it_is():
+    retried = [name for retry in SIMPLE["States"]["RunJob"]["Retry"] for name in retry["ErrorEquals"]]
+
+    assert "States.TaskFailed" not in retried
+    assert "States.ALL" not in retried
+    assert not any("InUse" in name for name in retried)
+
+
+def test_the_partition_is_in_every_task():
+    defined = definition(replace(with_manifest(), partition="aws-cn"))
+
+    resources = [state["Resource"] for state in defined["States"].values() if state["Type"] == "Task"]
+
+    assert len(resources) == 4
+    assert all(resource.startswith("arn:aws-cn:states:::") for resource in resources)
+
+
+# -- manifests --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["in/1.csv", "in/a b+c'd\"e\\f%}ü😀.csv"])
+def test_a_manifest_names_exactly_the_object_that_launched_the_run(key):
+    event = created(key=key)
+    run = run_id(f"s3://raw-data/{key}@v1")
+
+    assert arguments("WriteManifest", event, MANIFEST) == {
+        "Bucket": "work",
+        "Key": f"manifests/census-preprocess/{run}.manifest",
+        "Body": [{"prefix": "s3://raw-data/"}, key],
+        "ContentType": "application/json",
+    }
+
+
+def test_the_job_reads_the_manifest_that_was_written():
+    written = arguments("WriteManifest", created(), MANIFEST)
+    channel = arguments("RunJob", created(), MANIFEST)["ProcessingInputs"][0]["S3Input"]
+
+    assert channel["S3Uri"] == f"s3://work/{written['Key']}"
+    assert channel["S3DataType"] == "ManifestFile"
+
+
+def test_a_run_without_an_object_is_told_that_it_needs_one():
+    with pytest.raises(QueryEvaluationError, match="start it with the event of one"):
+        arguments("WriteManifest", {}, MANIFEST)
+
+
+def test_the_script_is_not_read_through_the_manifest():
+    channels = arguments("RunJob", created(), MANIFEST)["ProcessingInputs"]
+
+    assert [channel["S3Input"]["S3Uri"] for channel in channels][1:] == ["s3://code/prep.py"]
+
+
+# -- when something goes wrong ----------------------------------------------------------------------------------------
+
+
+FAILED_JOB = {
+    "Error": "States.TaskFailed",
+    "Cause": '{"ProcessingJobName":"j","FailureReason":"AlgorithmError: \\"ResourceInUse\\" C:\\\\x","Other":"y"}',
+}
+
+
+@pytest.mark.parametrize(
+    ("error", "following"),
+    [
+        ({"Error": "SageMaker.ResourceInUseException", "Cause": "exists"}, "DescribeJob"),
+        ({"Error": "SageMaker.ResourceInUse", "Cause": "exists"}, "DescribeJob"),
+        ({"Error": "SageMaker.AmazonSageMakerException", "Cause": "(ResourceInUse) exists"}, "DescribeJob"),
+        ({"Error": "SageMaker.AmazonSageMakerException"}, "SendDeadLetter"),
+        (FAILED_JOB, "SendDeadLetter"),
+        ({"Error": "States.Timeout", "Cause": ""}, "SendDeadLetter"),
+        ({"Error": "SageMaker.ResourceLimitExceededException", "Cause": "quota"}, "SendDeadLetter"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value["Error"],
+)
+def test_only_a_name_in_use_is_looked_into(error, following):
+    assert choose(SIMPLE["States"]["Triage"], {"error": error}, context=CONTEXT) == following
+
+
+@pytest.mark.parametrize(
+    ("environment", "status", "following"),
+    [
+        ({"CDK_PROCESSING_EXECUTION": EXECUTION}, "Completed", "Adopted"),
+        ({"CDK_PROCESSING_EXECUTION": EXECUTION}, "InProgress", "WaitForJob"),
+        ({"CDK_PROCESSING_EXECUTION": EXECUTION}, "Stopping", "WaitForJob"),
+        ({"CDK_PROCESSING_EXECUTION": EXECUTION}, "Failed", "AdoptFailure"),
+        ({"CDK_PROCESSING_EXECUTION": EXECUTION}, "Stopped", "AdoptFailure"),
+        ({"CDK_PROCESSING_EXECUTION": f"{EXECUTION}2"}, "Completed", "Duplicate"),
+        ({"CDK_PROCESSING_EXECUTION": f"{EXECUTION}2"}, "Failed", "Duplicate"),
+        ({}, "InProgress", "Duplicate"),
+        (None, "InProgress", "Duplicate"),
+    ],
+)
+def test_a_job_of_ones_own_is_adopted_and_anybody_elses_makes_this_a_duplicate(environment, status, following):
+    existing = {"ProcessingJobStatus": status}
+    if environment is not None:
+        existing["Environment"] = environment
+
+    assert choose(SIMPLE["States"]["Judge"], {"existing": existing}, context=CONTEXT) == following
+
+
+def test_an_adopted_failure_is_told_by_the_jobs_own_reason():
+    assigned = evaluate(
+        SIMPLE["States"]["AdoptFailure"]["Assign"],
+        {"existing": {"FailureReason": "AlgorithmError: no rows"}},
+        context=CONTEXT,
+    )
+
+    assert assigned == {"error": {"Error": "States.TaskFailed", "Cause": "AlgorithmError: no rows"}}
+
+
+def test_an_adopted_job_that_was_stopped_has_no_reason_and_still_fails():
+    assigned = evaluate(SIMPLE["States"]["AdoptFailure"]["Assign"], {"existing": {}}, context=CONTEXT)
+
+    assert assigned["error"]["Error"] == "States.TaskFailed"
+    assert evaluate(SIMPLE["States"]["Failed"]["Cause"], assigned) == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (FAILED_JOB, 'AlgorithmError: "ResourceInUse" C:\\x'),
+        ({"Error": "E", "Cause": '{"FailureReason" : "spaced"}'}, "spaced"),
+        ({"Error": "E", "Cause": "not json"}, "not json"),
+        ({"Error": "E", "Cause": '{"Status":"Stopped"}'}, '{"Status":"Stopped"}'),
+        ({"Error": "E"}, ""),
+    ],
+    ids=["escaped", "spaced", "text", "no reason", "no cause"],
+)
+def test_a_run_fails_with_the_reason_of_its_job(error, reason):
+    failed = SIMPLE["States"]["Failed"]
+
+    assert evaluate(failed["Cause"], {"error": error}) == reason
+    assert evaluate(failed["Error"], {"error": error}) == error["Error"]
+
+
+def test_a_dead_letter_holds_all_that_a_redrive_needs():
+    event = created()
+    sent = arguments("SendDeadLetter", event, error=FAILED_JOB)
+
+    assert sent["QueueUrl"] == "https://sqs.us-east-1.amazonaws.com/111122223333/DeadLetters"
+    assert sent["MessageBody"] == {
+        "job": "Census/Preprocess",
+        "state_machine": MACHINE,
+        "execution": EXECUTION,
+        "run_id": run_id("s3://raw-data/in/1.csv@v1"),
+        "run_key": "s3://raw-data/in/1.csv@v1",
+        "attempt": 1,
+        "job_name": f"census-preprocess-{run_id('s3://raw-data/in/1.csv@v1')}-1",
+        "error": "States.TaskFailed",
+        "reason": 'AlgorithmError: "ResourceInUse" C:\\x',
+        "event": event,
+    }
+
+
+def test_a_redrive_of_a_dead_letter_makes_the_next_name_of_the_same_run():
+    letter = arguments("SendDeadLetter", created(), error=FAILED_JOB)["MessageBody"]
+    redrive = {"redrive": {"event": letter["event"], "run_key": letter["run_key"], "attempt": letter["attempt"] + 1}}
+
+    assert arguments("RunJob", redrive)["ProcessingJobName"] == f"census-preprocess-{letter['run_id']}-2"
+
+
+def test_a_dead_letter_that_cannot_be_sent_does_not_hide_the_failure():
+    catch = SIMPLE["States"]["SendDeadLetter"]["Catch"]
+
+    assert catch == [{"ErrorEquals": ["States.ALL"], "Next": "Failed"}]
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [("RunJob", "Completed"), ("Adopted", "Completed"), ("Duplicate", "Duplicate")]
+)
+def test_a_run_that_ends_well_says_what_it_made(state, status):
+    run = run_id("s3://raw-data/in/1.csv@v1")
+
+    output = evaluate(SIMPLE["States"][state]["Output"], prepared(created()), input=created(), context=CONTEXT)
+
+    assert output == {
+        "status": status,
+        "run_id": run,
+        "job_name": f"census-preprocess-{run}-1",
+        "outputs": {"train": "s3://curated/train/2024/03/05/"},
+    }

@@ -1,0 +1,174 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cdk_processing import ExecutionVariables, Parameter
+from cdk_processing.request.runtime import TIME_DIRECTIVES
+from cdk_processing.workflow.jsonata import compile_text, compile_tree, expression, quoted
+from tests.workflow.states_language import QueryEvaluationError, evaluate
+
+V = ExecutionVariables
+KEY = "in/a b+c'd\"e\\f?g#ü%}{%.csv"
+EVENT = {
+    "source": "aws.s3",
+    "time": "2024-03-05T07:08:09Z",
+    "detail": {
+        "bucket": {"name": "raw-data"},
+        "object": {"key": KEY, "size": 12, "version-id": "v1", "sequencer": "0055"},
+    },
+}
+RUN = {"id": "0123456789abcdef0123456789abcdef", "key": "k", "time": "2024-03-05T07:08:09Z"}
+VARIABLES = {"event": EVENT, "run": RUN, "attempt": 3}
+
+# Anything that a user can write, but for the marker of a run-time value, which is no text.
+TEXT = st.text(st.characters(exclude_categories=["Cs"])).filter(lambda text: "{{run:" not in text)
+TRICKY = st.lists(
+    st.sampled_from(
+        ["{%", "%}", "{% 1 %}", "'", '"', "\\", "\\u0027", "\n", "\0", "$run", "{", "%", "}", " ", "ü", "😀"]
+    )
+).map("".join)
+
+
+def compiled(text, **variables):
+    return evaluate(compile_text(str(text)), {**VARIABLES, **variables})
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (V.RUN_ID, "0123456789abcdef0123456789abcdef"),
+        (V.TRIGGER_TIME, "2024-03-05T07:08:09Z"),
+        (V.ATTEMPT, "3"),
+        (V.OBJECT_URI, f"s3://raw-data/{KEY}"),
+        (V.OBJECT_KEY, KEY),
+        (V.OBJECT_BUCKET, "raw-data"),
+        (V.OBJECT_SIZE, "12"),
+        (V.OBJECT_VERSION_ID, "v1"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_each_run_time_value_becomes_what_the_run_knows(value, expected):
+    assert compiled(value) == expected
+    assert compiled(f"a'{value}\\b") == f"a'{expected}\\b"
+
+
+def test_every_run_time_value_there_is_can_be_compiled():
+    names = [name for name in vars(V) if name.isupper()]
+
+    assert all(isinstance(compiled(getattr(V, name)), str) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("directive", "expected"),
+    [("Y", "2024"), ("y", "24"), ("m", "03"), ("d", "05"), ("j", "065"), ("H", "07"), ("M", "08"), ("S", "09")],
+)
+def test_each_directive_means_what_strftime_means(directive, expected):
+    assert compiled(format(V.TRIGGER_TIME, f"%{directive}")) == expected
+
+
+def test_every_directive_there_is_has_been_looked_at():
+    tested = {"Y", "y", "m", "d", "j", "H", "M", "S"}
+
+    assert set(TIME_DIRECTIVES) == tested
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("%Y/%m/%d", "2024/03/05"),
+        ("year=%Y/month=%m/day=%d", "year=2024/month=03/day=05"),
+        ("[%Y]", "[2024]"),
+        ("%H'%M\\%S", "07'08\\09"),
+        ("%Y%m%dT%H%M%SZ", "20240305T070809Z"),
+    ],
+)
+def test_text_in_a_time_format_stays_as_it_is(spec, expected):
+    assert compiled(format(V.TRIGGER_TIME, spec)) == expected
+
+
+@pytest.mark.parametrize("time", ["2024-03-05T07:08:09.999Z", "2024-03-05T07:08:09.000Z"])
+def test_a_time_with_fractions_formats_as_the_second_it_lies_in(time):
+    assert compiled(f"{V.TRIGGER_TIME:%Y-%m-%dT%H:%M:%S}", run={**RUN, "time": time}) == "2024-03-05T07:08:09"
+
+
+@pytest.mark.parametrize("given_value", ["0.3", "", "a'b\"c\\d%}", "{% 1 %}"])
+def test_a_parameter_that_is_given_is_taken_before_its_default(given_value):
+    event = {"parameters": {"ratio": given_value}}
+
+    assert compiled(Parameter("ratio", default="0.2"), event=event) == given_value
+    assert compiled(Parameter("ratio"), event=event) == given_value
+
+
+@pytest.mark.parametrize("event", [{}, {"parameters": {}}, {"parameters": {"other": "x"}}, EVENT])
+def test_a_parameter_that_is_not_given_is_its_default(event):
+    assert compiled(Parameter("ratio", default="0.2"), event=event) == "0.2"
+    assert compiled(Parameter("ratio", default=""), event=event) == ""
+
+
+@given(TEXT | TRICKY)
+def test_any_default_survives(default):
+    assert compiled(f"a{Parameter('p', default=default)}b", event={}) == f"a{default}b"
+
+
+def test_a_number_given_as_a_parameter_becomes_text():
+    assert compiled(Parameter("count"), event={"parameters": {"count": 5}}) == "5"
+
+
+def test_a_parameter_that_is_missing_fails_with_how_to_give_it():
+    with pytest.raises(QueryEvaluationError) as raised:
+        compiled(f"--ratio={Parameter('split_ratio')}", event={})
+
+    assert 'parameter split_ratio is missing: start the run with {"parameters": {"split_ratio": "..."}}' in str(
+        raised.value
+    )
+
+
+@pytest.mark.parametrize("text", ["plain", "", "s3://b/k", "a {% b %} c", "{ % 1 % }", "$run.id"])
+def test_text_without_run_time_values_stays_text(text):
+    assert compile_text(text) == text
+
+
+@pytest.mark.parametrize("text", ["{% $run.id %}", "{%%}", "{% 'a' %}", "{% x", "x %}", "{%", "%}", "{% a %} b %}"])
+def test_text_that_looks_like_an_expression_is_not_evaluated(text):
+    assert compile_text(text) != text
+    assert evaluate(compile_text(text)) == text
+
+
+@given(TEXT | TRICKY)
+def test_any_text_survives(text):
+    assert evaluate(compile_text(text)) == text
+
+
+@given(TEXT | TRICKY)
+def test_any_text_survives_as_a_literal(text):
+    assert evaluate(expression(quoted(text))) == text
+
+
+@given(st.lists((TEXT | TRICKY) | st.sampled_from([V.RUN_ID, V.OBJECT_KEY, V.ATTEMPT, Parameter("p", default="d")])))
+def test_any_text_around_run_time_values_survives(parts):
+    known = {V.RUN_ID: RUN["id"], V.OBJECT_KEY: KEY, V.ATTEMPT: "3", Parameter("p", default="d"): "d"}
+    text = "".join(str(part) for part in parts)
+    expected = "".join(part if isinstance(part, str) else known[part] for part in parts)
+
+    assert compiled(text) == expected
+
+
+@given(TEXT.filter(bool) | TRICKY.filter(bool))
+def test_any_key_of_an_object_survives(key):
+    event = {"detail": {"bucket": {"name": "raw-data"}, "object": {"key": key}}}
+
+    assert compiled(V.OBJECT_URI, event=event) == f"s3://raw-data/{key}"
+
+
+def test_a_token_is_left_for_cdk():
+    assert quoted("s3://${Token[TOKEN.1]}/x") == "'s3://${Token[TOKEN.1]}/x'"
+
+
+def test_a_tree_is_compiled_text_by_text():
+    tree = {"a": [f"{V.RUN_ID}", 5, True, None], "b": {"c": "{% x %}"}, "{% k %}": "plain"}
+
+    assert compile_tree(tree) == {
+        "a": ["{% $run.id %}", 5, True, None],
+        "b": {"c": "{% '{% x %\\u007d' %}"},
+        "{% k %}": "plain",
+    }
