@@ -3,7 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 # PATH with a Node.js that aws-cdk-lib can run on: the machine's own, or the one that setup has installed.
-WITH_NODE = PATH="$$($(BIN)/python -c 'from cdk_processing.local.node import path_with_node; print(path_with_node())')"
+WITH_NODE = PATH="$$($(BIN)/python -c 'from cdk_processing.local.deployment.node import path_with_node; print(path_with_node())')"
 SETUP_NEEDS := pyproject.toml scripts/setup.sh
 
 .DEFAULT_GOAL := help

@@ -82,7 +82,7 @@ def local(
     if account is not None and not (len(account) == 12 and account.isdigit()):
         raise click.BadParameter(f"an account is 12 digits, got {account!r}", param_hint="--account")
     try:
-        from cdk_processing.local.session import Options, run_session
+        from cdk_processing.local.session.session import Options, run_session
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f"{error.name} is missing; the embedded AWS comes with: pip install 'cdk-processing[local]'"

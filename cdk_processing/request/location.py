@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import fixed_prefix, has_run_time_value
@@ -13,6 +15,10 @@ from cdk_processing.request.tokens import is_token
 __all__ = ["S3Location"]
 
 _URI = re.compile(r"s3://(?P<bucket>[^/]+)(?:/(?P<key>.*))?", re.DOTALL)
+
+
+# Asking a bucket for its name is a call into Node, and every location of it asks.
+_names: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +40,7 @@ class S3Location:
     bucket_name: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        name = self.bucket if isinstance(self.bucket, str) else getattr(self.bucket, "bucket_name", None)
-        object.__setattr__(self, "bucket_name", name if isinstance(name, str) else "")
+        object.__setattr__(self, "bucket_name", _name_of(self.bucket))
 
     @classmethod
     def parse(cls, uri: str) -> S3Location | None:
@@ -94,3 +99,18 @@ class S3Location:
         elif len(self.fixed_key.encode()) > 1024:
             found.append(Problem("key", self.key, "at most 1,024 bytes", "shorten the key"))
         return found
+
+
+def _name_of(bucket: Any) -> str:
+    """A bucket's name, asked once; "" where it is neither a name nor a bucket."""
+    if isinstance(bucket, str):
+        return bucket
+    try:
+        return _names[bucket]
+    except (KeyError, TypeError):  # TypeError: whatever it is, it is no construct
+        name = getattr(bucket, "bucket_name", None)
+    if not isinstance(name, str):
+        return ""
+    with suppress(TypeError):
+        _names[bucket] = name
+    return name

@@ -16,7 +16,11 @@ from cdk_processing.errors import RunTimeValueError
 
 __all__ = ["ExecutionVariable", "ExecutionVariables", "Parameter", "RunTimeValue", "has_run_time_value", "segments"]
 
-_MARKER = re.compile(r"\{\{run:(?P<name>[A-Z_]+)(?::(?P<argument>[^{}|]*))?(?:\|(?P<format>[^{}]*))?\}\}")
+# Only what this module writes is a marker; any other text in double braces is text.
+_MARKER = re.compile(
+    r"\{\{run:(?P<name>RUN_ID|TRIGGER_TIME|ATTEMPT|OBJECT_(?:URI|KEY|BUCKET|SIZE|VERSION_ID)|PARAMETER)"
+    r"(?::(?P<argument>[^{}|]*))?(?:\|(?P<format>[^{}]*))?\}\}"
+)
 _PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 #: Directives of ``strftime`` that a run-time value understands, and what each stands for.
@@ -169,12 +173,15 @@ def values_in(text: Any) -> list[RunTimeValue]:
 
 def has_run_time_value(text: Any) -> bool:
     """Whether the text, or whatever else was given, holds a run-time value."""
-    return isinstance(text, (ExecutionVariable, Parameter)) or (isinstance(text, str) and "{{run:" in text)
+    return isinstance(text, (ExecutionVariable, Parameter)) or (
+        isinstance(text, str) and "{{run:" in text and _MARKER.search(text) is not None
+    )
 
 
 def fixed_prefix(text: str) -> str:
     """What stands before the first run-time value."""
-    return text.split("{{run:", 1)[0]
+    first = _MARKER.search(text)
+    return text if first is None else text[: first.start()]
 
 
 def _read(match: re.Match[str]) -> RunTimeValue:

@@ -73,11 +73,13 @@ _PREPARE = """(
 _EVENT = "$exists($states.input.redrive) ? $states.input.redrive.event : $states.input"
 _ATTEMPT = "$exists($states.input.redrive) ? $states.input.redrive.attempt : 1"
 
-_NAME_IN_USE = "$error.Error != 'States.TaskFailed' and $contains($error.Error & ' ' & $error.Cause, 'ResourceInUse')"
+_NAME_IN_USE = (
+    "$failure.Error != 'States.TaskFailed' and $contains($failure.Error & ' ' & $failure.Cause, 'ResourceInUse')"
+)
 # A failed job is told as its description in JSON; what people want of it is the reason. (A backslash right before a
 # bracket would hide the bracket from JSONata's scanner.)
 _REASON = r"""(
-  $cause := $exists($error.Cause) ? $error.Cause : '';
+  $cause := $exists($failure.Cause) ? $failure.Cause : '';
   $reason := $match($cause, /"FailureReason"\s*:\s*"((?:[^\\"]|\\.)*)"/, 1);
   $exists($reason) ? $parse('"' & $reason.groups[0] & '"') : $cause
 )"""
@@ -144,7 +146,7 @@ def definition(workflow: Workflow) -> dict[str, Any]:
         "Duplicate": {"Type": "Succeed", "Output": _outcome(workflow, "Duplicate")},
         "AdoptFailure": _adopt_failure(),
         "SendDeadLetter": _send_dead_letter(workflow),
-        "Failed": {"Type": "Fail", "Error": expression("$error.Error"), "Cause": expression(_REASON)},
+        "Failed": {"Type": "Fail", "Error": expression("$failure.Error"), "Cause": expression(_REASON)},
     }
     return {
         "Comment": f"Runs the SageMaker processing job of {workflow.job}, once for each run key.",
@@ -263,7 +265,7 @@ def _judge() -> dict[str, Any]:
 def _adopt_failure() -> dict[str, Any]:
     # What is told is why the job failed, not that its name was in use.
     error = "{'Error': 'States.TaskFailed', 'Cause': $string($existing.FailureReason)}"
-    return {"Type": "Pass", "Assign": {"error": expression(error)}, "Next": "SendDeadLetter"}
+    return {"Type": "Pass", "Assign": {"failure": expression(error)}, "Next": "SendDeadLetter"}
 
 
 def _send_dead_letter(workflow: Workflow) -> dict[str, Any]:
@@ -280,7 +282,7 @@ def _send_dead_letter(workflow: Workflow) -> dict[str, Any]:
                 "run_key": expression("$run.key"),
                 "attempt": expression("$attempt"),
                 "job_name": _job_name(workflow),
-                "error": expression("$error.Error"),
+                "error": expression("$failure.Error"),
                 "reason": expression(_REASON),
                 "event": expression("$event"),
             },
@@ -292,7 +294,9 @@ def _send_dead_letter(workflow: Workflow) -> dict[str, Any]:
 
 
 def _catch(following: str) -> list[dict[str, Any]]:
-    return [{"ErrorEquals": ["States.ALL"], "Assign": {"error": expression("$states.errorOutput")}, "Next": following}]
+    return [
+        {"ErrorEquals": ["States.ALL"], "Assign": {"failure": expression("$states.errorOutput")}, "Next": following}
+    ]
 
 
 def _job_name(workflow: Workflow) -> str:

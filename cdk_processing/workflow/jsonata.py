@@ -26,21 +26,7 @@ _PICTURES = {
 }
 
 _OBJECT = "$event.detail.object"
-_VALUES = {
-    "RUN_ID": "$run.id",
-    "TRIGGER_TIME": "$run.time",
-    "ATTEMPT": "$string($attempt)",
-    "OBJECT_URI": f"'s3://' & $event.detail.bucket.name & '/' & {_OBJECT}.key",
-    "OBJECT_KEY": f"{_OBJECT}.key",
-    "OBJECT_BUCKET": "$event.detail.bucket.name",
-    "OBJECT_SIZE": f"$string({_OBJECT}.size)",
-    "OBJECT_VERSION_ID": f"{_OBJECT}.`version-id`",
-}
-
-
-def expression(body: str) -> str:
-    """JSONata as a value of a state: between ``{%`` and ``%}``."""
-    return f"{{% {body} %}}"
+_BUCKET = "$event.detail.bucket.name"
 
 
 def quoted(text: str) -> str:
@@ -51,6 +37,29 @@ def quoted(text: str) -> str:
     escaped = escaped.replace("%}", "%\\u007d")
     escaped = re.sub(r"[\x00-\x1f]", lambda match: f"\\u{ord(match[0]):04x}", escaped)
     return f"'{escaped}'"
+
+
+def _of_object(value: str, path: str) -> str:
+    """A value of the event's object. Joined to text, what is missing would silently be empty; it fails instead."""
+    missing = quoted(f"the event that launched this run has no {path.rpartition('.')[2].strip('`')} of an object")
+    return f"($exists({path}) ? {value} : $error({missing}))"
+
+
+_VALUES = {
+    "RUN_ID": "$run.id",
+    "TRIGGER_TIME": "$run.time",
+    "ATTEMPT": "$string($attempt)",
+    "OBJECT_URI": _of_object(f"'s3://' & {_BUCKET} & '/' & {_OBJECT}.key", f"{_OBJECT}.key"),
+    "OBJECT_KEY": _of_object(f"{_OBJECT}.key", f"{_OBJECT}.key"),
+    "OBJECT_BUCKET": _of_object(_BUCKET, _BUCKET),
+    "OBJECT_SIZE": _of_object(f"$string({_OBJECT}.size)", f"{_OBJECT}.size"),
+    "OBJECT_VERSION_ID": _of_object(f"{_OBJECT}.`version-id`", f"{_OBJECT}.`version-id`"),
+}
+
+
+def expression(body: str) -> str:
+    """JSONata as a value of a state: between ``{%`` and ``%}``."""
+    return f"{{% {body} %}}"
 
 
 def compile_text(text: str) -> str:

@@ -412,7 +412,7 @@ FAILED_JOB = {
     ids=lambda value: value if isinstance(value, str) else value["Error"],
 )
 def test_only_a_name_in_use_is_looked_into(error, following):
-    assert choose(SIMPLE["States"]["Triage"], {"error": error}, context=CONTEXT) == following
+    assert choose(SIMPLE["States"]["Triage"], {"failure": error}, context=CONTEXT) == following
 
 
 @pytest.mark.parametrize(
@@ -444,13 +444,13 @@ def test_an_adopted_failure_is_told_by_the_jobs_own_reason():
         context=CONTEXT,
     )
 
-    assert assigned == {"error": {"Error": "States.TaskFailed", "Cause": "AlgorithmError: no rows"}}
+    assert assigned == {"failure": {"Error": "States.TaskFailed", "Cause": "AlgorithmError: no rows"}}
 
 
 def test_an_adopted_job_that_was_stopped_has_no_reason_and_still_fails():
     assigned = evaluate(SIMPLE["States"]["AdoptFailure"]["Assign"], {"existing": {}}, context=CONTEXT)
 
-    assert assigned["error"]["Error"] == "States.TaskFailed"
+    assert assigned["failure"]["Error"] == "States.TaskFailed"
     assert evaluate(SIMPLE["States"]["Failed"]["Cause"], assigned) == ""
 
 
@@ -468,13 +468,13 @@ def test_an_adopted_job_that_was_stopped_has_no_reason_and_still_fails():
 def test_a_run_fails_with_the_reason_of_its_job(error, reason):
     failed = SIMPLE["States"]["Failed"]
 
-    assert evaluate(failed["Cause"], {"error": error}) == reason
-    assert evaluate(failed["Error"], {"error": error}) == error["Error"]
+    assert evaluate(failed["Cause"], {"failure": error}) == reason
+    assert evaluate(failed["Error"], {"failure": error}) == error["Error"]
 
 
 def test_a_dead_letter_holds_all_that_a_redrive_needs():
     event = created()
-    sent = arguments("SendDeadLetter", event, error=FAILED_JOB)
+    sent = arguments("SendDeadLetter", event, failure=FAILED_JOB)
 
     assert sent["QueueUrl"] == "https://sqs.us-east-1.amazonaws.com/111122223333/DeadLetters"
     assert sent["MessageBody"] == {
@@ -492,7 +492,7 @@ def test_a_dead_letter_holds_all_that_a_redrive_needs():
 
 
 def test_a_redrive_of_a_dead_letter_makes_the_next_name_of_the_same_run():
-    letter = arguments("SendDeadLetter", created(), error=FAILED_JOB)["MessageBody"]
+    letter = arguments("SendDeadLetter", created(), failure=FAILED_JOB)["MessageBody"]
     redrive = {"redrive": {"event": letter["event"], "run_key": letter["run_key"], "attempt": letter["attempt"] + 1}}
 
     assert arguments("RunJob", redrive)["ProcessingJobName"] == f"census-preprocess-{letter['run_id']}-2"

@@ -172,3 +172,15 @@ def test_a_tree_is_compiled_text_by_text():
         "b": {"c": "{% '{% x %\\u007d' %}"},
         "{% k %}": "plain",
     }
+
+
+@pytest.mark.parametrize("name", ["OBJECT_URI", "OBJECT_KEY", "OBJECT_BUCKET", "OBJECT_SIZE", "OBJECT_VERSION_ID"])
+def test_an_object_that_the_event_lacks_fails_even_inside_text(name):
+    compiled = compile_text(f"out/{{{{run:{name}}}}}/")
+
+    with pytest.raises(QueryEvaluationError, match="the event that launched this run has no"):
+        evaluate(compiled, {"event": {}, "run": {}, "attempt": 1})
+
+
+def test_braces_that_are_no_run_time_value_stay_text():
+    assert compile_text("{{run:FOO}} and {{resolve:x}}") == "{{run:FOO}} and {{resolve:x}}"

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from cdk_processing.constructs.resources import resource
+from cdk_processing.constructs.resources import path_of, resource
 from cdk_processing.constructs.storage import send_events
 from cdk_processing.constructs.triggers.base import ALWAYS_KNOWN, OBJECT_VALUES, Launch
 from cdk_processing.errors import Problem
@@ -74,7 +74,7 @@ class OnObjectCreated:
             launch.construct_id,
             "AWS::Events::Rule",
             {
-                "Description": f"Launches {launch.scope.node.path}"[:512],
+                "Description": f"Launches {path_of(launch.scope)}"[:512],
                 "EventPattern": self.pattern(),
                 "Targets": [
                     {

@@ -1,0 +1,86 @@
+"""What one more job costs, in milliseconds and in CloudFormation resources: ours, hand-written L2, and plain resources.
+
+Each job has an arrival and a schedule. All three declare the same for it:
+
+- an execution role that reads one prefix and the script, writes one prefix, pulls one image and writes its logs;
+- a state machine of eleven states that runs the job once, waits for it, adopts it where the answer was lost, and sends
+  what failed to a dead-letter queue; logged in full, with a least-privilege role of its own;
+- a rule for the objects of the prefix and a schedule in a timezone, both with the dead-letter queue;
+- an alarm on failed executions that tells a topic.
+
+`programs/level2.py` writes that with aws-cdk-lib's L2 constructs, with their grants, state classes and targets.
+`programs/raw.py` is the floor: it declares our template again, resource by resource, from plain dicts.
+
+The cost of one more job is the slope between whole programs (start, build, synth) of 20 and of 100 jobs, in processor
+time of Python and Node. The two wait for each other, so on an idle machine the clock tells a little less.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Row, at_most, child_environment, fact, in_turn, program
+
+FEW, MANY = 20, 100
+ROUNDS = 7
+
+
+def run() -> list[Row]:
+    """Measure, and compare with the budgets."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _compare(Path(folder))
+
+
+def _compare(folder: Path) -> list[Row]:
+    templates = {count: _synthesize(folder, "ours", count) for count in (FEW, MANY)}
+    level2 = {count: _read(_synthesize(folder, "level2", count)) for count in (FEW, MANY)}
+    commands = {}
+    for count in (FEW, MANY):
+        commands[f"ours {count}"] = program("ours", count)
+        commands[f"L2 {count}"] = program("level2", count)
+        commands[f"raw {count}"] = program("raw", templates[count])
+    least = in_turn(commands, ROUNDS, child_environment(CDK_OUTDIR=str(folder / "out")))
+    ours, l2, raw = (
+        _slope(least[f"{side} {FEW}"].processor, least[f"{side} {MANY}"].processor) * 1000
+        for side in ("ours", "L2", "raw")
+    )
+    ours_resources = _slope(*(len(_read(templates[count])) for count in (FEW, MANY)))
+    l2_resources = _slope(*(len(level2[count]) for count in (FEW, MANY)))
+    triggers = sum(of_a_trigger(resource["Type"]) for resource in _read(templates[MANY]).values()) / MANY
+    return [
+        fact("one more job, ours", ours, "ms"),
+        fact("one more job, hand-written L2", l2, "ms"),
+        fact("one more job, raw CfnResource", raw, "ms"),
+        at_most("ours / hand-written L2", ours / l2, 0.4, "x"),
+        at_most("ours / raw CfnResource", ours / raw, 1.5, "x"),
+        at_most("resources a job, two triggers", ours_resources, 7, "resources"),
+        at_most("resources a job, one trigger", ours_resources - triggers / 2, 6, "resources"),
+        fact("resources a job, hand-written L2", l2_resources, "resources"),
+        fact(f"whole program of {MANY} jobs, ours", least[f"ours {MANY}"].elapsed, "s"),
+        fact(f"whole program of {MANY} jobs, hand-written L2", least[f"L2 {MANY}"].elapsed, "s"),
+        fact(f"whole program of {MANY} jobs, raw CfnResource", least[f"raw {MANY}"].elapsed, "s"),
+    ]
+
+
+def of_a_trigger(kind: str) -> bool:
+    """Whether a resource is what a trigger adds."""
+    return kind in ("AWS::Events::Rule", "AWS::Scheduler::Schedule")
+
+
+def _slope(few: float, many: float) -> float:
+    return (many - few) / (MANY - FEW)
+
+
+def _synthesize(folder: Path, name: str, count: int) -> Path:
+    output = folder / f"{name}-{count}"
+    subprocess.run(program(name, count), check=True, env=child_environment(CDK_OUTDIR=str(output)))
+    return output / "Jobs.template.json"
+
+
+def _read(template: Path) -> dict[str, Any]:
+    resources: dict[str, Any] = json.loads(template.read_text(encoding="utf-8"))["Resources"]
+    return resources

@@ -1,0 +1,125 @@
+"""The embedded AWS: how soon it is up, how soon a job starts after its object arrived, how many jobs it does a second.
+
+The jobs run a script of a few lines, with this interpreter, in the real sandbox, under the stack's own IAM. What the
+sandbox and the interpreter take to start is measured by themselves and taken off.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Row, at_least, at_most, fact, program
+from cdk_processing.local.container.environments import environment_for
+from cdk_processing.local.container.sandbox import start_sandbox
+from cdk_processing.local.deployment.deploy import deploy
+from cdk_processing.local.deployment.synthesis import synthesize
+from cdk_processing.local.engine import LocalAws
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPT = Path(__file__).parent / "programs" / "note.py"
+STARTS, SINGLES, ARRIVALS = 3, 7, 50
+PATIENCE = 120.0
+
+
+def run() -> list[Row]:
+    """Measure, and compare with the budgets."""
+    with tempfile.TemporaryDirectory(prefix="cdk-processing-bench-") as folder:
+        started = min(_start() for _ in range(STARTS))
+        own = min(_sandbox(Path(folder, f"sandbox-{number}")) for number in range(SINGLES))
+        with LocalAws(python=sys.executable) as aws:
+            arriving, noted, deployed = _deploy(aws, Path(folder))
+            s3 = aws.client("s3")
+            singles = [_one_arrival(s3, arriving, noted, number) for number in range(SINGLES)]
+            seconds, seen, runs = _many_arrivals(aws, arriving, noted)
+    return [
+        at_most("embedded AWS up, first call answered", started, 2, "s"),
+        fact("stack of two jobs deployed", deployed, "s"),
+        fact("object put to the script's first line", min(singles), "s"),
+        fact("of that, sandbox and interpreter by themselves", own, "s"),
+        at_most("object put to container started, beyond that", min(singles) - own, 0.5, "s"),
+        at_least(f"{ARRIVALS} arrivals of a trivial job, first put to last output", ARRIVALS / seconds, 10, "jobs/s"),
+        at_most("arrivals lost", ARRIVALS - len(set(seen)), 0, "arrivals"),
+        at_most("arrivals run twice", runs - len(set(seen)), 0, "arrivals"),
+    ]
+
+
+def _start() -> float:
+    """Seconds until an embedded AWS has answered a first call."""
+    began = time.perf_counter()
+    with LocalAws() as aws:
+        aws.client("s3").list_buckets()
+        return time.perf_counter() - began
+
+
+def _sandbox(instance: Path) -> float:
+    """Seconds from the call that starts a sandbox to the first line of a script in it."""
+    code = instance / "ml" / "processing" / "input" / "code"
+    code.mkdir(parents=True)
+    (code / SCRIPT.name).write_bytes(SCRIPT.read_bytes())
+    environment = environment_for("", sys.executable)
+    command = ["python3", f"/opt/ml/processing/input/code/{SCRIPT.name}"]
+    began = time.time()
+    variables = {"PATH": ":".join(environment.path)}
+    sandbox = start_sandbox("algo-1", command, variables, environment, instance, ["algo-1"], isolated=True)
+    if sandbox.close() != 0:
+        raise AssertionError("the script failed in the sandbox")
+    noted = (instance / "ml" / "processing" / "noted" / "began.txt").read_text(encoding="utf-8")
+    return float(noted.split()[0]) - began
+
+
+def _deploy(aws: LocalAws, folder: Path) -> tuple[str, str, float]:
+    """The names of the two buckets, and how long the deployment took."""
+    app = " ".join(program("arrivals"))
+    assembly = synthesize(ROOT, folder / "cdk.out", app=app, account_id=aws.account_id, region=aws.region)
+    began = time.perf_counter()
+    deployment = deploy(assembly, aws)
+    return deployment.bucket("Arriving"), deployment.bucket("Noted"), time.perf_counter() - began
+
+
+def _one_arrival(s3: Any, arriving: str, noted: str, number: int) -> float:
+    """Seconds from the call that puts an object to the first line of the script that it launches."""
+    name = f"{number}.txt"
+    began = time.time()
+    s3.put_object(Bucket=arriving, Key=f"one/{name}", Body=b"x")
+    _wait_for(lambda: len(_keys(s3, noted, "one/")) > number)
+    return _notes(s3, noted, "one/")[name] - began
+
+
+def _many_arrivals(aws: LocalAws, arriving: str, noted: str) -> tuple[float, list[str], int]:
+    """Seconds from the first put to the last output; the objects that were seen; how many jobs ran."""
+    s3 = aws.client("s3")
+    began = time.perf_counter()
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(ARRIVALS):
+            pool.submit(s3.put_object, Bucket=arriving, Key=f"many/{number}.txt", Body=b"x")
+    _wait_for(lambda: len(_keys(s3, noted, "many/")) >= ARRIVALS)
+    seconds = time.perf_counter() - began
+    time.sleep(2)  # for a second job of the same object, were there one
+    runs = [found for found in aws.runs() if str(found["name"]).startswith("arrivals-many-")]
+    return seconds, list(_notes(s3, noted, "many/")), len(runs)
+
+
+def _keys(s3: Any, bucket: str, prefix: str) -> list[str]:
+    return [found["Key"] for found in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])]
+
+
+def _notes(s3: Any, bucket: str, prefix: str) -> dict[str, float]:
+    """When the script began, by the object that it began for."""
+    notes = {}
+    for key in _keys(s3, bucket, prefix):
+        began, name = s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode().split()
+        notes[name] = float(began)
+    return notes
+
+
+def _wait_for(done: Callable[[], bool]) -> None:
+    """Wait until something is so, or until patience ends: what is lost then is counted."""
+    deadline = time.monotonic() + PATIENCE
+    while not done() and time.monotonic() < deadline:
+        time.sleep(0.02)

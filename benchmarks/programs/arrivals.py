@@ -1,0 +1,39 @@
+"""Two jobs that note when they began: one for the objects under ``one/``, one for those under ``many/``."""
+
+from pathlib import Path
+
+from aws_cdk import App, Stack
+
+from cdk_processing import (
+    DataBucket,
+    ExecutionVariables,
+    OnObjectCreated,
+    ProcessingInput,
+    ProcessingJob,
+    ProcessingOutput,
+    ScriptProcessor,
+)
+
+app = App()
+stack = Stack(app, "Arrivals")
+arriving, noted = DataBucket(stack, "Arriving"), DataBucket(stack, "Noted")
+processor = ScriptProcessor(
+    image_uri="123456789012.dkr.ecr.us-east-1.amazonaws.com/note:1",
+    command=["python3"],
+    instance_type="ml.m5.xlarge",
+    instance_count=1,
+)
+for name in ("one", "many"):
+    request = processor.run(
+        code=str(Path(__file__).with_name("note.py")),
+        inputs=[ProcessingInput(source=ExecutionVariables.OBJECT_URI, destination="/opt/ml/processing/input")],
+        outputs=[
+            ProcessingOutput(
+                output_name="noted",
+                source="/opt/ml/processing/noted",
+                destination=noted.at(f"{name}/{ExecutionVariables.RUN_ID}/"),
+            )
+        ],
+    )
+    ProcessingJob(stack, name.capitalize(), request, triggers=[OnObjectCreated(arriving.at(f"{name}/"))])
+app.synth()

@@ -1,0 +1,1 @@
+"""The script of the declared jobs; it is staged as an asset and never run."""
