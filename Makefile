@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # PATH with a Node.js that aws-cdk-lib can run on: the machine's own, or the one that setup has installed.
 WITH_NODE = PATH="$$($(BIN)/python -c 'from cdk_processing.local.deployment.node import path_with_node; print(path_with_node())')"
+# uv trusts what the machine trusts, as pip does: a company's own certificates, say.
+export UV_SYSTEM_CERTS ?= true
 SETUP_NEEDS := pyproject.toml scripts/setup.sh
 
 .DEFAULT_GOAL := help
