@@ -99,7 +99,7 @@ install_cdk_cli() {
     else
         npm=(npm)
     fi
-    (cd "$target" && PATH=$path "${npm[@]}" ci --silent --ignore-scripts --no-audit --no-fund)
+    (cd "$target" && PATH=$path "${npm[@]}" ci --loglevel=error --ignore-scripts --no-audit --no-fund)
 }
 
 began=$SECONDS
