@@ -8,6 +8,17 @@ from .errors import DeclarationError as DeclarationError
 from .errors import RunTimeValueError as RunTimeValueError
 from .request.channels import ProcessingInput as ProcessingInput
 from .request.channels import ProcessingOutput as ProcessingOutput
+from .request.framework import FrameworkProcessor as FrameworkProcessor
+from .request.framework import HuggingFaceProcessor as HuggingFaceProcessor
+from .request.framework import MXNet as MXNet
+from .request.framework import MXNetProcessor as MXNetProcessor
+from .request.framework import PyTorch as PyTorch
+from .request.framework import PyTorchProcessor as PyTorchProcessor
+from .request.framework import SKLearn as SKLearn
+from .request.framework import TensorFlow as TensorFlow
+from .request.framework import TensorFlowProcessor as TensorFlowProcessor
+from .request.framework import XGBoost as XGBoost
+from .request.framework import XGBoostProcessor as XGBoostProcessor
 from .request.images import ProcessingImage as ProcessingImage
 from .request.location import S3Location as S3Location
 from .request.network import NetworkConfig as NetworkConfig
@@ -17,5 +28,7 @@ from .request.processors import SKLearnProcessor as SKLearnProcessor
 from .request.request import ProcessingRequest as ProcessingRequest
 from .request.runtime import ExecutionVariables as ExecutionVariables
 from .request.runtime import Parameter as Parameter
+from .request.spark import PySparkProcessor as PySparkProcessor
+from .request.spark import SparkJarProcessor as SparkJarProcessor
 
 __version__: str

@@ -22,7 +22,7 @@ hypothesis.settings.load_profile("cdk_processing")
 THREE_JOBS = Path(__file__).parent / "apps" / "three_jobs"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def three_jobs():
     """``Three/Copy``, ``Three/Break`` and ``Three/Sleep``, run by this interpreter; see tests/apps/three_jobs."""
     from cdk_processing.local.engine import LocalAws

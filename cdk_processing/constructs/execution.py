@@ -10,7 +10,7 @@ from constructs import Construct
 
 from cdk_processing.access.execution import BucketAccess, ExecutionAccess, execution_statements, read_statements
 from cdk_processing.access.statement import Statement
-from cdk_processing.constructs.assets import file_asset
+from cdk_processing.constructs.assets import publish
 from cdk_processing.constructs.image import bind_image
 from cdk_processing.constructs.platform import ProcessingPlatform
 from cdk_processing.constructs.resources import path_of, place_of, role, stack_of
@@ -45,7 +45,6 @@ class Execution:
         self._request = request
         self._base_name = base_name
         self._image = bind_image(request.processor.image, scope)
-        self._code = self._locate_code()
         self.manifest_bucket: str | None = None
         self.manifest_objects: str | None = None
         self.manifest_prefix = f"manifests/{base_name}/"
@@ -64,7 +63,6 @@ class Execution:
             Bindings(
                 image_uri=self._image.uri,
                 role_arn=self.role_arn,
-                code_uri=None if self._code is None else self._code.uri,
                 input_uris=tuple(
                     str(channel.source) if location is None else location.uri
                     for channel, location in zip(self._request.channels, self._inputs, strict=True)
@@ -114,34 +112,28 @@ class Execution:
                 repository_arn=self._image.repository_arn,
                 volume_key_arn=_key_arn(processor.volume_kms_key),
                 output_key_arn=_key_arn(processor.output_kms_key),
-                in_vpc=processor.network.in_vpc,
+                in_vpc=self._request.network.in_vpc,
             )
         )
 
     def _reads(self) -> list[BucketAccess]:
         reads = [
-            bucket_access(location, exact=channel.is_local)
+            bucket_access(location, exact=channel.files is not None and not location.key.endswith("/"))
             for channel, location in zip(self._request.channels, self._inputs, strict=True)
             if location is not None
         ]
-        if self._code is not None:
-            reads.append(bucket_access(self._code, exact=self._request.code_is_local))
+        reads += [bucket_access(location) for location in self._request.program.reads]
         if self._manifests is not None:
             # The manifest names one object below what the triggers watch.
             reads += [self._manifests, *(bucket_access(location) for location in self._watched)]
         return reads
 
-    def _locate_code(self) -> S3Location | None:
-        code = self._request.code
-        if code is None:
-            return None
-        return file_asset(code, self._scope) if self._request.code_is_local else S3Location.parse(str(code))
-
     def _locate_input(self, channel: ProcessingInput) -> S3Location | None:
         """Where an input lies; None for the object that launches the run, which has no place yet."""
         if channel.is_exact_object:
             return None
-        return file_asset(channel.source, self._scope) if channel.is_local else channel.location
+        files = channel.files
+        return channel.location if files is None else publish(files, self._scope)
 
     def _prepare_manifests(self, platform: ProcessingPlatform) -> None:
         place = platform.work_bucket.at(self.manifest_prefix)

@@ -10,9 +10,9 @@ from constructs import Construct
 
 from cdk_processing.constructs.resources import partition_token, region_token, stack_of, url_suffix_token
 from cdk_processing.errors import Problem
-from cdk_processing.request.images import AwsImage, ProcessingImage, registry_accounts, url_suffix
+from cdk_processing.request.images import AwsImage, ProcessingImage
 
-__all__ = ["BoundImage", "bind_image", "image_problems"]
+__all__ = ["BoundImage", "bind_image", "image_problems", "mapping_id"]
 
 _ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<repository>[^:@]+)"
@@ -33,11 +33,9 @@ class BoundImage(NamedTuple):
 
 def image_problems(image: ProcessingImage, region: str) -> list[Problem]:
     """What is wrong with an image in a region: AWS's own images are not everywhere."""
-    if image.aws is None or Token.is_unresolved(region) or region in registry_accounts(image.aws.family):
+    if image.aws is None or Token.is_unresolved(region):
         return []
-    regions = ", ".join(sorted(registry_accounts(image.aws.family)))
-    fix = "deploy to one of those, or bring your own image with ScriptProcessor"
-    return [Problem("region", region, f"one that AWS publishes {image.aws.repository} in: {regions}", fix)]
+    return image.aws.region_problems(region)
 
 
 def bind_image(image: ProcessingImage, scope: Construct) -> BoundImage:
@@ -53,25 +51,29 @@ def bind_image(image: ProcessingImage, scope: Construct) -> BoundImage:
 
 
 def _bind_aws(image: AwsImage, stack: Stack) -> BoundImage:
-    accounts = registry_accounts(image.family)
     region = stack.region
     if Token.is_unresolved(region):
-        account = _account_mapping(image.family, accounts, stack)
+        account = _account_mapping(image, stack)
         uri = image.uri(account, region_token(), url_suffix_token())
     else:
-        account = accounts[region]
-        uri = image.uri(account, region, url_suffix(region))
+        account = image.accounts[region]
+        uri = image.uri_in(region)
     return BoundImage(uri, f"arn:{partition_token()}:ecr:{region}:{account}:repository/{image.repository}")
 
 
-def _account_mapping(family: str, accounts: dict[str, str], stack: Stack) -> str:
-    """The account that holds the image in whatever region the stack comes to lie, one mapping a stack."""
-    construct_id = f"{family.capitalize()}ImageAccounts"
+def _account_mapping(image: AwsImage, stack: Stack) -> str:
+    """The account that holds the image in whatever region the stack comes to lie, one mapping a registry and stack."""
+    construct_id = mapping_id(image.registry)
     mapping = stack.node.try_find_child(construct_id)
     if not isinstance(mapping, CfnMapping):
-        rows = {region: {"account": account} for region, account in accounts.items()}
+        rows = {region: {"account": account} for region, account in image.accounts.items()}
         mapping = CfnMapping(stack, construct_id, mapping=rows)
     return mapping.find_in_map(region_token(), "account")
+
+
+def mapping_id(registry: str) -> str:
+    """Construct id of a registry's mapping: ``Pytorch210ImageAccounts`` for ``pytorch-2.1.0``."""
+    return "".join(word.capitalize() for word in re.findall("[a-z0-9]+", registry)) + "ImageAccounts"
 
 
 def _build(image: ProcessingImage, scope: Construct) -> BoundImage:

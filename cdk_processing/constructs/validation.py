@@ -8,6 +8,7 @@ from pathlib import Path
 from cdk_processing.constructs.image import image_problems
 from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.errors import Problem
+from cdk_processing.request.files import LocalFile, LocalFiles
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.request.runtime import RunTimeValue, segments
@@ -80,7 +81,7 @@ def _loops(request: ProcessingRequest, trigger: Trigger) -> list[Problem]:
             f"outside {watched.uri}, which launches this job",
             "write to another prefix or bucket",
         )
-        for index, location in enumerate(channel.location for channel in request.outputs)
+        for index, location in enumerate(channel.location for channel in request.named_outputs)
         if location is not None
         and _same_bucket(location, watched)
         and _can_begin_with(_folder(location.key), watched.key)
@@ -114,12 +115,13 @@ def _can_begin_with(key: str, prefix: str) -> bool:
 def _local_input_problems(request: ProcessingRequest) -> list[Problem]:
     found = []
     for index, channel in enumerate(request.inputs):
-        if isinstance(channel.source, Path) or (channel.is_local and isinstance(channel.source, str)):
-            path = Path(channel.source)
-            if path.is_dir():
-                fix = "name one file, or upload the folder to a bucket first"
-                found.append(Problem(f"inputs[{index}].source", str(path), "a file: folders are not offered yet", fix))
-            elif not path.is_file():
-                fix = f"there is nothing at {path.resolve()}; correct the path"
-                found.append(Problem(f"inputs[{index}].source", str(path), "an existing file or an s3:// URI", fix))
+        files = channel.files
+        if isinstance(files, LocalFile) and not Path(files.path).is_file():
+            fix = f"there is nothing at {Path(files.path).resolve()}; correct the path"
+            found.append(
+                Problem(f"inputs[{index}].source", files.path, "an existing file or folder, or an s3:// URI", fix)
+            )
+        elif isinstance(files, LocalFiles) and not any(True for _ in files.members()):
+            fix = "put files into it, or name another"
+            found.append(Problem(f"inputs[{index}].source", str(files.folder), "a folder with files in it", fix))
     return found

@@ -8,9 +8,10 @@ from typing import Any
 
 from cdk_processing.errors import Problem
 from cdk_processing.request import limits
+from cdk_processing.request.files import LocalSource, local_source
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import ExecutionVariable, Parameter, has_run_time_value, segments
-from cdk_processing.request.tokens import is_known, is_token
+from cdk_processing.request.tokens import is_known
 
 __all__ = ["ProcessingInput", "ProcessingOutput"]
 
@@ -21,8 +22,9 @@ class ProcessingInput:
 
     Args:
         source: Where the data is: an :class:`S3Location` (``bucket.at("prefix/")``), an ``s3://`` URI, the path of a
-            local file (it becomes an asset), or a run-time value. A prefix is a *string* prefix: ``in/1.csv`` also
-            brings ``in/1.csv.bak``; ``ExecutionVariables.OBJECT_URI`` means exactly the object that launched the run.
+            local file or folder (it becomes an asset), or a run-time value. A prefix is a *string* prefix: ``in/1.csv``
+            also brings ``in/1.csv.bak``; ``ExecutionVariables.OBJECT_URI`` means exactly the object that launched the
+            run.
         destination: Absolute folder below ``/opt/ml/processing/`` in the container.
         input_name: 1-63 characters. Left out, ``input-1``, ``input-2`` ... by position, as in the SDK.
         s3_data_type: ``S3Prefix`` or ``ManifestFile``.
@@ -54,18 +56,16 @@ class ProcessingInput:
         return _location(self.source)
 
     @property
-    def is_local(self) -> bool:
-        """Whether the source is a path on the machine that synthesizes."""
-        return hasattr(self.source, "__fspath__") or (
-            isinstance(self.source, str)
-            and "://" not in self.source
-            and not (has_run_time_value(self.source) or is_token(self.source))
-        )
+    def files(self) -> LocalSource | None:
+        """The source as files of the machine that synthesizes; None where it lies elsewhere."""
+        return local_source(self.source)
 
     @property
     def is_exact_object(self) -> bool:
         """Whether the source means the one object that launched the run, for which a manifest is written."""
-        parts = list(segments(str(self.source))) if has_run_time_value(str(self.source)) else []
+        if not has_run_time_value(self.source):
+            return False
+        parts = list(segments(str(self.source)))
         return len(parts) == 1 and not isinstance(parts[0], str) and parts[0].name == "OBJECT_URI"
 
     def problems(self) -> list[Problem]:
@@ -182,7 +182,7 @@ def _check_source(channel: ProcessingInput) -> list[Problem]:
     found = _check_later("s3_input", channel.s3_input) + _check_later("dataset_definition", channel.dataset_definition)
     if channel.app_managed:
         found.append(Problem("app_managed", True, "False: app-managed inputs are not offered", "leave it out"))
-    if channel.is_exact_object or channel.is_local:
+    if channel.is_exact_object or channel.files is not None:
         return found
     location = channel.location
     if location is not None:

@@ -1,52 +1,41 @@
 """Which container image a job runs: AWS's own, one in a registry, one in ECR, or one built from a folder.
 
-The tables of AWS's images are in ``images.json``, read from the SageMaker SDK's own tables. What an image needs from
-CDK (an asset, a CloudFormation mapping) is the business of :mod:`cdk_processing.constructs.image`.
+AWS's own are looked up by :mod:`cdk_processing.request.aws_images`. What an image needs from CDK (an asset, a
+CloudFormation mapping) is the business of :mod:`cdk_processing.constructs.image`.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import dataclass
-from difflib import get_close_matches
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cdk_processing.errors import Problem
 from cdk_processing.request import limits
+from cdk_processing.request.aws_images import (
+    AwsImage,
+    check_framework_version,
+    framework_image,
+    image_families,
+    image_py_versions,
+    image_versions,
+    registry_accounts,
+    spark_image,
+    url_suffix,
+)
 from cdk_processing.request.tokens import is_token
 
-__all__ = ["AwsImage", "ProcessingImage", "image_versions", "registry_accounts", "url_suffix"]
-
-_URL_SUFFIXES = {
-    "cn-": "amazonaws.com.cn",
-    "us-iso-": "c2s.ic.gov",
-    "us-isob-": "sc2s.sgov.gov",
-    "us-isof-": "csp.hci.ic.gov",
-    "eu-isoe-": "cloud.adc-e.uk",
-    "eusc-": "amazonaws.eu",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class AwsImage:
-    """An image that AWS publishes in an account of its own, one account a region.
-
-    Attributes:
-        family: ``sklearn``.
-        repository: Name of the ECR repository.
-        tag: The whole tag, for example ``1.4-2-cpu-py3``.
-    """
-
-    family: str
-    repository: str
-    tag: str
-
-    def uri(self, account: str, region: str, suffix: str) -> str:
-        """The image's URI in a region; each part may be a CDK token."""
-        return f"{account}.dkr.ecr.{region}.{suffix}/{self.repository}:{self.tag}"
+__all__ = [
+    "AwsImage",
+    "ProcessingImage",
+    "check_framework_version",
+    "image_families",
+    "image_py_versions",
+    "image_versions",
+    "registry_accounts",
+    "url_suffix",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +53,7 @@ class ProcessingImage:
     tag_or_digest: str | None = None
     directory: str | None = None
     build_options: tuple[tuple[str, Any], ...] = ()
+    mistakes: tuple[Problem, ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
     def from_registry(cls, uri: str) -> ProcessingImage:
@@ -92,8 +82,74 @@ class ProcessingImage:
     @classmethod
     def sklearn(cls, framework_version: str) -> ProcessingImage:
         """AWS's scikit-learn image of a version, for example ``1.4-2``."""
-        repository = _table("sklearn")["versions"].get(framework_version, {}).get("repository", "")
-        return cls(aws=AwsImage("sklearn", repository, f"{framework_version}-cpu-py3"))
+        # Its version is checked where it was named; by SKLearnProcessor, that is.
+        image, _ = framework_image("sklearn", framework_version, "py3", None, None, None, "SKLearnProcessor")
+        return cls(aws=image)
+
+    @classmethod
+    def framework(
+        cls,
+        framework: str,
+        framework_version: str | None = None,
+        *,
+        py_version: str | None = None,
+        instance_type: str | None = None,
+        base_framework_version: str | None = None,
+        container_version: str | None = None,
+        owner: str = "ProcessingImage.framework",
+    ) -> ProcessingImage:
+        """AWS's image of a framework: the one that the SDK's processor of that framework runs.
+
+        Args:
+            framework: ``sklearn``, ``xgboost``, ``pytorch``, ``tensorflow``, ``mxnet``, ``huggingface`` ..., see
+                :func:`image_families`.
+            framework_version: In full or, where AWS publishes it so, short: ``2.1.0`` or ``2.1``. For ``huggingface``
+                that of transformers. May be left out where there is but one.
+            py_version: For example ``py310``. May be left out where there is but one.
+            instance_type: What the job runs on, for example ``ml.g5.xlarge``. Needed where AWS publishes an image for
+                CPUs and another for GPUs.
+            base_framework_version: For ``huggingface``: ``pytorch2.0.0`` or ``tensorflow2.6.3``; short where
+                framework_version is.
+            container_version: The tag's last part, for ``huggingface`` and ``pytorch-smp``; the table's own goes first.
+            owner: Who is named in problems.
+
+        Example:
+            >>> image = ProcessingImage.framework("pytorch", "2.1.0", py_version="py310", instance_type="ml.g5.xlarge")
+            >>> image.aws.uri_in("eu-west-1")
+            '763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch-training:2.1.0-gpu-py310'
+
+        Source: https://docs.aws.amazon.com/sagemaker/latest/dg-ecr-paths/sagemaker-algo-docker-registry-paths.html
+        """
+        image, mistakes = framework_image(
+            framework, framework_version, py_version, instance_type, base_framework_version, container_version, owner
+        )
+        return cls(aws=image, mistakes=mistakes)
+
+    @classmethod
+    def spark(
+        cls,
+        framework_version: str,
+        *,
+        py_version: str | None = None,
+        container_version: str | None = None,
+        instance_type: str | None = None,
+        owner: str = "ProcessingImage.spark",
+    ) -> ProcessingImage:
+        """AWS's Spark image, as the SDK's ``PySparkProcessor`` and ``SparkJarProcessor`` run it.
+
+        Args:
+            framework_version: For example ``3.5``.
+            py_version: For example ``py312``; with container_version, or neither.
+            container_version: For example ``1``; with py_version, or neither.
+            instance_type: Checked, if given: the image has no GPU support.
+            owner: Who is named in problems.
+
+        Example:
+            >>> ProcessingImage.spark("3.3").aws.uri_in("us-west-2")
+            '153931337802.dkr.ecr.us-west-2.amazonaws.com/sagemaker-spark-processing:3.3-cpu'
+        """
+        image, mistakes = spark_image(framework_version, py_version, container_version, instance_type, owner)
+        return cls(aws=image, mistakes=mistakes)
 
     @classmethod
     def of(cls, image: Any) -> ProcessingImage:
@@ -103,7 +159,7 @@ class ProcessingImage:
     def problems(self) -> list[Problem]:
         """What is wrong with the image."""
         if self.aws is not None:
-            return []  # its version is checked where it was named
+            return list(self.mistakes)
         if self.repository is not None:
             return self._repository_problems()
         if self.directory is not None:
@@ -127,36 +183,3 @@ class ProcessingImage:
         if " and " in (self.tag_or_digest or ""):
             found.append(Problem("tag", self.tag_or_digest, "given without digest, or the other way round", "drop one"))
         return found
-
-
-def image_versions(family: str) -> list[str]:
-    """The versions of an image family that AWS publishes, oldest first."""
-    return list(_table(family)["versions"])
-
-
-def registry_accounts(family: str) -> dict[str, str]:
-    """Region to the account that holds an image family there."""
-    registries: dict[str, str] = _table(family)["registries"]
-    return registries
-
-
-def url_suffix(region: str) -> str:
-    """Domain of a region's endpoints and registries."""
-    return next((suffix for prefix, suffix in _URL_SUFFIXES.items() if region.startswith(prefix)), "amazonaws.com")
-
-
-def check_framework_version(family: str, version: Any, owner: str) -> list[Problem]:
-    """A version that AWS publishes an image of; the nearest ones are named otherwise."""
-    versions = image_versions(family)
-    if version in versions:
-        return []
-    near = get_close_matches(str(version), versions, n=2, cutoff=0.5) or versions[-2:]
-    allowed = f"one of {', '.join(versions)}"
-    return [Problem("framework_version", version, allowed, f"nearest: {' or '.join(near)}; set it on {owner}")]
-
-
-@cache
-def _table(family: str) -> dict[str, Any]:
-    tables = json.loads((Path(__file__).parent / "images.json").read_text(encoding="utf-8"))
-    table: dict[str, Any] = tables[family]
-    return table

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from cdk_processing.errors import Problem
@@ -13,13 +12,13 @@ from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
 from cdk_processing.request.images import ProcessingImage
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.network import NetworkConfig
+from cdk_processing.request.program import Program
 from cdk_processing.request.runtime import ExecutionVariable, Parameter, RunTimeValue, values_in
-from cdk_processing.request.tokens import is_known, is_token
+from cdk_processing.request.tokens import is_known
 
 __all__ = ["AnyProcessor", "Bindings", "ProcessingRequest"]
 
-CODE_INPUT = "code"
-CODE_FOLDER = "/opt/ml/processing/input/code"
+_NO_PROGRAM = Program()
 _LISTS = ("tags", "command", "entrypoint")
 _EXPERIMENT_FIELDS = ("ExperimentName", "TrialName", "TrialComponentDisplayName", "RunName")
 
@@ -48,10 +47,9 @@ class AnyProcessor(Protocol):
     @property
     def image(self) -> ProcessingImage: ...  # noqa: D102
     @property
-    def network(self) -> NetworkConfig: ...  # noqa: D102
+    def network_config(self) -> NetworkConfig | None: ...  # noqa: D102
     @property
     def max_runtime(self) -> int | None: ...  # noqa: D102
-    def entrypoint_for(self, code_path: str | None) -> list[str] | None: ...  # noqa: D102
     def problems(self) -> list[Problem]: ...  # noqa: D102
 
 
@@ -62,7 +60,6 @@ class Bindings:
     Attributes:
         image_uri: The image's URI.
         role_arn: The execution role's ARN.
-        code_uri: ``s3://`` URI of the script, None where there is none.
         input_uris: ``s3://`` URI of each input, in the order of ``request.channels``.
         volume_key: ARN or id of the key for the hosts' storage.
         output_key: ARN or id of the key for the outputs.
@@ -70,7 +67,6 @@ class Bindings:
 
     image_uri: str
     role_arn: str
-    code_uri: str | None = None
     input_uris: tuple[str, ...] = ()
     volume_key: str | None = None
     output_key: str | None = None
@@ -82,15 +78,15 @@ class ProcessingRequest:
 
     Attributes:
         processor: The processor.
-        code: The script: a local path, an ``s3://`` URI, or None where the image brings its own program.
-        inputs: Input channels, without the script's.
-        outputs: Output channels.
+        program: What the container runs, with the channels that bring it.
+        inputs: The user's input channels.
+        outputs: The user's output channels.
         arguments: Arguments of the script; None leaves the field out.
         experiment_config: Names that SageMaker Experiments files the job under.
     """
 
     processor: AnyProcessor
-    code: Any = None
+    program: Program = _NO_PROGRAM
     inputs: tuple[ProcessingInput, ...] = ()
     outputs: tuple[ProcessingOutput, ...] = ()
     arguments: tuple[Any, ...] | None = None
@@ -98,18 +94,21 @@ class ProcessingRequest:
 
     @property
     def channels(self) -> tuple[ProcessingInput, ...]:
-        """The inputs with their names, without the script's."""
-        return tuple(channel.named(position) for position, channel in enumerate(self.inputs, 1))
+        """All inputs with their names: the user's, then the program's."""
+        every = (*self.inputs, *self.program.inputs)
+        return tuple(channel.named(position) for position, channel in enumerate(every, 1))
 
     @property
     def named_outputs(self) -> tuple[ProcessingOutput, ...]:
-        """The outputs with their names."""
-        return tuple(channel.named(position) for position, channel in enumerate(self.outputs, 1))
+        """All outputs with their names: the user's, then the program's."""
+        every = (*self.outputs, *self.program.outputs)
+        return tuple(channel.named(position) for position, channel in enumerate(every, 1))
 
     @property
-    def code_is_local(self) -> bool:
-        """Whether the script lies on the machine that synthesizes."""
-        return self.code is not None and not str(self.code).startswith("s3://") and not is_token(str(self.code))
+    def network(self) -> NetworkConfig:
+        """The network options in force: cut off, where none are given and the program can do without."""
+        given = self.processor.network_config
+        return NetworkConfig(enable_network_isolation=not self.program.needs_network) if given is None else given
 
     @property
     def needs_manifest(self) -> bool:
@@ -133,7 +132,8 @@ class ProcessingRequest:
         """Every run-time value used anywhere, in order, each once."""
         texts: list[Any] = [channel.source for channel in self.inputs]
         texts += [channel.destination for channel in self.outputs]
-        texts += [self.code, *(self.arguments or ()), *(self.processor.entrypoint_for(None) or ())]
+        texts += [*(channel.source for channel in self.program.inputs), *(self.arguments or ())]
+        texts += [*(channel.destination for channel in self.program.outputs), *(self.program.entrypoint or ())]
         texts += [*(self.processor.env or {}).values(), *(self.experiment_config or {}).values()]
         texts += [text for tag in self.processor.tags or () for text in tag.values()]
         return list(dict.fromkeys(value for text in texts for value in values_in(_searchable(text))))
@@ -148,25 +148,20 @@ class ProcessingRequest:
                 return [*found, wrong]  # what follows needs channels to look at
             for index, channel in enumerate(channels):
                 found += [problem.inside(f"{field}[{index}]").on(kind.__name__) for problem in channel.problems()]
-        return found + self._code_problems() + self._channel_problems() + self._argument_problems()
+        return found + list(self.program.mistakes) + self._channel_problems() + self._argument_problems()
 
     def render(self, bindings: Bindings) -> dict[str, Any]:
         """The CreateProcessingJob request, as the SDK would send it, but for ``ProcessingJobName``."""
-        code_path = None
-        if bindings.code_uri is not None:
-            code_path = f"{CODE_FOLDER}/{PurePosixPath(bindings.code_uri).name}"
         inputs = [channel.render(uri) for channel, uri in zip(self.channels, bindings.input_uris, strict=True)]
-        if bindings.code_uri is not None:
-            inputs.append(ProcessingInput(destination=CODE_FOLDER, input_name=CODE_INPUT).render(bindings.code_uri))
         request: dict[str, Any] = {
             "ProcessingResources": {"ClusterConfig": self._render_cluster(bindings)},
-            "AppSpecification": self._render_app(bindings, code_path),
+            "AppSpecification": self._render_app(bindings),
             "RoleArn": bindings.role_arn,
-            "NetworkConfig": self.processor.network.render(),
+            "NetworkConfig": self.network.render(),
         }
         if inputs:
             request["ProcessingInputs"] = inputs
-        if self.outputs:
+        if self.named_outputs:
             request["ProcessingOutputConfig"] = self._render_outputs(bindings)
         if self.processor.env:
             request["Environment"] = {key: str(value) for key, value in self.processor.env.items()}
@@ -188,13 +183,12 @@ class ProcessingRequest:
             cluster["VolumeKmsKeyId"] = bindings.volume_key
         return cluster
 
-    def _render_app(self, bindings: Bindings, code_path: str | None) -> dict[str, Any]:
+    def _render_app(self, bindings: Bindings) -> dict[str, Any]:
         app: dict[str, Any] = {"ImageUri": bindings.image_uri}
-        entrypoint = self.processor.entrypoint_for(code_path)
         if self.arguments:  # an empty list is invalid
             app["ContainerArguments"] = [_text(argument) for argument in self.arguments]
-        if entrypoint:
-            app["ContainerEntrypoint"] = entrypoint
+        if self.program.entrypoint:
+            app["ContainerEntrypoint"] = list(self.program.entrypoint)
         return app
 
     def _render_outputs(self, bindings: Bindings) -> dict[str, Any]:
@@ -206,35 +200,23 @@ class ProcessingRequest:
     def _channel_groups(self) -> tuple[tuple[str, type, tuple[Any, ...]], ...]:
         return ("inputs", ProcessingInput, self.inputs), ("outputs", ProcessingOutput, self.outputs)
 
-    def _code_problems(self) -> list[Problem]:
-        code = self.code
-        if code is None:
-            needed = hasattr(self.processor, "command")
-            return [Problem("code", None, "the path of a script, or an s3:// URI", "pass code=...")] if needed else []
-        if not isinstance(code, str) and not hasattr(code, "__fspath__"):
-            return [Problem("code", code, "a path or an s3:// URI", "pass the path of the script")]
-        if self.code_is_local and not Path(code).is_file():
-            kind = "a folder" if Path(code).is_dir() else "nothing"
-            fix = f"there is {kind} at {Path(code).resolve()}; correct the path, it is relative to where cdk runs"
-            return [Problem("code", str(code), "the path of an existing script, or an s3:// URI", fix)]
-        return [] if self.code_is_local else _remote_code_problems(str(code))
-
     def _channel_problems(self) -> list[Problem]:
+        own = self.program.inputs
+        beside = f" beside the program's {len(own)}" if own else ""
         found = []
-        room = limits.CHANNEL_LIMIT - (self.code is not None)
-        if len(self.inputs) > room:
-            allowed = f"at most {room}" + (" beside the script's" if self.code is not None else "")
+        if len(self.channels) > limits.CHANNEL_LIMIT:
+            allowed = f"at most {limits.CHANNEL_LIMIT - len(own)}{beside}"
             found.append(
                 Problem("inputs", len(self.inputs), allowed, "put several prefixes under one, or use a manifest")
             )
-        if len(self.outputs) > limits.CHANNEL_LIMIT:
+        if len(self.named_outputs) > limits.CHANNEL_LIMIT:
             found.append(Problem("outputs", len(self.outputs), "at most 10", "write several results into one folder"))
-        names = [channel.input_name or "" for channel in self.channels] + [CODE_INPUT] * (self.code is not None)
+        names = [channel.input_name or "" for channel in self.channels]
         found += limits.check_unique("input_name", names, "give each ProcessingInput a name of its own")
         names = [channel.output_name or "" for channel in self.named_outputs]
         found += limits.check_unique("output_name", names, "give each ProcessingOutput a name of its own")
-        read = [_folder(channel.destination) for channel in self.inputs] + [CODE_FOLDER] * (self.code is not None)
-        written = [_folder(channel.source) for channel in self.outputs]
+        read = [_folder(channel.destination) for channel in self.channels]
+        written = [_folder(channel.source) for channel in self.named_outputs]
         for folders in (read, written):
             known = [folder for folder in folders if folder]
             found += limits.check_unique("local path", known, "give each channel a folder of its own")
@@ -265,13 +247,6 @@ class ProcessingRequest:
                     f"experiment_config[{key!r}]", value, limits.EXPERIMENT_NAME_LENGTH, "shorten it"
                 )
         return found
-
-
-def _remote_code_problems(code: str) -> list[Problem]:
-    location = S3Location.parse(code)
-    if location is None or not location.key or location.key.endswith("/"):
-        return [Problem("code", code, "the s3:// URI of one script", "write s3://bucket/key of the file")]
-    return [problem.inside("code") for problem in location.problems()]
 
 
 def _wrong_kind(field: str, kind: type, channels: Any) -> Problem | None:

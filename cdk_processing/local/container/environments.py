@@ -28,11 +28,6 @@ __all__ = ["SKLEARN_IMAGES", "Environment", "SklearnImage", "cache_folder", "env
 
 SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 
-_SKLEARN_URI = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.(?P<suffix>[a-z0-9.-]+)"
-    r"/sagemaker-scikit-learn:(?P<version>.+?)(?:-cpu-py3)?"
-)
-_ERROR_LINES = 12
 _PROBE = """\
 import json, os, sys
 print(json.dumps([sys.executable, sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix,
@@ -53,79 +48,6 @@ class Environment:
     python: Path
     path: tuple[str, ...]
     folders: tuple[Path, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SklearnImage:
-    """What is in one of AWS's scikit-learn images.
-
-    Attributes:
-        scikit_learn: The exact release.
-        pythons: The image's own Python, then the others that the release has wheels for.
-        exact: Further requirements, as in the image; met with the image's own Python.
-        loose: The same for other Pythons, which the image's releases may have no wheels for.
-    """
-
-    scikit_learn: str
-    pythons: tuple[str, ...]
-    exact: tuple[str, ...]
-    loose: tuple[str, ...]
-
-
-# Releases as in https://github.com/aws/sagemaker-scikit-learn-container, requirements.txt and Dockerfiles of the branch
-# or tag of each version; boto3 is never older than 1.28.57, as older ones do not know AWS_ENDPOINT_URL and would call
-# the real AWS.
-_BOTO3 = "boto3==1.28.57"
-_NUMPY_1 = ("numpy<2", "pandas<2.3", "scipy<1.14", "joblib", "pyarrow<18", _BOTO3)
-SKLEARN_IMAGES = {
-    "0.20.0": SklearnImage(
-        "0.20.0",
-        ("3.7", "3.6"),
-        ("numpy==1.19.5", "pandas==0.25.*", "scipy<1.6", "joblib<1", "pyarrow<1", _BOTO3),
-        ("numpy<1.20", "pandas<1", "scipy<1.6", "joblib<1", "pyarrow<1", "boto3"),
-    ),
-    "0.23-1": SklearnImage(
-        "0.23.2",
-        ("3.7", "3.8", "3.6"),
-        ("numpy==1.19.2", "pandas==1.1.3", "scipy==1.5.3", "joblib<1.2", "pyarrow==1.0.0", _BOTO3),
-        ("numpy<1.20", "pandas<1.2", "scipy<1.6", "joblib<1.2", "pyarrow<7", "boto3"),
-    ),
-    "1.0-1": SklearnImage(
-        "1.0.2",
-        ("3.8", "3.9", "3.10", "3.7"),
-        ("numpy==1.24.1", "pandas==1.1.3", "scipy==1.8.0", "joblib<1.4", "pyarrow==14.0.1", _BOTO3),
-        ("numpy<1.24", "pandas<2", "scipy<1.10", "joblib<1.4", "pyarrow<15", _BOTO3),
-    ),
-    "1.2-1": SklearnImage(
-        "1.2.1",
-        ("3.10", "3.9", "3.11", "3.8"),
-        ("numpy==1.24.1", "pandas==1.5.3", "scipy==1.9.3", "joblib<1.4", "pyarrow==14.0.1", _BOTO3),
-        ("numpy<1.25", "pandas<2", "scipy<1.11", "joblib<1.4", "pyarrow<15", _BOTO3),
-    ),
-    "1.4-2": SklearnImage(
-        "1.4.2",
-        ("3.10", "3.11", "3.12", "3.9"),
-        ("numpy==2.1.0", "pandas>=2.2.2,<2.4", "scipy>=1.13,<1.16", "joblib", "pyarrow==17.0.0", _BOTO3),
-        _NUMPY_1,
-    ),
-    "1.4-2-py312": SklearnImage(
-        "1.4.2",
-        ("3.12", "3.11", "3.10", "3.9"),
-        ("numpy==2.1.0", "pandas==2.3.2", "scipy>=1.13,<1.17", "joblib", "pyarrow==17.0.0", _BOTO3),
-        _NUMPY_1,
-    ),
-    "1.9-0": SklearnImage(
-        "1.9.0",
-        ("3.12", "3.13", "3.14", "3.11"),
-        ("numpy==2.5.1", "pandas==2.2.3", "scipy==1.18.0", "joblib>=1.4.0", "pyarrow==25.0.0", "boto3==1.43.46"),
-        ("numpy>=2,<3", "pandas>=2.2,<4", "scipy>=1.14", "joblib>=1.4.0", "pyarrow>=17", "boto3>=1.43"),
-    ),
-}
-
-
-def cache_folder() -> Path:
-    """Where environments are kept: ``CDK_PROCESSING_CACHE``, or the user's cache folder."""
-    return Path(os.environ.get("CDK_PROCESSING_CACHE") or platformdirs.user_cache_dir("cdk-processing")).absolute()
 
 
 def environment_for(image: str, python: str | None = None) -> Environment:
@@ -149,16 +71,6 @@ def environment_for(image: str, python: str | None = None) -> Environment:
             f"scikit-learn images are known: {', '.join(SKLEARN_IMAGES)}.",
         )
     return _probed(str(_built(known)))
-
-
-def sklearn_image(image: str) -> SklearnImage | None:
-    """What is in an image, if it is one of AWS's scikit-learn images.
-
-    >>> sklearn_image("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.4-2-cpu-py3").scikit_learn
-    '1.4.2'
-    """
-    matched = _SKLEARN_URI.fullmatch(image)
-    return SKLEARN_IMAGES.get(matched["version"]) if matched else None
 
 
 def _built(image: SklearnImage) -> Path:
@@ -185,11 +97,11 @@ def _built(image: SklearnImage) -> Path:
 def _build(image: SklearnImage, folder: Path) -> None:
     version, interpreter = _interpreter(image)
     own = version == image.pythons[0]
-    _uv("venv", "--quiet", "--no-project", "--relocatable", "--python", interpreter, str(folder))
+    run_uv("venv", "--quiet", "--no-project", "--relocatable", "--python", interpreter, str(folder))
     attempts = ([image.exact] if own else []) + [image.loose]
     for number, requirements in enumerate(attempts, start=1):
         try:
-            _uv(
+            run_uv(
                 *("pip", "install", "--quiet", "--python", str(folder / "bin" / "python")),
                 *("--only-binary", ":all:", "--compile-bytecode"),
                 f"scikit-learn=={image.scikit_learn}",
@@ -207,7 +119,7 @@ def _interpreter(image: SklearnImage) -> tuple[str, str]:
     """Find the first fitting Python that is installed."""
     for version in image.pythons:
         try:
-            found = _uv("python", "find", "--no-project", "--system", "--no-python-downloads", version)
+            found = run_uv("python", "find", "--no-project", "--system", "--no-python-downloads", version)
         except JobFailedError:
             continue
         return version, found
@@ -216,39 +128,6 @@ def _interpreter(image: SklearnImage) -> tuple[str, str]:
         f"scikit-learn {image.scikit_learn}, which the image holds, runs on Python {', '.join(image.pythons)}; none of "
         f"them is installed. Install one, for example: uv python install {image.pythons[0]}",
     )
-
-
-def _uv(*arguments: str) -> str:
-    """Run uv, which reads the user's own configuration; return what it wrote.
-
-    Raises:
-        JobFailedError: It failed; the last lines of its own words are in the reason.
-    """
-    import uv  # here, as most jobs find their environment built
-
-    # VIRTUAL_ENV is this process's environment, not the one to build from.
-    variables = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    # pyenv has a name on PATH for each version, but only the one that is switched on answers to it.
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    variables["PATH"] = os.pathsep.join([*map(str, sorted(pyenv.glob("*/bin"))), os.environ.get("PATH", os.defpath)])
-    try:
-        done = subprocess.run(
-            [uv.find_uv_bin(), *arguments],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            env=variables,
-            check=False,
-        )
-    except OSError as error:
-        raise JobFailedError("InternalServerError", f"uv could not be started: {error}") from error
-    if done.returncode != 0:
-        lines = "\n".join(done.stderr.strip().splitlines()[-_ERROR_LINES:])
-        raise JobFailedError(
-            "ClientError", f"The environment of the image could not be built (uv {arguments[0]}): {lines}"
-        )
-    return done.stdout.strip()
 
 
 def _probed(python: str) -> Environment:

@@ -1,0 +1,106 @@
+"""What is in AWS's scikit-learn images: data only. ``environments.py`` builds from it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["SKLEARN_IMAGES", "SklearnImage", "sklearn_image"]
+
+_SKLEARN_URI = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.(?P<suffix>[a-z0-9.-]+)"
+    r"/sagemaker-scikit-learn:(?P<version>.+?)(?:-cpu-py3)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SklearnImage:
+    """What is in one of AWS's scikit-learn images.
+
+    Attributes:
+        scikit_learn: The exact release.
+        pythons: The image's own Python, then the others that the release has wheels for.
+        exact: Further requirements, as in the image; met with the image's own Python.
+        loose: The same for other Pythons, which the image's releases may have no wheels for.
+    """
+
+    scikit_learn: str
+    pythons: tuple[str, ...]
+    exact: tuple[str, ...]
+    loose: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The framework, as the index knows it."""
+        return "scikit-learn"
+
+    @property
+    def release(self) -> str:
+        """The framework's exact release."""
+        return self.scikit_learn
+
+    @property
+    def from_source(self) -> bool:
+        """Whether the framework has no wheels."""
+        return False
+
+
+# Releases as in https://github.com/aws/sagemaker-scikit-learn-container, requirements.txt and Dockerfiles of the branch
+# or tag of each version; boto3 is never older than 1.28.57, as older ones do not know AWS_ENDPOINT_URL and would call
+# the real AWS.
+_BOTO3 = "boto3==1.28.57"
+_NUMPY_1 = ("numpy<2", "pandas<2.3", "scipy<1.14", "joblib", "pyarrow<18", _BOTO3)
+SKLEARN_IMAGES = {
+    "0.20.0": SklearnImage(
+        "0.20.0",
+        ("3.7", "3.6"),
+        ("numpy==1.19.5", "pandas==0.25.*", "scipy<1.6", "joblib<1", "pyarrow<1", _BOTO3),
+        ("numpy<1.20", "pandas<1", "scipy<1.6", "joblib<1", "pyarrow<1", "boto3"),
+    ),
+    "0.23-1": SklearnImage(
+        "0.23.2",
+        ("3.7", "3.8", "3.6"),
+        ("numpy==1.19.2", "pandas==1.1.3", "scipy==1.5.3", "joblib<1.2", "pyarrow==1.0.0", _BOTO3),
+        ("numpy<1.20", "pandas<1.2", "scipy<1.6", "joblib<1.2", "pyarrow<7", "boto3"),
+    ),
+    "1.0-1": SklearnImage(
+        "1.0.2",
+        ("3.8", "3.9", "3.10", "3.7"),
+        ("numpy==1.24.1", "pandas==1.1.3", "scipy==1.8.0", "joblib<1.4", "pyarrow==14.0.1", _BOTO3),
+        ("numpy<1.24", "pandas<2", "scipy<1.10", "joblib<1.4", "pyarrow<15", _BOTO3),
+    ),
+    "1.2-1": SklearnImage(
+        "1.2.1",
+        ("3.10", "3.9", "3.11", "3.8"),
+        ("numpy==1.24.1", "pandas==1.5.3", "scipy==1.9.3", "joblib<1.4", "pyarrow==14.0.1", _BOTO3),
+        ("numpy<1.25", "pandas<2", "scipy<1.11", "joblib<1.4", "pyarrow<15", _BOTO3),
+    ),
+    "1.4-2": SklearnImage(
+        "1.4.2",
+        ("3.10", "3.11", "3.12", "3.9"),
+        ("numpy==2.1.0", "pandas>=2.2.2,<2.4", "scipy>=1.13,<1.16", "joblib", "pyarrow==17.0.0", _BOTO3),
+        _NUMPY_1,
+    ),
+    "1.4-2-py312": SklearnImage(
+        "1.4.2",
+        ("3.12", "3.11", "3.10", "3.9"),
+        ("numpy==2.1.0", "pandas==2.3.2", "scipy>=1.13,<1.17", "joblib", "pyarrow==17.0.0", _BOTO3),
+        _NUMPY_1,
+    ),
+    "1.9-0": SklearnImage(
+        "1.9.0",
+        ("3.12", "3.13", "3.14", "3.11"),
+        ("numpy==2.5.1", "pandas==2.2.3", "scipy==1.18.0", "joblib>=1.4.0", "pyarrow==25.0.0", "boto3==1.43.46"),
+        ("numpy>=2,<3", "pandas>=2.2,<4", "scipy>=1.14", "joblib>=1.4.0", "pyarrow>=17", "boto3>=1.43"),
+    ),
+}
+
+
+def sklearn_image(image: str) -> SklearnImage | None:
+    """What is in an image, if it is one of AWS's scikit-learn images.
+
+    >>> sklearn_image("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.4-2-cpu-py3").scikit_learn
+    '1.4.2'
+    """
+    matched = _SKLEARN_URI.fullmatch(image)
+    return SKLEARN_IMAGES.get(matched["version"]) if matched else None

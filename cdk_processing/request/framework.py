@@ -1,0 +1,313 @@
+"""The SDK's framework processors: a folder of code with its requirements, in AWS's image of a framework."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from cdk_processing.errors import Problem
+from cdk_processing.request.compute import UNSET, Compute, check_command
+from cdk_processing.request.images import ProcessingImage
+from cdk_processing.request.network import NetworkConfig
+from cdk_processing.request.program import bundle_program
+from cdk_processing.request.request import ProcessingRequest
+
+__all__ = [
+    "FrameworkProcessor",
+    "HuggingFaceProcessor",
+    "MXNet",
+    "MXNetProcessor",
+    "PyTorch",
+    "PyTorchProcessor",
+    "SKLearn",
+    "TensorFlow",
+    "TensorFlowProcessor",
+    "XGBoost",
+    "XGBoostProcessor",
+]
+
+
+class _Framework:
+    """Names a framework, where the SDK takes an estimator's class; nothing is ever made of it."""
+
+    name: ClassVar[str]
+
+
+class SKLearn(_Framework):
+    """scikit-learn, as ``FrameworkProcessor(estimator_cls=SKLearn, ...)``."""
+
+    name = "sklearn"
+
+
+class XGBoost(_Framework):
+    """XGBoost, as ``FrameworkProcessor(estimator_cls=XGBoost, ...)``."""
+
+    name = "xgboost"
+
+
+class PyTorch(_Framework):
+    """PyTorch, as ``FrameworkProcessor(estimator_cls=PyTorch, ...)``."""
+
+    name = "pytorch"
+
+
+class TensorFlow(_Framework):
+    """TensorFlow, as ``FrameworkProcessor(estimator_cls=TensorFlow, ...)``."""
+
+    name = "tensorflow"
+
+
+class MXNet(_Framework):
+    """MXNet, as ``FrameworkProcessor(estimator_cls=MXNet, ...)``."""
+
+    name = "mxnet"
+
+
+class _FrameworkCompute(Compute):
+    """What the framework processors share."""
+
+    __slots__ = ()
+
+    image_uri: Any
+    command: Sequence[str] | None
+    code_location: str | None
+
+    @property
+    def published_image(self) -> ProcessingImage:
+        """AWS's image of the framework, where no other is named."""
+        raise NotImplementedError
+
+    @property
+    def image(self) -> ProcessingImage:
+        """The image that the processor runs."""
+        return self.published_image if self.image_uri is None else ProcessingImage.of(self.image_uri)
+
+    def problems(self) -> list[Problem]:
+        """Everything wrong with the processor, at once."""
+        found = Compute.problems(self) + check_command("command", self.command)
+        if self.code_location is not None:
+            fix = "leave it out; code is a CDK asset in the bootstrap bucket"
+            found.append(Problem("code_location", self.code_location, "left out", fix))
+        return found
+
+    def run(
+        self,
+        code: Any,
+        source_dir: Any = None,
+        dependencies: Sequence[str] | None = None,
+        git_config: object = UNSET,
+        inputs: Sequence[Any] | None = None,
+        outputs: Sequence[Any] | None = None,
+        arguments: Sequence[Any] | None = None,
+        wait: object = UNSET,
+        logs: object = UNSET,
+        job_name: object = UNSET,
+        experiment_config: dict[str, str] | None = None,
+        kms_key: object = UNSET,
+        codeartifact_repo_arn: str | None = None,
+    ) -> ProcessingRequest:
+        """Say what is to run; nothing is started.
+
+        Args:
+            code: Path of a local script; with ``source_dir``, its path within that folder. An ``s3://`` URI is a shell
+                script that is run as it is.
+            source_dir: A local folder of code, or the ``s3://`` URI of a ``sourcedir.tar.gz``. A ``requirements.txt``
+                in it is installed before the script runs; the job is then not cut off from the network by default.
+            dependencies: Further local folders and files, put beside the code.
+            git_config: Not taken.
+            inputs: At most 8 :class:`ProcessingInput`; the code is two more.
+            outputs: At most 10 :class:`ProcessingOutput`.
+            arguments: At most 100 strings of at most 256 characters; run-time values are welcome.
+            wait: Not taken.
+            logs: Not taken.
+            job_name: Not taken.
+            experiment_config: ``ExperimentName``, ``TrialName``, ``TrialComponentDisplayName``, ``RunName``.
+            kms_key: Not taken.
+            codeartifact_repo_arn: CodeArtifact repository that requirements are installed from.
+
+        Raises:
+            TypeError: An argument that is not taken is given; the text says what to use instead.
+        """
+        command = self.command if isinstance(self.command, (list, tuple)) and self.command else ["python"]
+        return self._request(
+            bundle_program(command, code, source_dir, dependencies, codeartifact_repo_arn),
+            inputs,
+            outputs,
+            arguments,
+            experiment_config,
+            git_config=git_config,
+            wait=wait,
+            logs=logs,
+            job_name=job_name,
+            kms_key=kms_key,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FrameworkProcessor(_FrameworkCompute):
+    """Runs a folder of code in AWS's image of a framework.
+
+    Args:
+        estimator_cls: :class:`SKLearn`, :class:`XGBoost`, :class:`PyTorch`, :class:`TensorFlow` or :class:`MXNet`.
+        framework_version: Version of the framework, as AWS publishes images of.
+        role: ``iam.IRole`` or ARN of the execution role. Left out, a role with just what the job needs is made.
+        instance_count: 1-100 hosts.
+        instance_type: For example ``ml.m5.xlarge``; decides between the image for CPUs and the one for GPUs.
+        py_version: Python version of the image: ``py3``, ``py310`` ...
+        image_uri: Another image, instead of the framework's.
+        command: What runs the script. Left out, ``["python"]``.
+        volume_size_in_gb: 1-16,384 GB of storage a host.
+        volume_kms_key: ``kms.IKey`` or ARN that encrypts that storage.
+        output_kms_key: ``kms.IKey`` or ARN that encrypts the outputs.
+        code_location: Not taken: code is a CDK asset.
+        max_runtime_in_seconds: 1-777,600, or a ``Duration``. Left out, SageMaker stops a job after 24 hours.
+        base_job_name: At most 24 lower-case letters, digits and hyphens that job names begin with.
+        sagemaker_session: Not taken.
+        env: At most 99 environment variables.
+        tags: At most 49 tags.
+        network_config: Left out, the container is cut off from every network unless it installs requirements.
+    """
+
+    estimator_cls: Any
+    framework_version: str
+    role: Any = None
+    instance_count: int | None = None
+    instance_type: str | None = None
+    py_version: str = "py3"
+    image_uri: Any = None
+    command: Sequence[str] | None = None
+    volume_size_in_gb: int = 30
+    volume_kms_key: Any = None
+    output_kms_key: Any = None
+    code_location: str | None = None
+    max_runtime_in_seconds: Any = None
+    base_job_name: str | None = None
+    sagemaker_session: None = None
+    env: dict[str, str] | None = None
+    tags: Sequence[dict[str, str]] | None = None
+    network_config: NetworkConfig | None = None
+
+    @property
+    def published_image(self) -> ProcessingImage:
+        """AWS's image of the framework."""
+        # The SDK's own estimator classes carry their name too, so a snippet that imports them from there works.
+        name = getattr(self.estimator_cls, "name", None) or getattr(self.estimator_cls, "_framework_name", None)
+        return ProcessingImage.framework(
+            str(name or self.estimator_cls),
+            self.framework_version,
+            py_version=self.py_version,
+            instance_type=self.instance_type,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _NamedFrameworkProcessor(_FrameworkCompute):
+    """Runs a folder of code in AWS's image of one framework. Takes what :class:`FrameworkProcessor` takes."""
+
+    framework_version: str
+    role: Any = None
+    instance_count: int | None = None
+    instance_type: str | None = None
+    py_version: str = "py3"
+    image_uri: Any = None
+    command: Sequence[str] | None = None
+    volume_size_in_gb: int = 30
+    volume_kms_key: Any = None
+    output_kms_key: Any = None
+    code_location: str | None = None
+    max_runtime_in_seconds: Any = None
+    base_job_name: str | None = None
+    sagemaker_session: None = None
+    env: dict[str, str] | None = None
+    tags: Sequence[dict[str, str]] | None = None
+    network_config: NetworkConfig | None = None
+
+    framework: ClassVar[str] = ""
+
+    @property
+    def published_image(self) -> ProcessingImage:
+        """AWS's image of the framework."""
+        return ProcessingImage.framework(
+            self.framework, self.framework_version, py_version=self.py_version, instance_type=self.instance_type
+        )
+
+
+class PyTorchProcessor(_NamedFrameworkProcessor):
+    """Runs a folder of code in AWS's PyTorch image."""
+
+    __slots__ = ()
+    framework = "pytorch"
+
+
+class TensorFlowProcessor(_NamedFrameworkProcessor):
+    """Runs a folder of code in AWS's TensorFlow image."""
+
+    __slots__ = ()
+    framework = "tensorflow"
+
+
+class MXNetProcessor(_NamedFrameworkProcessor):
+    """Runs a folder of code in AWS's MXNet image."""
+
+    __slots__ = ()
+    framework = "mxnet"
+
+
+class XGBoostProcessor(_NamedFrameworkProcessor):
+    """Runs a folder of code in AWS's XGBoost image."""
+
+    __slots__ = ()
+    framework = "xgboost"
+
+
+@dataclass(frozen=True, slots=True)
+class HuggingFaceProcessor(_FrameworkCompute):
+    """Runs a folder of code in AWS's Hugging Face image. Takes what :class:`FrameworkProcessor` takes.
+
+    Args:
+        transformers_version: Version of Transformers.
+        tensorflow_version: Version of TensorFlow, or
+        pytorch_version: version of PyTorch, that the image is built on.
+    """
+
+    role: Any = None
+    instance_count: int | None = None
+    instance_type: str | None = None
+    transformers_version: str | None = None
+    tensorflow_version: str | None = None
+    pytorch_version: str | None = None
+    py_version: str = "py36"
+    image_uri: Any = None
+    command: Sequence[str] | None = None
+    volume_size_in_gb: int = 30
+    volume_kms_key: Any = None
+    output_kms_key: Any = None
+    code_location: str | None = None
+    max_runtime_in_seconds: Any = None
+    base_job_name: str | None = None
+    sagemaker_session: None = None
+    env: dict[str, str] | None = None
+    tags: Sequence[dict[str, str]] | None = None
+    network_config: NetworkConfig | None = None
+
+    @property
+    def published_image(self) -> ProcessingImage:
+        """AWS's image of Transformers on one of the two frameworks."""
+        base = f"pytorch{self.pytorch_version}" if self.pytorch_version else f"tensorflow{self.tensorflow_version}"
+        return ProcessingImage.framework(
+            "huggingface",
+            str(self.transformers_version),
+            py_version=self.py_version,
+            instance_type=self.instance_type,
+            base_framework_version=base,
+        )
+
+    def problems(self) -> list[Problem]:
+        """Everything wrong with the processor, at once."""
+        found = _FrameworkCompute.problems(self)
+        if self.image_uri is None and (self.tensorflow_version is None) == (self.pytorch_version is None):
+            given = {"tensorflow_version": self.tensorflow_version, "pytorch_version": self.pytorch_version}
+            fix = "set pytorch_version or tensorflow_version on HuggingFaceProcessor"
+            found.append(Problem("pytorch_version", given, "given, or else tensorflow_version", fix))
+        return found

@@ -1,0 +1,233 @@
+"""What a container runs, and the channels that bring it there: a script, or a bundle of code with its requirements."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from cdk_processing.errors import Problem
+from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
+from cdk_processing.request.files import Archive, LocalFile, TextFile, is_local_path
+from cdk_processing.request.location import S3Location
+
+__all__ = ["Program", "bundle_program", "image_program", "script_program"]
+
+CODE_FOLDER = "/opt/ml/processing/input/code"
+ENTRYPOINT_FOLDER = "/opt/ml/processing/input/entrypoint"
+ARCHIVE = "sourcedir.tar.gz"
+LAUNCHER = "runproc.sh"
+
+_CODEARTIFACT = re.compile(
+    r"arn:[^:]+:codeartifact:(?P<region>[^:]+):(?P<owner>[^:]+):repository/(?P<domain>[^/]+)/(?P<repository>.+)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a container runs.
+
+    Attributes:
+        entrypoint: The container's entrypoint; None leaves the image's own.
+        inputs: Channels of the program itself, after the user's.
+        outputs: Channels of the program itself, after the user's.
+        reads: Places that the program fetches from by itself.
+        needs_network: Whether it cannot run cut off from the network.
+        codeartifact: ARN of the CodeArtifact repository that requirements are installed from.
+        mistakes: What is wrong with what it was made from.
+    """
+
+    entrypoint: tuple[str, ...] | None = None
+    inputs: tuple[ProcessingInput, ...] = ()
+    outputs: tuple[ProcessingOutput, ...] = ()
+    reads: tuple[S3Location, ...] = ()
+    needs_network: bool = False
+    codeartifact: str | None = None
+    mistakes: tuple[Problem, ...] = ()
+
+
+def image_program(entrypoint: Sequence[str] | None) -> Program:
+    """The program that the image brings."""
+    return Program(tuple(entrypoint) if isinstance(entrypoint, (list, tuple)) and entrypoint else None)
+
+
+def script_program(
+    command: Sequence[str], code: Any, *, field: str = "code", folder: str = CODE_FOLDER, input_name: str = "code"
+) -> Program:
+    """One script, run by a command.
+
+    Args:
+        command: What runs it.
+        code: A local path or an ``s3://`` URI.
+        field: What the user calls it.
+        folder: Where it comes to lie in the container.
+        input_name: Name of the channel that brings it.
+    """
+    mistakes = check_code(field, code)
+    if mistakes:
+        return Program(mistakes=tuple(mistakes))
+    source = LocalFile(os.fspath(code)) if is_local_path(code) else code
+    channel = ProcessingInput(source=source, destination=folder, input_name=input_name)
+    return Program((*command, f"{folder}/{_name(code)}"), (channel,))
+
+
+def bundle_program(
+    command: Sequence[str],
+    code: Any,
+    source_dir: Any = None,
+    dependencies: Sequence[str] | None = None,
+    codeartifact_repo_arn: str | None = None,
+) -> Program:
+    """A folder of code with its requirements: unpacked, installed and run by a small shell script.
+
+    Args:
+        command: What runs the script.
+        code: The script, by its path within ``source_dir``; an ``s3://`` URI is a shell script that is run as it is.
+        source_dir: A local folder, or the ``s3://`` URI of a ``sourcedir.tar.gz``. Left out, the script alone.
+        dependencies: Further local folders and files, put beside the code.
+        codeartifact_repo_arn: CodeArtifact repository to install ``requirements.txt`` from.
+    """
+    if isinstance(code, str) and code.startswith("s3://"):
+        return script_program(["/bin/bash"], code, folder=ENTRYPOINT_FOLDER, input_name="entrypoint")
+    mistakes = [
+        *_check_bundle(code, source_dir),
+        *_check_dependencies(dependencies, source_dir),
+        *_check_codeartifact(codeartifact_repo_arn),
+    ]
+    if mistakes:
+        return Program(mistakes=tuple(mistakes))
+    archive: Any = source_dir
+    script = os.fspath(code)
+    if source_dir is None:
+        archive, script = Archive(ARCHIVE, paths=(script, *(dependencies or ()))), Path(script).name
+    elif is_local_path(source_dir):
+        archive = Archive(ARCHIVE, folder=os.fspath(source_dir), paths=tuple(dependencies or ()))
+    launcher = TextFile(LAUNCHER, _launcher(command, script, codeartifact_repo_arn))
+    return Program(
+        entrypoint=("/bin/bash", f"{ENTRYPOINT_FOLDER}/{LAUNCHER}"),
+        inputs=(
+            ProcessingInput(source=archive, destination=f"{CODE_FOLDER}/", input_name="code"),
+            ProcessingInput(source=launcher, destination=ENTRYPOINT_FOLDER, input_name="entrypoint"),
+        ),
+        needs_network=_has_requirements(source_dir, dependencies),
+        codeartifact=codeartifact_repo_arn,
+    )
+
+
+def check_code(field: str, code: Any) -> list[Problem]:
+    """A script that exists here, or the URI of one object."""
+    if not isinstance(code, str) and not hasattr(code, "__fspath__"):
+        return [
+            Problem(field, code, "the path of a script, or an s3:// URI", f"pass the path of the script as {field}")
+        ]
+    if is_local_path(code):
+        return _check_file(field, code, Path(code))
+    location = S3Location.parse(str(code))
+    if location is None or not location.key or location.key.endswith("/"):
+        return [Problem(field, code, "the s3:// URI of one script", "write s3://bucket/key of the file")]
+    return [problem.inside(field) for problem in location.problems()]
+
+
+def _check_file(field: str, given: Any, path: Path) -> list[Problem]:
+    if path.is_file():
+        return []
+    kind = "a folder" if path.is_dir() else "nothing"
+    fix = f"there is {kind} at {path.resolve()}; correct the path, it is relative to where cdk runs"
+    return [Problem(field, str(given), "the path of an existing script, or an s3:// URI", fix)]
+
+
+def _check_bundle(code: Any, source_dir: Any) -> list[Problem]:
+    if source_dir is None:
+        return check_code("code", code)
+    if not isinstance(code, str) and not hasattr(code, "__fspath__"):
+        return [Problem("code", code, "the path of a script within source_dir", "pass code='main.py'")]
+    if not is_local_path(source_dir):
+        if isinstance(source_dir, str) and source_dir.startswith("s3://") and source_dir.endswith(f"/{ARCHIVE}"):
+            return []
+        allowed = f"a local folder, or the s3:// URI of a {ARCHIVE}"
+        return [Problem("source_dir", source_dir, allowed, f"name a folder, or s3://bucket/prefix/{ARCHIVE}")]
+    folder = Path(source_dir)
+    if not folder.is_dir():
+        fix = f"there is no folder at {folder.resolve()}; correct the path"
+        return [Problem("source_dir", str(source_dir), "an existing folder", fix)]
+    if Path(code).is_absolute() or not (folder / code).is_file():
+        fix = f"there is no {folder / code}; name the script as it lies within {source_dir}"
+        return [Problem("code", str(code), "a script within source_dir", fix)]
+    return []
+
+
+def _check_dependencies(dependencies: Any, source_dir: Any) -> list[Problem]:
+    if dependencies is None:
+        return []
+    if not isinstance(dependencies, (list, tuple)):
+        return [Problem("dependencies", dependencies, "a list of local paths", f"write [{str(dependencies)!r}]")]
+    if source_dir is not None and not is_local_path(source_dir):
+        fix = "put them into the archive"
+        return [Problem("dependencies", list(dependencies), "left out where source_dir is in S3", fix)]
+    return [
+        Problem(f"dependencies[{index}]", str(path), "an existing file or folder", f"correct the path {path}")
+        for index, path in enumerate(dependencies)
+        if not Path(path).exists()
+    ]
+
+
+def _check_codeartifact(arn: Any) -> list[Problem]:
+    if arn is None or (isinstance(arn, str) and _CODEARTIFACT.fullmatch(arn)):
+        return []
+    allowed = "the ARN of a CodeArtifact repository"
+    return [
+        Problem(
+            "codeartifact_repo_arn", arn, allowed, "write arn:aws:codeartifact:REGION:ACCOUNT:repository/DOMAIN/NAME"
+        )
+    ]
+
+
+def _has_requirements(source_dir: Any, dependencies: Sequence[str] | None) -> bool:
+    if source_dir is not None and not is_local_path(source_dir):
+        return True  # nobody can look into it here
+    if source_dir is not None and (Path(source_dir) / "requirements.txt").is_file():
+        return True
+    return any(Path(path).name == "requirements.txt" for path in dependencies or ())
+
+
+def _launcher(command: Sequence[str], script: str, codeartifact_repo_arn: str | None) -> str:
+    """The shell script that unpacks the code, installs its requirements and becomes the program."""
+    python = command[0] if command and Path(command[0]).name.startswith("python") else "python3"
+    lines = [
+        "#!/bin/bash",
+        "# Unpack the code, install what it requires, and run it.",
+        "set -euo pipefail",
+        f"cd {CODE_FOLDER}/",
+        f"tar -xzf {ARCHIVE}",
+        "if [[ -f requirements.txt ]]; then",
+        *([f"    {_login(codeartifact_repo_arn)}"] if codeartifact_repo_arn else []),
+        f"    {shlex.quote(python)} -m pip install --requirement requirements.txt",
+        "fi",
+        f'exec {shlex.join([*command, PurePosixPath(Path(script).as_posix()).as_posix()])} "$@"',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _login(arn: str) -> str:
+    parts = _CODEARTIFACT.fullmatch(arn)
+    assert parts is not None  # checked before
+    words = [
+        "aws",
+        "codeartifact",
+        "login",
+        "--tool",
+        "pip",
+        "--domain",
+        parts["domain"],
+        "--domain-owner",
+        parts["owner"],
+    ]
+    return shlex.join([*words, "--repository", parts["repository"], "--region", parts["region"]])
+
+
+def _name(code: Any) -> str:
+    return Path(code).name if is_local_path(code) else PurePosixPath(str(code)).name
