@@ -14,6 +14,8 @@ from cdk_processing.request.tokens import is_token
 
 __all__ = ["S3Location"]
 
+# Wider than S3's rules for new buckets: old ones in us-east-1 break them, and the API takes whatever exists.
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _URI = re.compile(r"s3://(?P<bucket>[^/]+)(?:/(?P<key>.*))?", re.DOTALL)
 
 
@@ -81,12 +83,12 @@ class S3Location:
                     "name the bucket, and keep run-time values for the key",
                 )
             )
-        elif not is_token(self.bucket_name) and not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", self.bucket_name):
+        elif not is_token(self.bucket_name) and not _BUCKET.fullmatch(self.bucket_name):
             found.append(
                 Problem(
                     "bucket",
                     self.bucket_name,
-                    "3-63 lower-case letters, digits, '.' and '-'",
+                    "letters, digits, '.', '-' and '_'",
                     "use the bucket's name as S3 shows it",
                 )
             )

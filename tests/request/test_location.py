@@ -65,14 +65,8 @@ def test_the_fixed_key_ends_where_the_first_run_time_value_begins():
             "bucket must be an s3.IBucket or a bucket's name, got ''; pass the bucket construct itself",
         ),
         (
-            S3Location("Raw_Data", "in/"),
-            "bucket must be 3-63 lower-case letters, digits, '.' and '-', got 'Raw_Data'; "
-            "use the bucket's name as S3 shows it",
-        ),
-        (
-            S3Location("ab", "in/"),
-            "bucket must be 3-63 lower-case letters, digits, '.' and '-', got 'ab'; "
-            "use the bucket's name as S3 shows it",
+            S3Location("raw data", "in/"),
+            "bucket must be letters, digits, '.', '-' and '_', got 'raw data'; use the bucket's name as S3 shows it",
         ),
         (
             S3Location(str(ExecutionVariables.OBJECT_BUCKET), "in/"),
@@ -96,3 +90,8 @@ def test_a_key_is_counted_in_bytes(told):
 
 def test_a_key_that_is_no_text_is_told(told):
     assert told(S3Location("raw-data", 5).problems()) == "key must be a str, got 5; write the key prefix as text"
+
+
+@pytest.mark.parametrize("name", ["c", "Raw_Data", "raw.data-1"])
+def test_a_name_that_some_bucket_has_is_taken(name):
+    assert S3Location(name, "in/").problems() == []
