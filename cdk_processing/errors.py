@@ -10,7 +10,7 @@ CdkProcessingError
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -84,16 +84,22 @@ def _tell_without_traceback() -> None:
     A mistake in a declaration is the user's, and forty frames of this library above the message hide it. Every other
     exception, and every program with an excepthook of its own, stays as it was.
     """
-    if sys.excepthook is sys.__excepthook__:
-        sys.excepthook = _excepthook
+    # On Python 3.10 the exceptiongroup backport, which jsii's dependencies import, has put its hook there.
+    if sys.excepthook is sys.__excepthook__ or sys.excepthook.__module__.startswith("exceptiongroup"):
+        sys.excepthook = _excepthook_before(sys.excepthook)
 
 
-def _excepthook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    if not isinstance(error, DeclarationError):
-        sys.__excepthook__(kind, error, traceback)
-        return
-    place = _users_line(traceback)
-    sys.stderr.write(f"error: {error}\n{f'declared at {place}' if place else ''}\n")
+def _excepthook_before(
+    others: Callable[[type[BaseException], BaseException, TracebackType | None], Any],
+) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
+    def excepthook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if not isinstance(error, DeclarationError):
+            others(kind, error, traceback)
+            return
+        place = _users_line(traceback)
+        sys.stderr.write(f"error: {error}\n{f'declared at {place}' if place else ''}\n")
+
+    return excepthook
 
 
 def _users_line(traceback: TracebackType | None) -> str | None:

@@ -7,7 +7,10 @@ import hashlib
 import json
 import re
 
+from jsonata.functions import Functions
 from jsonata.jsonata import Jsonata
+
+from cdk_processing.local.stepfunctions.times import portable
 
 
 class QueryEvaluationError(Exception):
@@ -42,9 +45,15 @@ def _evaluate(body, bindings):
 def _compiled(body):
     compiled = Jsonata.jsonata(body, timeout=1000)
     compiled.register_lambda("hash", _hash)
+    compiled.register_lambda("toMillis", _to_millis)
     compiled.register_lambda("parse", _parse)
     compiled.register_lambda("uuid", lambda: "00000000-0000-4000-8000-000000000000")
     return compiled
+
+
+def _to_millis(timestamp=None, picture=None):
+    # The engine's own reads "Z" only where Python's parser does, from 3.11 on.
+    return Functions.datetime_to_millis(portable(timestamp), picture)
 
 
 def _hash(text, algorithm):

@@ -87,6 +87,7 @@ INTERNALS: dict[str, str] = {
     "ministack.services.stepfunctions:_apply_output_path": "state_def data ctx",
     "ministack.services.stepfunctions:_apply_state_assign": "state_def raw_input ctx result error_output",
     "ministack.services.stepfunctions:_apply_jsonata_template": "value raw_input ctx result error_output",
+    "ministack.services.stepfunctions:_sfn_jsonata_to_millis": "timestamp picture",
     "ministack.services.stepfunctions:_jsonata_state_field": "state_def field expected raw_input ctx",
     "ministack.services.stepfunctions:_state_query_language": "state_def ctx",
     "ministack.services.stepfunctions:_scaled_sleep": "seconds",
