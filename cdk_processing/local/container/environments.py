@@ -1,16 +1,16 @@
 """From an image to the interpreter that stands in for it where there is no Docker.
 
-AWS's scikit-learn images become virtual environments with the image's own releases, built once with uv and kept in the
-user's cache. Any other image needs Docker or an interpreter that the user names.
+AWS's scikit-learn and Spark images become virtual environments with the image's own releases, built once with uv and
+kept in the user's cache. Any other image needs Docker or an interpreter that the user names.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -20,9 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
-import platformdirs
 
 from cdk_processing.local.container.failures import JobFailedError
+from cdk_processing.local.container.installing import cache_folder, run_uv
+from cdk_processing.local.container.sklearn_images import SKLEARN_IMAGES, SklearnImage, sklearn_image
+from cdk_processing.local.container.spark.images import SPARK_IMAGES, SparkImage, spark_image
+from cdk_processing.local.container.spark.java import java_home
+from cdk_processing.local.container.spark.stand_in import spark_stand_in
 
 __all__ = ["SKLEARN_IMAGES", "Environment", "SklearnImage", "cache_folder", "environment_for", "sklearn_image"]
 
@@ -43,11 +47,17 @@ class Environment:
         python: The interpreter.
         path: Folders of ``PATH``, the interpreter's first: ``python`` and ``python3`` in there are this one.
         folders: The host's folders that it cannot run without, beyond the system's.
+        variables: What the image sets, beyond what every image does.
+        entrypoint: The image's own; empty where it is not known.
+        shared: A folder that all instances of a job see, where the image has a file system across them.
     """
 
     python: Path
     path: tuple[str, ...]
     folders: tuple[Path, ...]
+    variables: tuple[tuple[str, str], ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    shared: str | None = None
 
 
 def environment_for(image: str, python: str | None = None) -> Environment:
@@ -60,6 +70,9 @@ def environment_for(image: str, python: str | None = None) -> Environment:
     Raises:
         JobFailedError: Nothing here stands in for that image, or it could not be built.
     """
+    spark = spark_image(image)
+    if spark is not None:
+        return _with_spark(spark, python)
     if python is not None:
         return _probed(python)
     known = sklearn_image(image)
@@ -68,15 +81,31 @@ def environment_for(image: str, python: str | None = None) -> Environment:
             "ClientError",
             f'The image "{image}" is not on this machine. Start Docker and build or pull it, or run with '
             "--python /path/to/python to use an interpreter of yours instead of the image. Without Docker, AWS's "
-            f"scikit-learn images are known: {', '.join(SKLEARN_IMAGES)}.",
+            f"scikit-learn images are known: {', '.join(SKLEARN_IMAGES)}; and AWS's Spark images: "
+            f"{', '.join('-'.join(each) for each in SPARK_IMAGES)}.",
         )
     return _probed(str(_built(known)))
 
 
-def _built(image: SklearnImage) -> Path:
+def _with_spark(image: SparkImage, python: str | None) -> Environment:
+    """Add to an interpreter what a Spark image has beyond it."""
+    java = java_home(image.release, image.javas)  # first, as the rest takes long
+    environment = _probed(python or str(_built(image)))
+    spark = spark_stand_in(environment.python, java)
+    return dataclasses.replace(
+        environment,
+        path=(*spark.path, *environment.path),
+        folders=tuple(dict.fromkeys((*environment.folders, *_needed(spark.folders)))),
+        variables=tuple(spark.variables.items()),
+        entrypoint=spark.entrypoint,
+        shared=spark.shared,
+    )
+
+
+def _built(image: SklearnImage | SparkImage) -> Path:
     """Build an image's environment, unless it is there; return its interpreter."""
     key = hashlib.sha256(repr(image).encode()).hexdigest()[:8]
-    folder = cache_folder() / "environments" / f"scikit-learn-{image.scikit_learn}-{image.pythons[0]}-{key}"
+    folder = cache_folder() / "environments" / f"{image.name}-{image.release}-{image.pythons[0]}-{key}"
     python = folder / "bin" / "python"
     if python.exists():
         return python
@@ -94,28 +123,28 @@ def _built(image: SklearnImage) -> Path:
     return python
 
 
-def _build(image: SklearnImage, folder: Path) -> None:
+def _build(image: SklearnImage | SparkImage, folder: Path) -> None:
     version, interpreter = _interpreter(image)
     own = version == image.pythons[0]
     run_uv("venv", "--quiet", "--no-project", "--relocatable", "--python", interpreter, str(folder))
+    install = ("pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), "--compile-bytecode")
+    framework = f"{image.name}=={image.release}"
     attempts = ([image.exact] if own else []) + [image.loose]
     for number, requirements in enumerate(attempts, start=1):
+        wheels = requirements if image.from_source else (framework, *requirements)
         try:
-            run_uv(
-                *("pip", "install", "--quiet", "--python", str(folder / "bin" / "python")),
-                *("--only-binary", ":all:", "--compile-bytecode"),
-                f"scikit-learn=={image.scikit_learn}",
-                *requirements,
-            )
+            run_uv(*install, "--only-binary", ":all:", *wheels)
         except JobFailedError:
             # A platform may lack a wheel that the image has, and an index may be incomplete.
             if number == len(attempts):
                 raise
         else:
-            return
+            break
+    if image.from_source:
+        run_uv(*install, framework)
 
 
-def _interpreter(image: SklearnImage) -> tuple[str, str]:
+def _interpreter(image: SklearnImage | SparkImage) -> tuple[str, str]:
     """Find the first fitting Python that is installed."""
     for version in image.pythons:
         try:
@@ -125,7 +154,7 @@ def _interpreter(image: SklearnImage) -> tuple[str, str]:
         return version, found
     raise JobFailedError(
         "ClientError",
-        f"scikit-learn {image.scikit_learn}, which the image holds, runs on Python {', '.join(image.pythons)}; none of "
+        f"{image.name} {image.release}, which the image holds, runs on Python {', '.join(image.pythons)}; none of "
         f"them is installed. Install one, for example: uv python install {image.pythons[0]}",
     )
 

@@ -168,7 +168,8 @@ def _starter(job: JobSpecification, session: RoleSession, settings: RunnerSettin
             job.isolated,
         )
     environment = environment_for(job.image, settings.python)
-    if not job.entrypoint:
+    entrypoint = job.entrypoint or environment.entrypoint
+    if not entrypoint:
         raise JobFailedError(
             "ClientError",
             f'The entrypoint of the image "{job.image}" is not known without Docker: give ContainerEntrypoint.',
@@ -182,10 +183,11 @@ def _starter(job: JobSpecification, session: RoleSession, settings: RunnerSettin
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONIOENCODING": "UTF-8",
+        **dict(environment.variables),
     }
     return lambda host, instance: start_sandbox(
         host,
-        [*job.entrypoint, *job.arguments],
+        [*entrypoint, *job.arguments],
         {**image_variables, **_variables(job, session)},
         environment,
         instance,

@@ -102,7 +102,8 @@ def start_sandbox(
         command: Argument vector, used as it is: no shell.
         variables: All of the process's environment.
         environment: The interpreter, and which of the host's folders it needs.
-        instance: Folder of this container on the host; ``ml`` below it is its ``/opt/ml``.
+        instance: Folder of this container on the host; ``ml`` below it is its ``/opt/ml``. What the job's containers
+            share is next to it.
         hosts: All instances of the job; they find each other on loopback addresses.
         isolated: No network but the container's own loopback.
 
@@ -169,6 +170,8 @@ def _file_system(environment: Environment, instance: Path, hosts: Sequence[str])
         (temporary, "/tmp", True),
         (temporary, "/var/tmp", True),
     ]
+    if environment.shared is not None:
+        binds.append((str(_folder(instance.parent / "shared")), environment.shared, True))
     own = ("/tmp", "/var/tmp", HOME)
     shown = [target for _, target, _ in binds if target not in own]
     for path in sorted(str(each) for each in environment.folders):
