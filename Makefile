@@ -9,7 +9,7 @@ export UV_SYSTEM_CERTS ?= true
 SETUP_NEEDS := pyproject.toml scripts/setup.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench clean
+.PHONY: help setup demo test check format bench images limits clean
 
 help: ## List what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,8 +32,14 @@ format: $(VENV)/.set-up-all ## Format and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+limits: $(VENV)/.set-up-all ## Write the table of the API's limits anew, from botocore's model
+	@$(BIN)/python scripts/make_limits.py
+
 bench: $(VENV)/.set-up-all ## Measure against the budgets
 	@$(WITH_NODE) $(BIN)/python -m benchmarks $(ARGS)
+
+images: $(VENV)/.set-up-all ## Write the table of AWS's images anew, from the newest SageMaker SDK
+	@$(BIN)/python scripts/make_images.py $(ARGS)
 
 clean: ## Remove what was installed and made
 	rm -rf $(VENV) cdk.out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

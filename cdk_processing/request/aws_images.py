@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -176,7 +177,7 @@ def framework_image(
             return nothing, tuple(found)
         prefix = f"{re.sub('^(pytorch|tensorflow)', '', base_framework_version)}-transformers{version}"
     python, problems = _python(family, row, py_version, owner)
-    row = row["pythons"].get(python, {}) if "pythons" in row else row
+    row = row["pythons"].get(python or "", {}) if "pythons" in row else row
     processor, more = _processor(table.get("processors") or row.get("processors"), instance_type, owner)
     found += problems + more + _p2_problems(family, version, instance_type, owner)
     container, more = _container(family, row, processor, container_version, owner)
@@ -208,7 +209,7 @@ def _python(family: str, row: dict[str, Any], py_version: Any, owner: str) -> tu
         return None, []
     if py_version is None and (len(names) == 1 or "python_in_repository" in row):
         return names[0], []
-    return py_version, [] if py_version in names else [_unlike("py_version", py_version, names, owner)]
+    return (py_version, []) if py_version in names else (None, [_unlike("py_version", py_version, names, owner)])
 
 
 def _py_versions(row: dict[str, Any]) -> list[str]:
@@ -219,6 +220,8 @@ def _processor(processors: Any, instance_type: Any, owner: str) -> tuple[str | N
     """``cpu`` or ``gpu``, where an image is one of them; G and P instances have a GPU."""
     if not processors:
         return None, []
+    if isinstance(instance_type, (list, tuple)):
+        return _processor_of_all(processors, instance_type, owner)
     if len(processors) == 1 and instance_type is None:
         return str(processors[0]), []
     examples = " or ".join(repr(_INSTANCE_EXAMPLES[name]) for name in ("cpu", "gpu") if name in processors)
@@ -237,7 +240,20 @@ def _processor(processors: Any, instance_type: Any, owner: str) -> tuple[str | N
     return None, [Problem("instance_type", instance_type, f"one with {has}, as {examples}, for this image", fix)]
 
 
+def _processor_of_all(processors: Any, types: Sequence[Any], owner: str) -> tuple[str | None, list[Problem]]:
+    """The same, where the next type is tried when capacity lacks: they all run the one image."""
+    every = [_processor(processors, each, owner) for each in types]
+    if found := [problem for _, problems in every for problem in problems]:
+        return None, found
+    if len({processor for processor, _ in every}) > 1:
+        fix = f"make the list on {owner} of one kind"
+        return None, [Problem("instance_type", list(types), "all with a GPU or all without: they run one image", fix)]
+    return next((processor for processor, _ in every), None), []
+
+
 def _p2_problems(family: str, version: str, instance_type: Any, owner: str) -> list[Problem]:
+    if isinstance(instance_type, (list, tuple)):
+        return [problem for each in instance_type for problem in _p2_problems(family, version, each, owner)]
     if family not in _NO_P2 or not str(instance_type).startswith("ml.p2."):
         return []
     if tuple(int(part) for part in version.split(".")[:2]) < _NO_P2[family]:

@@ -7,6 +7,7 @@ CloudFormation mapping) is the business of :mod:`cdk_processing.constructs.image
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from cdk_processing.request.aws_images import (
     spark_image,
     url_suffix,
 )
+from cdk_processing.request.files import is_local_path
 from cdk_processing.request.tokens import is_token
 
 __all__ = [
@@ -93,7 +95,7 @@ class ProcessingImage:
         framework_version: str | None = None,
         *,
         py_version: str | None = None,
-        instance_type: str | None = None,
+        instance_type: str | Sequence[str] | None = None,
         base_framework_version: str | None = None,
         container_version: str | None = None,
         owner: str = "ProcessingImage.framework",
@@ -132,7 +134,7 @@ class ProcessingImage:
         *,
         py_version: str | None = None,
         container_version: str | None = None,
-        instance_type: str | None = None,
+        instance_type: str | Sequence[str] | None = None,
         owner: str = "ProcessingImage.spark",
     ) -> ProcessingImage:
         """AWS's Spark image, as the SDK's ``PySparkProcessor`` and ``SparkJarProcessor`` run it.
@@ -163,7 +165,8 @@ class ProcessingImage:
         if self.repository is not None:
             return self._repository_problems()
         if self.directory is not None:
-            if (Path(self.directory) / dict(self.build_options).get("file", "Dockerfile")).is_file():
+            dockerfile = dict(self.build_options).get("file", "Dockerfile")
+            if is_local_path(self.directory) and (Path(self.directory) / dockerfile).is_file():
                 return []
             allowed = "a folder that holds a Dockerfile"
             return [Problem("directory", self.directory, allowed, "correct the path; it is relative to where cdk runs")]

@@ -6,7 +6,9 @@ from aws_cdk import App, Stack
 from aws_cdk import aws_ecr as ecr
 
 from cdk_processing import ProcessingImage, ProcessingJob, ScriptProcessor
-from cdk_processing.request.images import registry_accounts
+from cdk_processing.constructs.image import mapping_id
+from cdk_processing.errors import DeclarationError
+from cdk_processing.request.images import image_families, image_versions, registry_accounts
 
 
 def script_processor(image):
@@ -68,6 +70,48 @@ def test_a_chinese_region_has_its_own_domain(bound):
     uri, _ = bound(in_region("cn-north-1"))
 
     assert uri == "450853457545.dkr.ecr.cn-north-1.amazonaws.com.cn/sagemaker-scikit-learn:1.4-2-cpu-py3"
+
+
+def pytorch(version):
+    return ProcessingImage.framework("pytorch", version, py_version="py310", instance_type="ml.m5.xlarge")
+
+
+def test_each_registry_has_a_mapping_of_its_own_that_images_of_other_families_share(stack, request_for, synth):
+    tensorflow = ProcessingImage.framework("tensorflow", "2.13.0", instance_type="ml.g5.xlarge")
+    xgboost = ProcessingImage.framework("xgboost", "1.7-1")
+    for number, image in enumerate([pytorch("2.0.1"), pytorch("2.1.0"), tensorflow, xgboost]):
+        ProcessingJob(stack, f"Job{number}", request_for(processor=script_processor(image)))
+
+    mappings = synth(stack)["Mappings"]
+
+    assert list(mappings) == ["Pytorch120ImageAccounts", "Pytorch210ImageAccounts", "SklearnImageAccounts"]
+    assert mappings["Pytorch210ImageAccounts"] == {
+        region: {"account": account} for region, account in tensorflow.aws.accounts.items()
+    }
+
+
+def test_a_framework_image_may_be_pulled_from_the_account_of_its_region(bound, flat):
+    uri, repository = bound(in_region("ap-east-1"), pytorch("2.1.0"))
+
+    assert uri == "871362719292.dkr.ecr.ap-east-1.amazonaws.com/pytorch-training:2.1.0-cpu-py310"
+    assert flat(repository) == "arn:<AWS::Partition>:ecr:ap-east-1:871362719292:repository/pytorch-training"
+
+
+def test_a_framework_image_in_a_region_without_it_is_refused(bound):
+    with pytest.raises(DeclarationError, match="region must be one that AWS publishes sagemaker-geospatial"):
+        bound(in_region("eu-west-1"), ProcessingImage.framework("sagemaker-geospatial"))
+
+
+def test_a_framework_version_that_there_is_not_is_refused(stack, bound):
+    with pytest.raises(DeclarationError, match=r"framework_version must be one of 2\.4, 3\.0, "):
+        bound(stack, ProcessingImage.spark("3.4"))
+
+
+def test_no_two_registries_have_mappings_of_one_name():
+    versions = [(family, version) for family in image_families() for version in image_versions(family)]
+    registries = {ProcessingImage.framework(*version).aws.registry for version in versions}
+
+    assert len({mapping_id(registry) for registry in registries}) == len(registries) > 30
 
 
 @pytest.mark.parametrize(
