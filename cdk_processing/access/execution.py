@@ -8,6 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from cdk_processing.access.datasets import (
+    AthenaAccess,
+    RedshiftAccess,
+    dataset_statements,
+    feature_statements,
+    package_statements,
+)
 from cdk_processing.access.statement import Place, Statement, literal
 
 __all__ = ["BucketAccess", "ExecutionAccess", "execution_statements", "read_statements"]
@@ -54,6 +61,10 @@ class ExecutionAccess:
         volume_key_arn: Key of the hosts' storage.
         output_key_arn: Key of the outputs, where the request names one.
         in_vpc: Whether its hosts are attached to a VPC.
+        athena: Queries that Athena runs for it; their results are among ``reads`` and ``writes``.
+        redshift: Queries that Redshift runs for it; their results are among ``reads``.
+        feature_groups: Names of the feature groups that its script puts records into.
+        packages: ARN of the CodeArtifact repository that it installs packages from.
     """
 
     place: Place
@@ -64,6 +75,10 @@ class ExecutionAccess:
     volume_key_arn: str | None = None
     output_key_arn: str | None = None
     in_vpc: bool = False
+    athena: tuple[AthenaAccess, ...] = ()
+    redshift: tuple[RedshiftAccess, ...] = ()
+    feature_groups: tuple[str, ...] = ()
+    packages: str | None = None
 
 
 def execution_statements(access: ExecutionAccess) -> list[Statement]:
@@ -75,6 +90,9 @@ def execution_statements(access: ExecutionAccess) -> list[Statement]:
         *_write_logs(access),
         *_use_keys(access),
         *_attach_to_vpc(access.in_vpc),
+        *dataset_statements(access.place, access.athena, access.redshift),
+        *feature_statements(access.place, access.feature_groups),
+        *package_statements(access.packages),
     ]
 
 

@@ -13,15 +13,16 @@ import tempfile
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from aws_cdk import AssetStaging, FileAssetPackaging, Stack
+from aws_cdk import AssetStaging, FileAssetPackaging, IStackSynthesizer, NestedStack, Stack
 from constructs import Construct
 
 from cdk_processing.constructs.resources import stack_of
-from cdk_processing.request.files import Archive, LocalFile, LocalFiles, LocalSource
+from cdk_processing.request.files import Archive, LocalFile, LocalFiles, LocalSource, TextFile
 from cdk_processing.request.location import S3Location
 
 __all__ = ["publish"]
 
+_synthesizers: WeakKeyDictionary[Stack, IStackSynthesizer] = WeakKeyDictionary()
 _published: WeakKeyDictionary[Stack, dict[LocalSource, S3Location]] = WeakKeyDictionary()
 
 
@@ -37,20 +38,21 @@ def publish(source: LocalSource, scope: Construct) -> S3Location:
 
 
 def _stage(source: LocalSource, stack: Stack, number: int) -> S3Location:
-    path = _on_disk(source)
-    staging = AssetStaging(_folder(stack), f"Files{number}", source_path=str(path.resolve()))
+    # A folder even for one file: CDK calls a file that it stages asset.<hash>, whose ending may not be the file's own.
+    folder = _temporary()
+    names = _write(source, folder)
+    staging = AssetStaging(_folder(stack), f"Files{number}", source_path=str(folder.resolve()))
     staged = staging.relative_staged_path(stack)
-    digest = staging.asset_hash
+    places = [_add(stack, staging.asset_hash, name, f"{staged}/{name}") for name in names]
     if not isinstance(source, LocalFiles):
-        return _add(stack, digest, path.name, staged)
-    places = [_add(stack, digest, name, f"{staged}/{name}") for name, _ in _members(path)]
-    return S3Location(places[0].bucket, f"{digest}/")
+        return places[0]
+    return S3Location(places[0].bucket, places[0].key.removesuffix(names[0]))
 
 
 def _add(stack: Stack, digest: str, name: str, staged: str) -> S3Location:
     # CDK appends the staged file's extension to what it takes for the hash.
-    published = stack.synthesizer.add_file_asset(
-        source_hash=f"{digest}/{name.removesuffix(Path(staged).suffix)}",
+    published = _synthesizer(stack).add_file_asset(
+        source_hash=f"{digest}/{name.removesuffix(_extension(name))}",
         file_name=staged,
         packaging=FileAssetPackaging.FILE,
         display_name=name,
@@ -58,26 +60,40 @@ def _add(stack: Stack, digest: str, name: str, staged: str) -> S3Location:
     return S3Location(published.bucket_name, published.object_key)
 
 
-def _on_disk(source: LocalSource) -> Path:
-    """The source as one file or folder: what has to be put together first lies in a temporary folder until exit."""
-    if isinstance(source, LocalFile):
-        return Path(source.path)
-    if isinstance(source, LocalFiles):
-        target = _temporary() / "files"
-        for name, path in source.members():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target / name)
-        return target
-    target = _temporary() / source.name
-    target.write_bytes(source.content() if isinstance(source, Archive) else source.text.encode())
-    return target
+def _synthesizer(stack: Stack) -> IStackSynthesizer:
+    """What publishes the stack's assets, by way of a nested stack that is removed at once.
+
+    ``stack.synthesizer`` would not do: one that was given to a stack or app is bound to the stack as a copy, and jsii
+    takes the copy for the original, which is bound to nothing. A nested stack is given the copy.
+    """
+    if stack not in _synthesizers:
+        construct_id = "ProcessingSynthesizer"
+        _synthesizers[stack] = NestedStack(stack, construct_id).synthesizer
+        for child in (construct_id, f"{construct_id}.NestedStack"):
+            stack.node.try_remove_child(child)
+    return _synthesizers[stack]
 
 
-def _members(folder: Path) -> list[tuple[str, Path]]:
-    return list(LocalFiles(folder=str(folder)).members())
+def _extension(name: str) -> str:
+    """What Node takes for a name's extension: ``path.extname`` keeps a dot at the end, which pathlib drops."""
+    last = name.rpartition("/")[2]
+    return last[last.rfind(".") :] if last.rfind(".") > 0 else ""
+
+
+def _write(source: LocalSource, folder: Path) -> list[str]:
+    """Put the source's files into a folder, each under its name; say the names."""
+    if isinstance(source, (Archive, TextFile)):
+        (folder / source.name).write_bytes(source.content() if isinstance(source, Archive) else source.text.encode())
+        return [source.name]
+    files = [(source.name, Path(source.path))] if isinstance(source, LocalFile) else list(source.members())
+    for name, path in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, folder / name)
+    return [name for name, _ in files]
 
 
 def _temporary() -> Path:
+    """A folder that is there until exit."""
     folder = tempfile.mkdtemp(prefix="cdk-processing-asset-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)

@@ -8,15 +8,20 @@ from typing import Any
 from aws_cdk import CfnResource
 from constructs import Construct
 
+from cdk_processing.access.datasets import AthenaAccess, RedshiftAccess
 from cdk_processing.access.execution import BucketAccess, ExecutionAccess, execution_statements, read_statements
 from cdk_processing.access.statement import Statement
 from cdk_processing.constructs.assets import publish
 from cdk_processing.constructs.image import bind_image
+from cdk_processing.constructs.network import bind_network
 from cdk_processing.constructs.platform import ProcessingPlatform
 from cdk_processing.constructs.resources import path_of, place_of, role, stack_of
-from cdk_processing.constructs.storage import bucket_access
+from cdk_processing.constructs.storage import bucket_access, result_access
 from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.request.channels import ProcessingInput
+from cdk_processing.request.datasets import AthenaDatasetDefinition, RedshiftDatasetDefinition
+from cdk_processing.request.feature_store import FeatureStoreOutput
+from cdk_processing.request.keys import key_arn, key_id
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.request import Bindings, ProcessingRequest
 
@@ -45,6 +50,8 @@ class Execution:
         self._request = request
         self._base_name = base_name
         self._image = bind_image(request.processor.image, scope)
+        self._network = bind_network(request.network, scope, request.processor.instance_count)
+        self._queries = [channel.dataset_definition.query for channel in request.channels if channel.dataset_definition]
         self.manifest_bucket: str | None = None
         self.manifest_objects: str | None = None
         self.manifest_prefix = f"manifests/{base_name}/"
@@ -67,8 +74,9 @@ class Execution:
                     str(channel.source) if location is None else location.uri
                     for channel, location in zip(self._request.channels, self._inputs, strict=True)
                 ),
-                volume_key=_key_arn(processor.volume_kms_key),
-                output_key=_key_arn(processor.output_kms_key),
+                volume_key=key_id(processor.volume_kms_key),
+                output_key=key_id(processor.output_kms_key),
+                network=self._network,
             )
         )
 
@@ -106,13 +114,25 @@ class Execution:
                 place=place_of(stack_of(self._scope)),
                 base_name=self._base_name,
                 reads=tuple(self._reads()),
-                writes=tuple(
-                    bucket_access(channel.location) for channel in self._request.outputs if channel.location is not None
-                ),
+                writes=tuple(self._writes()),
                 repository_arn=self._image.repository_arn,
-                volume_key_arn=_key_arn(processor.volume_kms_key),
-                output_key_arn=_key_arn(processor.output_kms_key),
-                in_vpc=self._request.network.in_vpc,
+                volume_key_arn=key_arn(processor.volume_kms_key),
+                output_key_arn=key_arn(processor.output_kms_key),
+                in_vpc=self._network.in_vpc,
+                athena=tuple(
+                    _athena_access(query) for query in self._queries if isinstance(query, AthenaDatasetDefinition)
+                ),
+                redshift=tuple(
+                    RedshiftAccess(str(query.cluster_id), str(query.database), str(query.db_user))
+                    for query in self._queries
+                    if isinstance(query, RedshiftDatasetDefinition)
+                ),
+                feature_groups=tuple(
+                    channel.feature_store_output.feature_group_name
+                    for channel in self._request.outputs
+                    if isinstance(channel.feature_store_output, FeatureStoreOutput)
+                ),
+                packages=self._request.program.codeartifact,
             )
         )
 
@@ -122,11 +142,19 @@ class Execution:
             for channel, location in zip(self._request.channels, self._inputs, strict=True)
             if location is not None
         ]
+        reads += [access for query in self._queries if query for access in result_access(query)]
         reads += [bucket_access(location) for location in self._request.program.reads]
         if self._manifests is not None:
             # The manifest names one object below what the triggers watch.
             reads += [self._manifests, *(bucket_access(location) for location in self._watched)]
         return reads
+
+    def _writes(self) -> list[BucketAccess]:
+        locations = [channel.location for channel in self._request.named_outputs]
+        writes = [bucket_access(location) for location in locations if location is not None]
+        # A cluster writes its results by itself, as its own role.
+        athena = [query for query in self._queries if isinstance(query, AthenaDatasetDefinition)]
+        return writes + [access for query in athena for access in result_access(query)]
 
     def _locate_input(self, channel: ProcessingInput) -> S3Location | None:
         """Where an input lies; None for the object that launches the run, which has no place yet."""
@@ -142,10 +170,16 @@ class Execution:
         self.manifest_objects = f"{self._manifests.bucket_arn}/{self.manifest_prefix}"
 
 
-def _key_arn(key: Any) -> str | None:
-    """A ``kms.IKey`` or a key's ARN, as an ARN."""
-    arn: str | None = key if key is None or isinstance(key, str) else key.key_arn
-    return arn
+def _athena_access(query: AthenaDatasetDefinition) -> AthenaAccess:
+    assert query.location is not None  # validated before
+    result = bucket_access(query.location)
+    return AthenaAccess(
+        catalog=str(query.catalog),
+        database=str(query.database),
+        work_group=query.work_group or "primary",
+        bucket_arn=result.bucket_arn,
+        objects=result.objects,
+    )
 
 
 def _add_to(given: Any, statements: Sequence[Statement]) -> None:

@@ -27,7 +27,11 @@ from cdk_processing.constructs.resources import (
     stack_of,
 )
 from cdk_processing.constructs.triggers.base import Launch, Trigger
-from cdk_processing.constructs.validation import declaration_problems, trigger_problems
+from cdk_processing.constructs.validation import (
+    declaration_problems,
+    trigger_problems,
+    warn_of_unknown_instance_types,
+)
 from cdk_processing.errors import DeclarationError
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.request import ProcessingRequest
@@ -94,6 +98,7 @@ class ProcessingJob(Construct):
         problems = declaration_problems(request, triggers, self._place.region)
         if problems:
             raise DeclarationError(self._path, [problem.on(construct_id) for problem in problems])
+        warn_of_unknown_instance_types(self, request)
         self._request = request
         self._triggers: list[Trigger] = []
         self._counts: dict[str, int] = {}
@@ -197,6 +202,7 @@ class ProcessingJob(Construct):
             queue_url=self.platform.dead_letter_queue_url,
             manifest_bucket=self._execution.manifest_bucket,
             manifest_prefix=self._execution.manifest_prefix,
+            instance_types=self._request.instance_types,
         )
         logs = {"CloudWatchLogsLogGroup": {"LogGroupArn": f"{self.platform.log_group_arn}"}}
         return resource(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -10,9 +11,11 @@ from constructs import Construct, IConstruct
 
 from cdk_processing.access.execution import BucketAccess
 from cdk_processing.constructs.resources import partition_token
+from cdk_processing.request.datasets import AthenaDatasetDefinition, RedshiftDatasetDefinition
+from cdk_processing.request.keys import key_arn
 from cdk_processing.request.location import S3Location
 
-__all__ = ["bucket_access", "send_events"]
+__all__ = ["bucket_access", "result_access", "send_events"]
 
 
 class _Bucket(NamedTuple):
@@ -28,6 +31,14 @@ def bucket_access(location: S3Location, *, exact: bool = False) -> BucketAccess:
     """A location as what a role is to be allowed on: the part of its key that is known before a run."""
     bucket = _bucket(location)
     return BucketAccess(bucket.arn, location.fixed_key, exact, bucket.key_arn)
+
+
+def result_access(query: AthenaDatasetDefinition | RedshiftDatasetDefinition) -> list[BucketAccess]:
+    """Where a query's result lies: once with its bucket's key, and once with the query's own, if it has one."""
+    assert query.location is not None  # validated before
+    result = bucket_access(query.location)
+    own = key_arn(query.kms_key_id)
+    return [result] if own is None else [result, replace(result, key_arn=own)]
 
 
 def send_events(location: S3Location, job: Construct) -> None:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
+from aws_cdk import Annotations
+from constructs import Construct
+
 from cdk_processing.constructs.image import image_problems
+from cdk_processing.constructs.network import network_problems
 from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.errors import Problem
 from cdk_processing.request.files import LocalFile, LocalFiles
+from cdk_processing.request.instances import instance_types
 from cdk_processing.request.location import S3Location
+from cdk_processing.request.model import known_instance_types
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.request.runtime import RunTimeValue, segments
+from cdk_processing.request.tokens import is_token
 
-__all__ = ["declaration_problems", "trigger_problems"]
+__all__ = ["declaration_problems", "trigger_problems", "warn_of_unknown_instance_types"]
 
 #: Values that can hold any text, so that a key made of them can begin with anything.
 _ANY_TEXT = frozenset({"OBJECT_KEY", "OBJECT_URI", "PARAMETER"})
@@ -30,6 +38,7 @@ def declaration_problems(request: ProcessingRequest, triggers: Sequence[Trigger]
     found = request.problems() + image_problems(request.processor.image, region)
     if not request.is_readable:
         return found  # what follows looks into channels, arguments and environment
+    found += network_problems(request.processor.network_config)
     return found + _local_input_problems(request) + trigger_problems(request, triggers)
 
 
@@ -47,6 +56,19 @@ def trigger_problems(request: ProcessingRequest, triggers: Sequence[Trigger]) ->
             found += _unsupplied(request, trigger, index)
             found += _loops(request, trigger)
     return found
+
+
+def warn_of_unknown_instance_types(scope: Construct, request: ProcessingRequest) -> None:
+    """Warn of instance types that were not there when this library was released: new ones come often."""
+    known = known_instance_types()
+    for name in instance_types(request.processor.instance_type):
+        if name not in known and not is_token(name):
+            near = " and ".join(get_close_matches(name, known, 2))
+            Annotations.of(scope).add_warning_v2(
+                "cdk-processing:unknown-instance-type",
+                f"instance_type {name} is not known to this release of cdk_processing; if it is not newer than that, "
+                f"SageMaker will refuse it{f': did you mean {near}?' if near else '.'}",
+            )
 
 
 def _unsupplied(request: ProcessingRequest, trigger: Trigger, index: int) -> list[Problem]:
@@ -70,22 +92,33 @@ def _parameter_fix(value: RunTimeValue, trigger: Trigger) -> str:
 
 
 def _loops(request: ProcessingRequest, trigger: Trigger) -> list[Problem]:
-    """An output that lies where new objects launch the job would launch it for ever."""
+    """What is written where new objects launch the job would launch it for ever."""
     watched = trigger.watched
     if watched is None:
         return []
     return [
         Problem(
-            f"outputs[{index}].destination",
+            field,
             location.uri,
             f"outside {watched.uri}, which launches this job",
             "write to another prefix or bucket",
         )
-        for index, location in enumerate(channel.location for channel in request.named_outputs)
+        for field, location in _written(request)
         if location is not None
         and _same_bucket(location, watched)
         and _can_begin_with(_folder(location.key), watched.key)
     ]
+
+
+def _written(request: ProcessingRequest) -> Iterator[tuple[str, S3Location | None]]:
+    """Where objects come to lie, by the field that says so: outputs, and results of queries."""
+    for index, output in enumerate(request.named_outputs):
+        yield f"outputs[{index}].destination", output.location
+    for index, channel in enumerate(request.inputs):
+        for name in ("athena_dataset_definition", "redshift_dataset_definition"):
+            query = getattr(channel.dataset_definition, name, None)
+            field = f"inputs[{index}].dataset_definition.{name}.output_s3_uri"
+            yield field, getattr(query, "location", None)
 
 
 def _same_bucket(one: S3Location, other: S3Location) -> bool:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import PurePosixPath
 from typing import Any
 
 from cdk_processing.errors import Problem
 from cdk_processing.request import limits
+from cdk_processing.request.datasets import DatasetDefinition, S3Input
+from cdk_processing.request.feature_store import FeatureStoreOutput
 from cdk_processing.request.files import LocalSource, local_source
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import ExecutionVariable, Parameter, has_run_time_value, segments
 from cdk_processing.request.tokens import is_known
 
 __all__ = ["ProcessingInput", "ProcessingOutput"]
+
+#: Fields of an input, and what the same is called on S3Input.
+_S3_FIELDS = {
+    "source": "s3_uri",
+    "destination": "local_path",
+    "s3_data_type": "s3_data_type",
+    "s3_input_mode": "s3_input_mode",
+    "s3_data_distribution_type": "s3_data_distribution_type",
+    "s3_compression_type": "s3_compression_type",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +43,12 @@ class ProcessingInput:
         s3_input_mode: ``File``, or ``Pipe`` to stream.
         s3_data_distribution_type: ``FullyReplicated`` gives each instance everything, ``ShardedByS3Key`` a share.
         s3_compression_type: ``None``, or ``Gzip`` (with ``Pipe`` only).
+        s3_input: All of the above in one value, instead of them.
+        dataset_definition: The result of a query, instead of a source and a destination.
+        app_managed: Whether the script fetches the data itself; the job then has the network. ``s3_input`` and
+            ``dataset_definition`` need no local path in that case.
 
-    Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProcessingS3Input.html
+    Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProcessingInput.html
     """
 
     source: Any = None
@@ -42,9 +58,18 @@ class ProcessingInput:
     s3_input_mode: str = "File"
     s3_data_distribution_type: str = "FullyReplicated"
     s3_compression_type: str = "None"
-    s3_input: None = None
-    dataset_definition: None = None
+    s3_input: S3Input | None = None
+    dataset_definition: DatasetDefinition | None = None
     app_managed: bool = False
+
+    def __post_init__(self) -> None:
+        # As in the SDK: whoever looks at a channel finds the same fields, however it was written.
+        if isinstance(self.s3_input, S3Input):
+            defaults = {field.name: field.default for field in fields(self)}
+            for name, other in _S3_FIELDS.items():
+                given = getattr(self.s3_input, other)
+                if getattr(self, name) == defaults[name] and given is not None:
+                    object.__setattr__(self, name, given)
 
     def named(self, position: int) -> ProcessingInput:
         """The same channel with the name that the SDK would give it."""
@@ -54,6 +79,18 @@ class ProcessingInput:
     def location(self) -> S3Location | None:
         """The source as a place in S3; None for a local path."""
         return _location(self.source)
+
+    @property
+    def local_path(self) -> str | None:
+        """Where the data comes to lie in the container; None where it does not."""
+        dataset = self.dataset_definition
+        return dataset.local_path if isinstance(dataset, DatasetDefinition) else self.destination
+
+    @property
+    def texts(self) -> list[Any]:
+        """What may hold run-time values."""
+        dataset = self.dataset_definition
+        return [self.source, *(dataset.texts() if isinstance(dataset, DatasetDefinition) else ())]
 
     @property
     def files(self) -> LocalSource | None:
@@ -70,10 +107,31 @@ class ProcessingInput:
 
     def problems(self) -> list[Problem]:
         """What is wrong with this channel alone."""
-        found = _check_source(self)
-        found += _check_local_path("destination", self.destination)
+        found = []
         if self.input_name is not None:
             found += limits.check_text("input_name", self.input_name, 63, "shorten the name")
+        found += _check_app_managed(self.app_managed)
+        if self.dataset_definition is None:
+            return found + self._s3_problems()
+        if not isinstance(self.dataset_definition, DatasetDefinition):
+            fix = "write dataset_definition=DatasetDefinition(...)"
+            return [*found, Problem("dataset_definition", self.dataset_definition, "a DatasetDefinition", fix)]
+        given = [name for name in ("source", "destination", "s3_input") if getattr(self, name) is not None]
+        found += [
+            Problem(name, getattr(self, name), "left out beside dataset_definition", "make two inputs of them")
+            for name in given
+        ]
+        own = self.dataset_definition.problems()
+        if self.local_path is not None or not self.app_managed:
+            own += _check_local_path("local_path", self.local_path)
+        return found + [problem.inside("dataset_definition") for problem in own]
+
+    def _s3_problems(self) -> list[Problem]:
+        if self.s3_input is not None and not isinstance(self.s3_input, S3Input):
+            return [Problem("s3_input", self.s3_input, "an S3Input", "write s3_input=S3Input(...)")]
+        found = _check_spelled_once(self) + _check_source(self)
+        if self.destination is not None or self.s3_input is None or not self.app_managed:
+            found += _check_local_path("destination", self.destination)
         fix = "see the API reference of ProcessingS3Input"
         found += limits.check_choice("s3_data_type", self.s3_data_type, ("S3Prefix", "ManifestFile"), fix)
         found += limits.check_choice("s3_input_mode", self.s3_input_mode, ("File", "Pipe"), fix)
@@ -81,30 +139,28 @@ class ProcessingInput:
         found += limits.check_choice("s3_data_distribution_type", self.s3_data_distribution_type, kinds, fix)
         found += limits.check_choice("s3_compression_type", self.s3_compression_type, ("None", "Gzip"), fix)
         if self.s3_compression_type == "Gzip" and self.s3_input_mode != "Pipe":
-            allowed = "'None' in File mode"
-            found.append(
-                Problem("s3_compression_type", "Gzip", allowed, "set s3_input_mode='Pipe', or unzip in the script")
-            )
+            fix = "set s3_input_mode='Pipe', or unzip in the script"
+            found.append(Problem("s3_compression_type", "Gzip", "'None' in File mode", fix))
         if self.is_exact_object and self.s3_input_mode != "File":
-            found.append(
-                Problem("s3_input_mode", self.s3_input_mode, "'File' for OBJECT_URI", "leave s3_input_mode out")
-            )
+            allowed = "'File' for OBJECT_URI"
+            found.append(Problem("s3_input_mode", self.s3_input_mode, allowed, "leave s3_input_mode out"))
         return found
 
     def render(self, s3_uri: str) -> dict[str, Any]:
-        """A ProcessingInput of the API, reading from ``s3_uri``."""
-        return {
-            "InputName": self.input_name,
-            "AppManaged": self.app_managed,
-            "S3Input": {
-                "S3Uri": s3_uri,
-                "LocalPath": self.destination,
-                "S3DataType": "ManifestFile" if self.is_exact_object else self.s3_data_type,
-                "S3InputMode": self.s3_input_mode,
-                "S3DataDistributionType": self.s3_data_distribution_type,
-                "S3CompressionType": self.s3_compression_type,
-            },
+        """A ProcessingInput of the API; from S3, it reads ``s3_uri``."""
+        rendered: dict[str, Any] = {"InputName": self.input_name, "AppManaged": self.app_managed}
+        if self.dataset_definition is not None:
+            return {**rendered, "DatasetDefinition": self.dataset_definition.render()}
+        compression = self.s3_compression_type if self.s3_input is None else self.s3_input.s3_compression_type
+        source = {
+            "S3Uri": s3_uri,
+            "LocalPath": self.destination,
+            "S3DataType": "ManifestFile" if self.is_exact_object else self.s3_data_type,
+            "S3InputMode": self.s3_input_mode,
+            "S3DataDistributionType": self.s3_data_distribution_type,
+            "S3CompressionType": compression,
         }
+        return {**rendered, "S3Input": {name: value for name, value in source.items() if value is not None}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +172,10 @@ class ProcessingOutput:
         destination: An :class:`S3Location` (``bucket.at("prefix/")``) or an ``s3://`` URI; may hold run-time values.
         output_name: 1-63 characters. Left out, ``output-1``, ``output-2`` ... by position, as in the SDK.
         s3_upload_mode: ``EndOfJob`` uploads when the script has ended, ``Continuous`` while it runs.
+        app_managed: Whether the script writes the output itself; the job then has the network.
+        feature_store_output: A feature group, instead of a source and a destination; with ``app_managed=True``.
 
-    Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProcessingS3Output.html
+    Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProcessingOutput.html
     """
 
     source: str | None = None
@@ -125,7 +183,7 @@ class ProcessingOutput:
     output_name: str | None = None
     s3_upload_mode: str = "EndOfJob"
     app_managed: bool = False
-    feature_store_output: None = None
+    feature_store_output: FeatureStoreOutput | None = None
 
     def named(self, position: int) -> ProcessingOutput:
         """The same channel with the name that the SDK would give it."""
@@ -138,6 +196,12 @@ class ProcessingOutput:
 
     def problems(self) -> list[Problem]:
         """What is wrong with this channel alone."""
+        found = _check_app_managed(self.app_managed)
+        if self.output_name is not None:
+            found += limits.check_text("output_name", self.output_name, 63, "shorten the name")
+        return found + (self._s3_problems() if self.feature_store_output is None else self._feature_problems())
+
+    def _s3_problems(self) -> list[Problem]:
         found = _check_local_path("source", self.source)
         location = self.location
         if location is None:
@@ -147,27 +211,31 @@ class ProcessingOutput:
             found += [problem.inside("destination") for problem in location.problems()]
             if is_known(location.uri) and len(location.uri) > limits.URI_LENGTH:
                 found.append(Problem("destination", location.uri, "at most 1,024 characters", "shorten the prefix"))
-        if self.output_name is not None:
-            found += limits.check_text("output_name", self.output_name, 63, "shorten the name")
         fix = "see the API reference of ProcessingS3Output"
-        found += limits.check_choice("s3_upload_mode", self.s3_upload_mode, ("EndOfJob", "Continuous"), fix)
-        found += _check_later("feature_store_output", self.feature_store_output)
-        if self.app_managed:
-            found.append(Problem("app_managed", True, "False: app-managed outputs are not offered", "leave it out"))
-        return found
+        return found + limits.check_choice("s3_upload_mode", self.s3_upload_mode, ("EndOfJob", "Continuous"), fix)
+
+    def _feature_problems(self) -> list[Problem]:
+        if not isinstance(self.feature_store_output, FeatureStoreOutput):
+            fix = "write feature_store_output=FeatureStoreOutput('name')"
+            return [Problem("feature_store_output", self.feature_store_output, "a FeatureStoreOutput", fix)]
+        found = [
+            Problem(name, getattr(self, name), "left out beside feature_store_output", "make two outputs of them")
+            for name in ("source", "destination")
+            if getattr(self, name) is not None
+        ]
+        if self.app_managed is False:
+            fix = "set app_managed=True: the script puts the records there itself"
+            found.append(Problem("app_managed", False, "True with feature_store_output", fix))
+        return found + [problem.inside("feature_store_output") for problem in self.feature_store_output.problems()]
 
     def render(self) -> dict[str, Any]:
         """A ProcessingOutput of the API."""
+        rendered: dict[str, Any] = {"OutputName": self.output_name, "AppManaged": self.app_managed}
+        if self.feature_store_output is not None:
+            return {**rendered, "FeatureStoreOutput": self.feature_store_output.render()}
         assert self.location is not None  # validated before anything renders
-        return {
-            "OutputName": self.output_name,
-            "AppManaged": self.app_managed,
-            "S3Output": {
-                "S3Uri": self.location.uri,
-                "LocalPath": self.source,
-                "S3UploadMode": self.s3_upload_mode,
-            },
-        }
+        place = {"S3Uri": self.location.uri, "LocalPath": self.source, "S3UploadMode": self.s3_upload_mode}
+        return {**rendered, "S3Output": place}
 
 
 def _location(place: Any) -> S3Location | None:
@@ -178,10 +246,24 @@ def _location(place: Any) -> S3Location | None:
     return S3Location.parse(place) if isinstance(place, str) else None
 
 
+def _check_app_managed(given: Any) -> list[Problem]:
+    return [] if isinstance(given, bool) else [Problem("app_managed", given, "True or False", "write app_managed=True")]
+
+
+def _check_spelled_once(channel: ProcessingInput) -> list[Problem]:
+    """Nothing is said twice, and differently: the SDK lets ``s3_input`` win without a word."""
+    if channel.s3_input is None:
+        return []
+    found = []
+    for name, spelled in _S3_FIELDS.items():
+        ours, theirs = getattr(channel, name), getattr(channel.s3_input, spelled)
+        if ours != theirs and (spelled, ours, theirs) != ("s3_compression_type", "None", None):
+            found.append(Problem(name, ours, f"left out, or as in s3_input: {theirs!r}", "drop one of them"))
+    return found
+
+
 def _check_source(channel: ProcessingInput) -> list[Problem]:
-    found = _check_later("s3_input", channel.s3_input) + _check_later("dataset_definition", channel.dataset_definition)
-    if channel.app_managed:
-        found.append(Problem("app_managed", True, "False: app-managed inputs are not offered", "leave it out"))
+    found: list[Problem] = []
     if channel.is_exact_object or channel.files is not None:
         return found
     location = channel.location
@@ -214,9 +296,3 @@ def _check_local_path(field: str, path: Any) -> list[Problem]:
 def _is_below_prefix(path: str) -> bool:
     parts = PurePosixPath(path).parts
     return path.startswith(limits.LOCAL_PATH_PREFIX) and len(parts) > 4 and ".." not in parts
-
-
-def _check_later(field: str, value: Any) -> list[Problem]:
-    if value is None:
-        return []
-    return [Problem(field, value, "left out: it is not offered yet", "declare the channel with source and destination")]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cdk_processing.errors import Problem
+from cdk_processing.request.tokens import is_known
 
 __all__ = ["NetworkConfig"]
+
+_ID = re.compile(r"[-0-9a-zA-Z]{1,32}")
+
+#: Each list: how many it may hold, and what a construct in it calls its id.
+_LISTS = {"security_group_ids": (5, "security_group_id"), "subnets": (16, "subnet_id")}
+_CONSTRUCTS = {"security_group_ids": "an ec2.ISecurityGroup", "subnets": "an ec2.ISubnet"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,44 +28,77 @@ class NetworkConfig:
 
     Args:
         enable_network_isolation: Whether the container is cut off from every network, AWS's APIs included.
-        security_group_ids: 1-5 security groups, together with ``subnets``.
-        subnets: 1-16 subnets, together with ``security_group_ids``.
+        security_group_ids: 1-5 security groups (``ec2.ISecurityGroup`` or id), together with ``subnets`` or ``vpc``.
+            Left out beside ``vpc``, each job makes its own: all traffic may leave, and only the job's hosts may enter.
+        subnets: 1-16 subnets (``ec2.ISubnet`` or id), or an ``ec2.SubnetSelection`` of ``vpc``. Left out beside
+            ``vpc``, its private subnets.
         encrypt_inter_container_traffic: Whether hosts of one job encrypt what they send each other. On by default.
+        vpc: The ``ec2.IVpc`` that the hosts are attached to. Not needed where groups and subnets are both given.
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_NetworkConfig.html
     """
 
     enable_network_isolation: bool = False
-    security_group_ids: Sequence[str] | None = None
-    subnets: Sequence[str] | None = None
+    security_group_ids: Sequence[Any] | None = None
+    subnets: Any = None
     encrypt_inter_container_traffic: bool | None = None
+    vpc: Any = None
 
     @property
     def in_vpc(self) -> bool:
         """Whether the job's hosts are attached to a VPC."""
-        return bool(self.security_group_ids and self.subnets)
+        return self.vpc is not None or bool(self.security_group_ids and self.subnets)
+
+    @property
+    def selects_subnets(self) -> bool:
+        """Whether ``subnets`` is a selection, to be resolved by the VPC."""
+        return self.subnets is not None and hasattr(self.subnets, "subnet_type")
 
     def problems(self) -> list[Problem]:
         """What is wrong with these options."""
-        found = []
-        for field, value, most in (("security_group_ids", self.security_group_ids, 5), ("subnets", self.subnets, 16)):
-            if value is not None and (isinstance(value, str) or not 1 <= len(value) <= most):
-                found.append(Problem(field, value, f"a list of 1-{most}", f"set {field} on NetworkConfig"))
-        if (self.security_group_ids is None) != (self.subnets is None):
+        found = self._list_problems("security_group_ids")
+        if self.selects_subnets:
+            if self.vpc is None:
+                found.append(Problem("vpc", None, "given with a SubnetSelection", "set vpc on NetworkConfig"))
+        else:
+            found += self._list_problems("subnets")
+        if self.vpc is not None:
+            if not hasattr(self.vpc, "select_subnets"):
+                found.append(Problem("vpc", self.vpc, "an ec2.IVpc", "write vpc=ec2.Vpc.from_lookup(...)"))
+        elif (self.security_group_ids is None) != (self.subnets is None):
             missing = "subnets" if self.subnets is None else "security_group_ids"
             found.append(Problem(missing, None, "given together with the other", f"set {missing} on NetworkConfig"))
         return found
 
     def render(self) -> dict[str, Any]:
-        """A NetworkConfig of the API."""
+        """A NetworkConfig of the API; what only ``vpc`` could say must have been asked of it before."""
         encrypt = self.encrypt_inter_container_traffic
         rendered: dict[str, Any] = {
             "EnableInterContainerTrafficEncryption": True if encrypt is None else encrypt,
             "EnableNetworkIsolation": self.enable_network_isolation,
         }
-        if self.in_vpc:
+        if self.vpc is None and self.in_vpc:
             rendered["VpcConfig"] = {
-                "SecurityGroupIds": list(self.security_group_ids or ()),
-                "Subnets": list(self.subnets or ()),
+                "SecurityGroupIds": self.ids("security_group_ids"),
+                "Subnets": self.ids("subnets"),
             }
         return rendered
+
+    def ids(self, field: str) -> list[str]:
+        """A list of ids and constructs as ids."""
+        attribute = _LISTS[field][1]
+        return [each if isinstance(each, str) else getattr(each, attribute) for each in getattr(self, field) or ()]
+
+    def _list_problems(self, field: str) -> list[Problem]:
+        value, (most, attribute) = getattr(self, field), _LISTS[field]
+        if value is None:
+            return []
+        fix = f"set {field} on NetworkConfig"
+        if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= most:
+            return [Problem(field, value, f"a list of 1-{most}", fix)]
+        return [
+            Problem(f"{field}[{index}]", each, f"{_CONSTRUCTS[field]}, or an id of 1-32 letters, digits and '-'", fix)
+            for index, each in enumerate(value)
+            if not hasattr(each, attribute)
+            and (not isinstance(each, str) or (is_known(each) and not _ID.fullmatch(each)))
+        ]

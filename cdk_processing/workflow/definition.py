@@ -11,6 +11,8 @@ Prepare -> [WriteManifest] -> RunJob -> (end)
                                 v
                               Failed
 ```
+Where the job may try several instance types, Triage also leads to NextInstanceType and from there to RunJob, and
+AdoptFailure to Triage.
 
 The job's name is the idempotency store: SageMaker takes a name once, for ever, so of any number of executions for one
 run key and attempt exactly one makes a job.
@@ -21,6 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cdk_processing.workflow.failures import LACKS_CAPACITY, NAME_IN_USE, REASON, next_instance_type
 from cdk_processing.workflow.jsonata import compile_text, compile_tree, expression, quoted
 
 __all__ = ["EXECUTION_VARIABLE", "JOB_TAG", "LaunchPolicy", "Workflow", "definition"]
@@ -73,16 +76,6 @@ _PREPARE = """(
 _EVENT = "$exists($states.input.redrive) ? $states.input.redrive.event : $states.input"
 _ATTEMPT = "$exists($states.input.redrive) ? $states.input.redrive.attempt : 1"
 
-_NAME_IN_USE = (
-    "$failure.Error != 'States.TaskFailed' and $contains($failure.Error & ' ' & $failure.Cause, 'ResourceInUse')"
-)
-# A failed job is told as its description in JSON; what people want of it is the reason. (A backslash right before a
-# bracket would hide the bracket from JSONata's scanner.)
-_REASON = r"""(
-  $cause := $exists($failure.Cause) ? $failure.Cause : '';
-  $reason := $match($cause, /"FailureReason"\s*:\s*"((?:[^\\"]|\\.)*)"/, 1);
-  $exists($reason) ? $parse('"' & $reason.groups[0] & '"') : $cause
-)"""
 _MANIFEST = """$exists($event.detail.object.key)
   ? [{'prefix': 's3://' & $event.detail.bucket.name & '/'}, $event.detail.object.key]
   : $error('the job reads the object that launched it: start it with the event of one')"""
@@ -118,6 +111,7 @@ class Workflow:
         manifest_bucket: Name of the bucket for manifests, where an input means exactly one object.
         manifest_prefix: Key prefix of this job's manifests.
         policy: How patiently it is launched.
+        instance_types: What is tried in turn where capacity lacks; () where the request names its one type.
     """
 
     job: str
@@ -128,26 +122,29 @@ class Workflow:
     manifest_bucket: str | None = None
     manifest_prefix: str = ""
     policy: LaunchPolicy = LaunchPolicy()
+    instance_types: tuple[str, ...] = ()
 
 
 def definition(workflow: Workflow) -> dict[str, Any]:
     """The state machine's definition, to be written as JSON."""
     first = "RunJob" if workflow.manifest_bucket is None else "WriteManifest"
-    states = {"Prepare": _prepare(first)}
+    states = {"Prepare": _prepare(workflow, first)}
     if workflow.manifest_bucket is not None:
         states["WriteManifest"] = _write_manifest(workflow)
     states |= {
         "RunJob": _run_job(workflow),
-        "Triage": _triage(),
+        "Triage": _triage(workflow),
         "DescribeJob": _describe_job(workflow),
         "Judge": _judge(),
         "WaitForJob": {"Type": "Wait", "Seconds": 30, "Next": "DescribeJob"},
         "Adopted": {"Type": "Succeed", "Output": _outcome(workflow, "Completed")},
         "Duplicate": {"Type": "Succeed", "Output": _outcome(workflow, "Duplicate")},
-        "AdoptFailure": _adopt_failure(),
+        "AdoptFailure": _adopt_failure(workflow),
         "SendDeadLetter": _send_dead_letter(workflow),
-        "Failed": {"Type": "Fail", "Error": expression("$failure.Error"), "Cause": expression(_REASON)},
+        "Failed": {"Type": "Fail", "Error": expression("$failure.Error"), "Cause": expression(REASON)},
     }
+    if workflow.instance_types:
+        states["NextInstanceType"] = next_instance_type()
     return {
         "Comment": f"Runs the SageMaker processing job of {workflow.job}, once for each run key.",
         "QueryLanguage": "JSONata",
@@ -161,8 +158,14 @@ def manifest_key(workflow: Workflow) -> str:
     return f"{quoted(workflow.manifest_prefix)} & $run.id & '.manifest'"
 
 
-def _prepare(following: str) -> dict[str, Any]:
-    assign = {"event": expression(_EVENT), "run": expression(_PREPARE), "attempt": expression(_ATTEMPT)}
+def _prepare(workflow: Workflow, following: str) -> dict[str, Any]:
+    assign: dict[str, Any] = {
+        "event": expression(_EVENT),
+        "run": expression(_PREPARE),
+        "attempt": expression(_ATTEMPT),
+    }
+    if workflow.instance_types:
+        assign["instance_types"] = list(workflow.instance_types)
     return {"Type": "Pass", "Assign": assign, "Next": following}
 
 
@@ -223,16 +226,15 @@ def _read_manifest(arguments: dict[str, Any], workflow: Workflow) -> None:
     uri = expression(f"{quoted(f's3://{workflow.manifest_bucket}/')} & {manifest_key(workflow)}")
     exact = compile_text("{{run:OBJECT_URI}}")
     for channel in arguments["ProcessingInputs"]:
-        if channel["S3Input"]["S3Uri"] == exact:
+        if channel.get("S3Input", {}).get("S3Uri") == exact:
             channel["S3Input"]["S3Uri"] = uri
 
 
-def _triage() -> dict[str, Any]:
-    return {
-        "Type": "Choice",
-        "Choices": [{"Condition": expression(_NAME_IN_USE), "Next": "DescribeJob"}],
-        "Default": "SendDeadLetter",
-    }
+def _triage(workflow: Workflow) -> dict[str, Any]:
+    choices = [{"Condition": expression(NAME_IN_USE), "Next": "DescribeJob"}]
+    if workflow.instance_types:
+        choices.append({"Condition": expression(LACKS_CAPACITY), "Next": "NextInstanceType"})
+    return {"Type": "Choice", "Choices": choices, "Default": "SendDeadLetter"}
 
 
 def _describe_job(workflow: Workflow) -> dict[str, Any]:
@@ -262,10 +264,11 @@ def _judge() -> dict[str, Any]:
     }
 
 
-def _adopt_failure() -> dict[str, Any]:
+def _adopt_failure(workflow: Workflow) -> dict[str, Any]:
     # What is told is why the job failed, not that its name was in use.
     error = "{'Error': 'States.TaskFailed', 'Cause': $string($existing.FailureReason)}"
-    return {"Type": "Pass", "Assign": {"failure": expression(error)}, "Next": "SendDeadLetter"}
+    following = "Triage" if workflow.instance_types else "SendDeadLetter"
+    return {"Type": "Pass", "Assign": {"failure": expression(error)}, "Next": following}
 
 
 def _send_dead_letter(workflow: Workflow) -> dict[str, Any]:
@@ -283,7 +286,7 @@ def _send_dead_letter(workflow: Workflow) -> dict[str, Any]:
                 "attempt": expression("$attempt"),
                 "job_name": _job_name(workflow),
                 "error": expression("$failure.Error"),
-                "reason": expression(_REASON),
+                "reason": expression(REASON),
                 "event": expression("$event"),
             },
         },
@@ -305,9 +308,10 @@ def _job_name(workflow: Workflow) -> str:
 
 def _outcome(workflow: Workflow, status: str) -> dict[str, Any]:
     outputs = workflow.request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    places = {output["OutputName"]: output["S3Output"]["S3Uri"] for output in outputs if "S3Output" in output}
     return {
         "status": status,
         "run_id": expression("$run.id"),
         "job_name": _job_name(workflow),
-        "outputs": {output["OutputName"]: compile_text(output["S3Output"]["S3Uri"]) for output in outputs},
+        "outputs": {name: compile_text(uri) for name, uri in places.items()},
     }

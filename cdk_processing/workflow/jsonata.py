@@ -49,6 +49,7 @@ _VALUES = {
     "RUN_ID": "$run.id",
     "TRIGGER_TIME": "$run.time",
     "ATTEMPT": "$string($attempt)",
+    "INSTANCE_TYPE": "$instance_types[0]",
     "OBJECT_URI": _of_object(f"'s3://' & {_BUCKET} & '/' & {_OBJECT}.key", f"{_OBJECT}.key"),
     "OBJECT_KEY": _of_object(f"{_OBJECT}.key", f"{_OBJECT}.key"),
     "OBJECT_BUCKET": _of_object(_BUCKET, _BUCKET),

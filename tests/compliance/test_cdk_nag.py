@@ -85,6 +85,65 @@ def everything(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def datasets(tmp_path_factory):
+    """A job with queries, a feature group, packages of a repository, a VPC of its own and several instance types."""
+    from aws_cdk import App, Stack
+    from aws_cdk import aws_ec2 as ec2
+
+    from cdk_processing import (
+        AthenaDatasetDefinition,
+        DataBucket,
+        DatasetDefinition,
+        FeatureStoreOutput,
+        FrameworkProcessor,
+        NetworkConfig,
+        ProcessingInput,
+        ProcessingJob,
+        ProcessingOutput,
+        RedshiftDatasetDefinition,
+        SKLearn,
+    )
+
+    code = tmp_path_factory.mktemp("code")
+    (code / "main.py").write_text("print()")
+    app = App(outdir=str(tmp_path_factory.mktemp("datasets")))
+    stack = Stack(app, "Datasets")
+    results = DataBucket(stack, "Results")
+    vpc = ec2.Vpc.from_vpc_attributes(
+        stack, "Vpc", vpc_id="vpc-1", availability_zones=["a"], private_subnet_ids=["subnet-1"]
+    )
+    athena = AthenaDatasetDefinition(
+        "AwsDataCatalog", "sales", "SELECT 1", results.at("athena/"), output_format="PARQUET"
+    )
+    federated = AthenaDatasetDefinition("ddb", "sales", "SELECT 2", results.at("ddb/"), output_format="PARQUET")
+    role = "arn:aws:iam::111122223333:role/Unload"
+    redshift = RedshiftDatasetDefinition(
+        "warehouse", "sales", "reader", "SELECT 1", role, results.at("redshift/"), output_format="CSV"
+    )
+    queries = [{"athena_dataset_definition": query} for query in (athena, federated)]
+    queries.append({"redshift_dataset_definition": redshift})
+    processor = FrameworkProcessor(
+        SKLearn,
+        "1.2-1",
+        instance_count=2,
+        instance_type=["ml.m5.xlarge", "ml.m6i.xlarge"],
+        network_config=NetworkConfig(vpc=vpc),
+    )
+    request = processor.run(
+        code="main.py",
+        source_dir=str(code),
+        codeartifact_repo_arn="arn:aws:codeartifact:us-east-1:111122223333:repository/company/python",
+        inputs=[
+            ProcessingInput(dataset_definition=DatasetDefinition(local_path=f"/opt/ml/processing/{number}", **query))
+            for number, query in enumerate(queries)
+        ],
+        outputs=[ProcessingOutput(app_managed=True, feature_store_output=FeatureStoreOutput("Customers"))],
+    )
+    ProcessingJob(stack, "Job", request)
+    return template_of(app)
+
+
+@pytest.fixture(scope="module")
 def example(tmp_path_factory, monkeypatch_module):
     """The example's own template."""
     out = tmp_path_factory.mktemp("example")
@@ -143,12 +202,12 @@ def acknowledged(resource):
     return {rule["id"].partition("[")[0] for rule in rules if len(rule["reason"]) > 20}
 
 
-@pytest.mark.parametrize("declared", ["example", "everything"])
+@pytest.mark.parametrize("declared", ["example", "everything", "datasets"])
 def test_every_finding_is_acknowledged_with_its_reason(request, declared, tmp_path):
     assert unacknowledged(request.getfixturevalue(declared), tmp_path) == []
 
 
-@pytest.mark.parametrize("declared", ["example", "everything"])
+@pytest.mark.parametrize("declared", ["example", "everything", "datasets"])
 def test_each_statement_with_a_wildcard_gives_its_own_reason(request, declared):
     for logical_id, resource in request.getfixturevalue(declared)["Resources"].items():
         if resource["Type"] != "AWS::IAM::Role" or "Policies" not in resource["Properties"]:

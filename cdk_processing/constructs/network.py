@@ -1,0 +1,89 @@
+"""Where a job's hosts are attached: subnets and security groups as ids, and the group that a job makes for itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from constructs import Construct
+
+from cdk_processing.constructs.resources import path_of, resource
+from cdk_processing.errors import Problem
+from cdk_processing.request.network import NetworkConfig
+
+__all__ = ["bind_network", "network_problems"]
+
+_MOST_SUBNETS = 16
+#: Fields of an ``ec2.SubnetSelection``.
+_SELECTION = ("availability_zones", "one_per_az", "subnet_filters", "subnet_group_name", "subnets", "subnet_type")
+
+
+def network_problems(config: Any) -> list[Problem]:
+    """What only the VPC can say: whether it has the subnets asked for."""
+    if not isinstance(config, NetworkConfig) or config.vpc is None or config.problems():
+        return []
+    if config.subnets is not None and not config.selects_subnets:
+        return []
+    found = len(_subnet_ids(config))
+    if 1 <= found <= _MOST_SUBNETS:
+        return []
+    chosen = "the selection" if config.selects_subnets else "the VPC's private subnets"
+    fix = "name subnets on NetworkConfig; hosts in a public subnet have no public address and reach nothing"
+    return [Problem("network_config.subnets", f"{chosen}: {found} subnets", f"1-{_MOST_SUBNETS} subnets", fix)]
+
+
+def bind_network(config: NetworkConfig, scope: Construct, hosts: int | None) -> NetworkConfig:
+    """The same options with ids for constructs.
+
+    Args:
+        config: The options as declared.
+        scope: The job, below which a security group is made if its VPC is given without one.
+        hosts: How many the job has; several talk to each other.
+    """
+    if not config.in_vpc:
+        return config
+    groups = config.security_group_ids
+    if groups is None:
+        groups = [_make_group(config.vpc, scope, hosts)]
+    return replace(config, security_group_ids=groups, subnets=_subnet_ids(config), vpc=None)
+
+
+def _subnet_ids(config: NetworkConfig) -> list[str]:
+    if config.selects_subnets:
+        given = {name: getattr(config.subnets, name) for name in _SELECTION}
+        selected = config.vpc.select_subnets(**{name: value for name, value in given.items() if value is not None})
+        return list(selected.subnet_ids)
+    if config.subnets is not None:
+        return config.ids("subnets")
+    # A selection of nothing would fall back to public subnets.
+    return [subnet.subnet_id for subnet in config.vpc.private_subnets or config.vpc.isolated_subnets]
+
+
+def _make_group(vpc: Any, scope: Construct, hosts: int | None) -> str:
+    """A security group of the job's own, as plain resources: aws_ec2 is slow to load."""
+    everywhere = {"CidrIp": "0.0.0.0/0", "IpProtocol": "-1", "Description": "All traffic may leave"}
+    group = resource(
+        scope,
+        "SecurityGroup",
+        "AWS::EC2::SecurityGroup",
+        {
+            "GroupDescription": f"Hosts of {path_of(scope)}"[:255],
+            "VpcId": vpc.vpc_id,
+            "SecurityGroupEgress": [everywhere],
+        },
+    )
+    group_id = group.get_att("GroupId").to_string()
+    if hosts != 1:
+        # https://docs.aws.amazon.com/sagemaker/latest/dg/process-vpc.html: hosts of one job must reach each other
+        resource(
+            scope,
+            "SecurityGroupIngress",
+            "AWS::EC2::SecurityGroupIngress",
+            {
+                "GroupId": group_id,
+                "SourceSecurityGroupId": group_id,
+                "IpProtocol": "-1",
+                "Description": "Hosts of one job reach each other",
+            },
+        )
+    return group_id

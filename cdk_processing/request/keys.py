@@ -1,0 +1,47 @@
+"""KMS keys as declarations name them: a construct, an ARN, an id or an alias."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import Any
+
+from cdk_processing.errors import Problem
+from cdk_processing.request.runtime import has_run_time_value
+from cdk_processing.request.tokens import is_known, is_token
+
+__all__ = ["check_key", "key_arn", "key_id"]
+
+_KEY = re.compile(r"[a-zA-Z0-9:/_-]{1,2048}")
+_KEY_ARN = re.compile(r"arn:[^:]+:kms:[^:]*:[^:]*:key/.+")
+
+
+def check_key(field: str, key: Any, owner: str) -> list[Problem]:
+    """A ``kms.IKey``, or what the API takes in its place."""
+    if key is None or hasattr(key, "key_arn"):
+        return []
+    allowed = "a kms.IKey, or the ARN, id or alias/name of a key"
+    if isinstance(key, str) and has_run_time_value(key):
+        return [Problem(field, key, "known at synth: permissions are given on it", f"name one key on {owner}")]
+    if not isinstance(key, str) or (is_known(key) and not _KEY.fullmatch(key)):
+        return [Problem(field, key, allowed, f"set {field} on {owner}")]
+    return []
+
+
+def key_id(key: Any) -> str | None:
+    """A key as the API takes it."""
+    told: str | None = key if key is None or isinstance(key, str) else key.key_arn
+    return told
+
+
+def key_arn(key: Any) -> str | None:
+    """A key as a policy can name it; None where it is told by its id or by an alias.
+
+    A policy must name the key itself: permissions on an alias do not reach the key behind it
+    (https://docs.aws.amazon.com/kms/latest/developerguide/cmks-in-iam-policies.html). A token is taken for an ARN.
+    """
+    if key is not None and not isinstance(key, str):
+        with suppress(RuntimeError):  # an alias of another app does not say what key is behind it
+            key = getattr(key, "alias_target_key", key)
+        key = key.key_arn
+    return key if key is not None and ((is_token(key) and ":alias/" not in key) or _KEY_ARN.fullmatch(key)) else None
