@@ -8,6 +8,11 @@ from .errors import DeclarationError as DeclarationError
 from .errors import RunTimeValueError as RunTimeValueError
 from .request.channels import ProcessingInput as ProcessingInput
 from .request.channels import ProcessingOutput as ProcessingOutput
+from .request.datasets import AthenaDatasetDefinition as AthenaDatasetDefinition
+from .request.datasets import DatasetDefinition as DatasetDefinition
+from .request.datasets import RedshiftDatasetDefinition as RedshiftDatasetDefinition
+from .request.datasets import S3Input as S3Input
+from .request.feature_store import FeatureStoreOutput as FeatureStoreOutput
 from .request.framework import FrameworkProcessor as FrameworkProcessor
 from .request.framework import HuggingFaceProcessor as HuggingFaceProcessor
 from .request.framework import MXNet as MXNet

@@ -23,7 +23,8 @@ from cdk_processing.request.location import S3Location
 __all__ = ["publish"]
 
 _synthesizers: WeakKeyDictionary[Stack, IStackSynthesizer] = WeakKeyDictionary()
-_published: WeakKeyDictionary[Stack, dict[LocalSource, S3Location]] = WeakKeyDictionary()
+# By the current folder too: the same relative path is another file after os.chdir.
+_published: WeakKeyDictionary[Stack, dict[tuple[LocalSource, Path], S3Location]] = WeakKeyDictionary()
 
 
 def publish(source: LocalSource, scope: Construct) -> S3Location:
@@ -32,9 +33,10 @@ def publish(source: LocalSource, scope: Construct) -> S3Location:
     The core's staging is used and not ``aws_s3_assets``, which would import and build an L2 bucket for each file.
     """
     known = _published.setdefault(stack_of(scope), {})
-    if source not in known:
-        known[source] = _stage(source, stack_of(scope), len(known) + 1)
-    return known[source]
+    place = (source, Path.cwd())
+    if place not in known:
+        known[place] = _stage(source, stack_of(scope), len(known) + 1)
+    return known[place]
 
 
 def _stage(source: LocalSource, stack: Stack, number: int) -> S3Location:

@@ -57,7 +57,7 @@ class ProcessingInput:
     s3_data_type: str = "S3Prefix"
     s3_input_mode: str = "File"
     s3_data_distribution_type: str = "FullyReplicated"
-    s3_compression_type: str = "None"
+    s3_compression_type: str | None = "None"
     s3_input: S3Input | None = None
     dataset_definition: DatasetDefinition | None = None
     app_managed: bool = False
@@ -137,7 +137,8 @@ class ProcessingInput:
         found += limits.check_choice("s3_input_mode", self.s3_input_mode, ("File", "Pipe"), fix)
         kinds = ("FullyReplicated", "ShardedByS3Key")
         found += limits.check_choice("s3_data_distribution_type", self.s3_data_distribution_type, kinds, fix)
-        found += limits.check_choice("s3_compression_type", self.s3_compression_type, ("None", "Gzip"), fix)
+        if self.s3_compression_type is not None:
+            found += limits.check_choice("s3_compression_type", self.s3_compression_type, ("None", "Gzip"), fix)
         if self.s3_compression_type == "Gzip" and self.s3_input_mode != "Pipe":
             fix = "set s3_input_mode='Pipe', or unzip in the script"
             found.append(Problem("s3_compression_type", "Gzip", "'None' in File mode", fix))

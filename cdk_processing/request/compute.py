@@ -9,9 +9,12 @@ from typing import Any, Final
 from cdk_processing.errors import Problem
 from cdk_processing.request import limits
 from cdk_processing.request.images import ProcessingImage
+from cdk_processing.request.instances import check_instance_types, check_volume_key
+from cdk_processing.request.keys import check_key
 from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import Program
 from cdk_processing.request.request import ProcessingRequest
+from cdk_processing.request.runtime import has_run_time_value
 from cdk_processing.request.tokens import is_token
 
 __all__ = ["UNSET", "Compute", "check_base_name", "check_command"]
@@ -29,6 +32,10 @@ _RUN_TIME_ARGUMENTS = {
 }
 
 
+#: An argument that stands before others in the SDK's signature, so that None is how to pass it by.
+_NONE_IS_LEFT_OUT = ("git_config",)
+
+
 class Compute:
     """What every processor shares: checks and defaults over the fields that the SDK's processors have."""
 
@@ -36,7 +43,7 @@ class Compute:
 
     role: Any
     instance_count: int | None
-    instance_type: str | None
+    instance_type: str | Sequence[str] | None
     volume_size_in_gb: int
     volume_kms_key: Any
     output_kms_key: Any
@@ -44,13 +51,20 @@ class Compute:
     base_job_name: str | None
     sagemaker_session: None
     env: dict[str, str] | None
-    tags: Sequence[dict[str, str]] | None
+    tags: Sequence[dict[str, str]] | dict[str, str] | None
     network_config: NetworkConfig | None
 
     @property
     def image(self) -> ProcessingImage:
         """The image that the processor runs."""
         raise NotImplementedError
+
+    @property
+    def tag_list(self) -> Any:
+        """The tags as the API takes them; a dict, which the SDK takes too, is one tag an entry."""
+        if isinstance(self.tags, dict):
+            return [{"Key": key, "Value": value} for key, value in self.tags.items()]
+        return self.tags
 
     @property
     def max_runtime(self) -> int | None:
@@ -65,13 +79,13 @@ class Compute:
         owner = type(self).__name__
         found = self.image.problems()
         found += limits.check_range("instance_count", self.instance_count, limits.INSTANCE_COUNT, owner)
-        if not isinstance(self.instance_type, str) or not (
-            is_token(self.instance_type) or limits.INSTANCE_TYPE.fullmatch(self.instance_type)
-        ):
-            allowed = "a SageMaker instance type such as 'ml.m5.xlarge'"
-            found.append(Problem("instance_type", self.instance_type, allowed, f"set instance_type on {owner}"))
+        found += check_instance_types(self.instance_type, owner)
+        found += check_key("volume_kms_key", self.volume_kms_key, owner)
+        found += check_volume_key(self.volume_kms_key, self.instance_type, owner)
+        found += check_key("output_kms_key", self.output_kms_key, owner)
         found += limits.check_range("volume_size_in_gb", self.volume_size_in_gb, limits.VOLUME_SIZE_IN_GB, owner)
         found += self._runtime_problems(owner)
+        found += _check_role(self.role, owner)
         if self.base_job_name is not None:
             found += check_base_name(self.base_job_name, owner)
         if self.sagemaker_session is not None:
@@ -80,7 +94,7 @@ class Compute:
                 Problem("sagemaker_session", self.sagemaker_session, "left out: nothing is called at synth", fix)
             )
         found += limits.check_environment(self.env, reserved=1, owner=owner)
-        found += limits.check_tags(self.tags, reserved=1, owner=owner)
+        found += limits.check_tags(self.tag_list, reserved=1, owner=owner)
         if isinstance(self.network_config, NetworkConfig):
             found += [problem.inside("network_config") for problem in self.network_config.problems()]
         elif self.network_config is not None:
@@ -105,7 +119,7 @@ class Compute:
         **run_time: object,
     ) -> ProcessingRequest:
         for name, value in run_time.items():
-            if value is not UNSET:
+            if value is not UNSET and not (value is None and name in _NONE_IS_LEFT_OUT):
                 raise TypeError(f"{type(self).__name__}.run() takes no {name}=: {_RUN_TIME_ARGUMENTS[name]}")
         return ProcessingRequest(
             processor=self,
@@ -115,6 +129,17 @@ class Compute:
             arguments=None if arguments is None else _as_tuple(arguments),
             experiment_config=experiment_config,
         )
+
+
+def _check_role(role: Any, owner: str) -> list[Problem]:
+    """An ``iam.IRole`` or an ARN; how an ARN must look, the service's model knows."""
+    # The class is asked first: asking a construct for its ARN is a call into Node.
+    if role is None or hasattr(type(role), "role_arn") or hasattr(role, "role_arn"):
+        return []
+    if isinstance(role, str) and not has_run_time_value(role):
+        return []
+    allowed = "an iam.IRole, or the ARN of a role, known at synth"
+    return [Problem("role", role, allowed, f"pass the construct, or leave role out on {owner} and have one made")]
 
 
 def check_base_name(name: Any, owner: str) -> list[Problem]:

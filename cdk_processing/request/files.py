@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import stat
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,8 +23,11 @@ from cdk_processing.request.tokens import is_token
 
 __all__ = ["Archive", "LocalFile", "LocalFiles", "LocalSource", "TextFile", "is_local_path", "local_source"]
 
-#: What no bundle of code needs, and what would make the same code another asset.
-_LEFT_OUT = frozenset({"__pycache__", ".git", ".DS_Store", ".ipynb_checkpoints"})
+#: What no bundle of code needs, and what would make the same code another asset; cdk.out would even hold the bundle.
+_LEFT_OUT = frozenset({"__pycache__", ".git", ".DS_Store", ".ipynb_checkpoints", "cdk.out"})
+# Of a path in characters, and of each name in it in bytes: what Linux takes, and others about as much.
+_PATH_LENGTH = 4000
+_NAME_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,11 @@ class LocalFiles:
     folder: str | None = None
 
     def members(self) -> Iterator[tuple[str, Path]]:
-        """Each file with its path below the prefix, sorted."""
-        if self.folder is not None:
-            yield from _below(Path(self.folder), "")
-        for path in sorted(map(Path, self.paths)):
-            yield from _below(path, f"{path.resolve().name}/") if path.is_dir() else [(path.name, path)]
+        """Each file with its path below the prefix, sorted by that: wherever the files lie here, the order is one."""
+        found = [] if self.folder is None else list(_below(Path(self.folder), ""))
+        for path in map(Path, self.paths):
+            found += _below(path, f"{path.resolve().name}/") if path.is_dir() else [(path.name, path)]
+        yield from sorted(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class Archive:
             for name, path in LocalFiles(self.paths, self.folder).members():
                 entry = tarfile.TarInfo(name)
                 entry.size = path.stat().st_size
-                entry.mode = 0o755 if os.access(path, os.X_OK) else 0o644
+                entry.mode = 0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644
                 with path.open("rb") as file:
                     archive.addfile(entry, file)
         return packed.getvalue()
@@ -101,10 +105,19 @@ LocalSource = LocalFile | LocalFiles | Archive | TextFile
 
 
 def is_local_path(value: Any) -> bool:
-    """Whether a value is a path of this machine: neither a URI, nor a token, nor a run-time value."""
+    """Whether a value can be a path of this machine: no URI, no token, no run-time value, and not too long for one."""
     if hasattr(value, "__fspath__"):
-        return True
-    return isinstance(value, str) and "://" not in value and not is_token(value) and not has_run_time_value(value)
+        return _can_be_path(os.fspath(value))
+    # Not "" either, which pathlib takes for the current folder.
+    known = isinstance(value, str) and value and not is_token(value) and not has_run_time_value(value)
+    return bool(known) and "://" not in value and _can_be_path(value)
+
+
+def _can_be_path(text: str) -> bool:
+    """Whether the file system can be asked for it."""
+    if "\0" in text or len(text) > _PATH_LENGTH:
+        return False
+    return all(len(name.encode(errors="surrogatepass")) <= _NAME_LENGTH for name in text.split("/"))
 
 
 def local_source(value: Any) -> LocalSource | None:
@@ -117,8 +130,15 @@ def local_source(value: Any) -> LocalSource | None:
     return LocalFiles(folder=path) if Path(path).is_dir() else LocalFile(path)
 
 
-def _below(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        if path.is_file() and _LEFT_OUT.isdisjoint(relative.parts):
-            yield f"{prefix}{relative.as_posix()}", path
+def _below(folder: Path, prefix: str, inside: tuple[Path, ...] = ()) -> Iterator[tuple[str, Path]]:
+    """Files of a folder; links are followed, because what they lead to is not there where the files go."""
+    here = folder.resolve()
+    if here in inside:
+        return  # a link back to where it came from
+    for path in folder.iterdir():
+        if path.name in _LEFT_OUT:
+            continue
+        if path.is_dir():
+            yield from _below(path, f"{prefix}{path.name}/", (*inside, here))
+        elif path.is_file():
+            yield f"{prefix}{path.name}", path

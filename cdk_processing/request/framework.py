@@ -153,13 +153,14 @@ class FrameworkProcessor(_FrameworkCompute):
         framework_version: Version of the framework, as AWS publishes images of.
         role: ``iam.IRole`` or ARN of the execution role. Left out, a role with just what the job needs is made.
         instance_count: 1-100 hosts.
-        instance_type: For example ``ml.m5.xlarge``; decides between the image for CPUs and the one for GPUs.
+        instance_type: For example ``ml.m5.xlarge``; decides between the image for CPUs and the one for GPUs. Of a
+            list of up to 5, the next is tried where capacity lacks.
         py_version: Python version of the image: ``py3``, ``py310`` ...
         image_uri: Another image, instead of the framework's.
         command: What runs the script. Left out, ``["python"]``.
         volume_size_in_gb: 1-16,384 GB of storage a host.
-        volume_kms_key: ``kms.IKey`` or ARN that encrypts that storage.
-        output_kms_key: ``kms.IKey`` or ARN that encrypts the outputs.
+        volume_kms_key: ``kms.IKey``, ARN or id that encrypts that storage; not for types with local NVMe storage.
+        output_kms_key: ``kms.IKey``, ARN, id or alias that encrypts the outputs.
         code_location: Not taken: code is a CDK asset.
         max_runtime_in_seconds: 1-777,600, or a ``Duration``. Left out, SageMaker stops a job after 24 hours.
         base_job_name: At most 24 lower-case letters, digits and hyphens that job names begin with.
@@ -173,7 +174,7 @@ class FrameworkProcessor(_FrameworkCompute):
     framework_version: str
     role: Any = None
     instance_count: int | None = None
-    instance_type: str | None = None
+    instance_type: str | Sequence[str] | None = None
     py_version: str = "py3"
     image_uri: Any = None
     command: Sequence[str] | None = None
@@ -185,7 +186,7 @@ class FrameworkProcessor(_FrameworkCompute):
     base_job_name: str | None = None
     sagemaker_session: None = None
     env: dict[str, str] | None = None
-    tags: Sequence[dict[str, str]] | None = None
+    tags: Sequence[dict[str, str]] | dict[str, str] | None = None
     network_config: NetworkConfig | None = None
 
     @property
@@ -198,6 +199,7 @@ class FrameworkProcessor(_FrameworkCompute):
             self.framework_version,
             py_version=self.py_version,
             instance_type=self.instance_type,
+            owner=type(self).__name__,
         )
 
 
@@ -208,7 +210,7 @@ class _NamedFrameworkProcessor(_FrameworkCompute):
     framework_version: str
     role: Any = None
     instance_count: int | None = None
-    instance_type: str | None = None
+    instance_type: str | Sequence[str] | None = None
     py_version: str = "py3"
     image_uri: Any = None
     command: Sequence[str] | None = None
@@ -220,7 +222,7 @@ class _NamedFrameworkProcessor(_FrameworkCompute):
     base_job_name: str | None = None
     sagemaker_session: None = None
     env: dict[str, str] | None = None
-    tags: Sequence[dict[str, str]] | None = None
+    tags: Sequence[dict[str, str]] | dict[str, str] | None = None
     network_config: NetworkConfig | None = None
 
     framework: ClassVar[str] = ""
@@ -229,7 +231,11 @@ class _NamedFrameworkProcessor(_FrameworkCompute):
     def published_image(self) -> ProcessingImage:
         """AWS's image of the framework."""
         return ProcessingImage.framework(
-            self.framework, self.framework_version, py_version=self.py_version, instance_type=self.instance_type
+            self.framework,
+            self.framework_version,
+            py_version=self.py_version,
+            instance_type=self.instance_type,
+            owner=type(self).__name__,
         )
 
 
@@ -273,7 +279,7 @@ class HuggingFaceProcessor(_FrameworkCompute):
 
     role: Any = None
     instance_count: int | None = None
-    instance_type: str | None = None
+    instance_type: str | Sequence[str] | None = None
     transformers_version: str | None = None
     tensorflow_version: str | None = None
     pytorch_version: str | None = None
@@ -288,7 +294,7 @@ class HuggingFaceProcessor(_FrameworkCompute):
     base_job_name: str | None = None
     sagemaker_session: None = None
     env: dict[str, str] | None = None
-    tags: Sequence[dict[str, str]] | None = None
+    tags: Sequence[dict[str, str]] | dict[str, str] | None = None
     network_config: NetworkConfig | None = None
 
     @property
@@ -301,6 +307,7 @@ class HuggingFaceProcessor(_FrameworkCompute):
             py_version=self.py_version,
             instance_type=self.instance_type,
             base_framework_version=base,
+            owner=type(self).__name__,
         )
 
     def problems(self) -> list[Problem]:

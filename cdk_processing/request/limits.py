@@ -45,6 +45,8 @@ EXPERIMENT_NAME_LENGTH = 120
 BASE_NAME_LENGTH = 24
 
 INSTANCE_TYPE = re.compile(r"ml\.[a-z0-9][a-z0-9-]*\.[a-z0-9-]+")
+# CDK writes a token for a number as one far below any other: https://docs.aws.amazon.com/cdk/v2/guide/tokens.html
+_NUMBER_TOKENS = -1e280
 _ENVIRONMENT_KEY = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,255}")
 
 
@@ -55,6 +57,8 @@ def check_range(field: str, value: Any, limits: tuple[int, int], owner: str) -> 
         return []
     direction = "raise" if isinstance(value, int) and value < low else "lower"
     fix = f"{direction} {field} on {owner}" if isinstance(value, (int, float)) else f"pass a whole number to {owner}"
+    if isinstance(value, float) and value < _NUMBER_TOKENS:
+        fix = f"write the number on {owner}: CDK cannot put a number token into a state machine's definition"
     return [Problem(field, value, f"{low:,}-{high:,}", fix)]
 
 
@@ -120,7 +124,7 @@ def check_tags(tags: Any, reserved: int, owner: str) -> list[Problem]:
     return found
 
 
-def check_unique(field: str, names: Iterable[str], fix: str) -> list[Problem]:
-    """Names of which none comes twice."""
-    counts = Counter(names)
+def check_unique(field: str, names: Iterable[Any], fix: str) -> list[Problem]:
+    """Names of which none comes twice; what is no text is told elsewhere."""
+    counts = Counter(name for name in names if isinstance(name, str))
     return [Problem(field, name, "different from the others'", fix) for name, count in counts.items() if count > 1]

@@ -98,7 +98,7 @@ class S3Location:
             found.append(
                 Problem("key", self.key, "a key prefix without a leading '/'", f"write {self.key.lstrip('/')!r}")
             )
-        elif len(self.fixed_key.encode()) > 1024:
+        elif len(self.fixed_key.encode(errors="surrogatepass")) > 1024:
             found.append(Problem("key", self.key, "at most 1,024 bytes", "shorten the key"))
         return found
 

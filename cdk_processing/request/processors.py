@@ -90,11 +90,11 @@ class Processor(Compute):
         role: ``iam.IRole`` or ARN of the execution role. Left out, a role with just what the job needs is made.
         image_uri: A :class:`ProcessingImage`, or an image's URI.
         instance_count: 1-100 hosts.
-        instance_type: For example ``ml.m5.xlarge``.
+        instance_type: For example ``ml.m5.xlarge``; of a list of up to 5, the next is tried where capacity lacks.
         entrypoint: 1-100 strings of at most 256 characters. Left out, the image's own.
         volume_size_in_gb: 1-16,384 GB of storage a host.
-        volume_kms_key: ``kms.IKey`` or ARN that encrypts that storage.
-        output_kms_key: ``kms.IKey`` or ARN that encrypts the outputs. Left out, the bucket's own encryption.
+        volume_kms_key: ``kms.IKey``, ARN or id that encrypts that storage; not for types with local NVMe storage.
+        output_kms_key: ``kms.IKey``, ARN, id or alias that encrypts the outputs. Left out, the bucket's own encryption.
         max_runtime_in_seconds: 1-777,600, or a ``Duration``. Left out, SageMaker stops a job after 24 hours.
         base_job_name: At most 24 lower-case letters, digits and hyphens that job names begin with. Left out, it is
             made from the construct's path.
@@ -108,7 +108,7 @@ class Processor(Compute):
     role: Any = None
     image_uri: Any = None
     instance_count: int | None = None
-    instance_type: str | None = None
+    instance_type: str | Sequence[str] | None = None
     entrypoint: Sequence[str] | None = None
     volume_size_in_gb: int = 30
     volume_kms_key: Any = None
@@ -117,7 +117,7 @@ class Processor(Compute):
     base_job_name: str | None = None
     sagemaker_session: None = None
     env: dict[str, str] | None = None
-    tags: Sequence[dict[str, str]] | None = None
+    tags: Sequence[dict[str, str]] | dict[str, str] | None = None
     network_config: NetworkConfig | None = None
 
     @property
@@ -171,7 +171,7 @@ class ScriptProcessor(ScriptCompute):
     image_uri: Any = None
     command: Sequence[str] | None = None
     instance_count: int | None = None
-    instance_type: str | None = None
+    instance_type: str | Sequence[str] | None = None
     volume_size_in_gb: int = 30
     volume_kms_key: Any = None
     output_kms_key: Any = None
@@ -179,7 +179,7 @@ class ScriptProcessor(ScriptCompute):
     base_job_name: str | None = None
     sagemaker_session: None = None
     env: dict[str, str] | None = None
-    tags: Sequence[dict[str, str]] | None = None
+    tags: Sequence[dict[str, str]] | dict[str, str] | None = None
     network_config: NetworkConfig | None = None
 
     @property
@@ -213,7 +213,7 @@ class SKLearnProcessor(ScriptCompute):
     framework_version: str
     role: Any = None
     instance_count: int | None = None
-    instance_type: str | None = None
+    instance_type: str | Sequence[str] | None = None
     command: Sequence[str] | None = None
     volume_size_in_gb: int = 30
     volume_kms_key: Any = None
@@ -222,13 +222,13 @@ class SKLearnProcessor(ScriptCompute):
     base_job_name: str | None = None
     sagemaker_session: None = None
     env: dict[str, str] | None = None
-    tags: Sequence[dict[str, str]] | None = None
+    tags: Sequence[dict[str, str]] | dict[str, str] | None = None
     network_config: NetworkConfig | None = None
 
     @property
     def words(self) -> list[str]:
         """The command that runs the script."""
-        return list(self.command) if isinstance(self.command, (list, tuple)) else ["python3"]
+        return list(self.command) if isinstance(self.command, (list, tuple)) and self.command else ["python3"]
 
     @property
     def image(self) -> ProcessingImage:

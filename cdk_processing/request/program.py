@@ -6,14 +6,16 @@ import os
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from cdk_processing.errors import Problem
 from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
-from cdk_processing.request.files import Archive, LocalFile, TextFile, is_local_path
+from cdk_processing.request.files import Archive, LocalFile, LocalFiles, TextFile, is_local_path
+from cdk_processing.request.limits import check_unique
 from cdk_processing.request.location import S3Location
+from cdk_processing.request.tokens import is_known
 
 __all__ = ["Program", "bundle_program", "image_program", "script_program"]
 
@@ -92,20 +94,29 @@ def bundle_program(
         codeartifact_repo_arn: CodeArtifact repository to install ``requirements.txt`` from.
     """
     if isinstance(code, str) and code.startswith("s3://"):
-        return script_program(["/bin/bash"], code, folder=ENTRYPOINT_FOLDER, input_name="entrypoint")
+        beside = {
+            "source_dir": source_dir,
+            "dependencies": dependencies or None,
+            "codeartifact_repo_arn": codeartifact_repo_arn,
+        }
+        shell = script_program(["/bin/bash"], code, folder=ENTRYPOINT_FOLDER, input_name="entrypoint")
+        return replace(shell, mistakes=(*shell.mistakes, *_check_nothing_beside(beside)))
     mistakes = [
         *_check_bundle(code, source_dir),
         *_check_dependencies(dependencies, source_dir),
         *_check_codeartifact(codeartifact_repo_arn),
+        *_check_launched(command),
     ]
+    mistakes = mistakes or _check_names(code, source_dir, dependencies)
     if mistakes:
         return Program(mistakes=tuple(mistakes))
     archive: Any = source_dir
     script = os.fspath(code)
     if source_dir is None:
-        archive, script = Archive(ARCHIVE, paths=(script, *(dependencies or ()))), Path(script).name
+        paths = (script, *map(os.fspath, dependencies or ()))
+        archive, script = Archive(ARCHIVE, paths=paths), Path(script).name
     elif is_local_path(source_dir):
-        archive = Archive(ARCHIVE, folder=os.fspath(source_dir), paths=tuple(dependencies or ()))
+        archive = Archive(ARCHIVE, folder=os.fspath(source_dir), paths=tuple(map(os.fspath, dependencies or ())))
     launcher = TextFile(LAUNCHER, _launcher(command, script, codeartifact_repo_arn))
     return Program(
         entrypoint=("/bin/bash", f"{ENTRYPOINT_FOLDER}/{LAUNCHER}"),
@@ -140,21 +151,29 @@ def _check_file(field: str, given: Any, path: Path) -> list[Problem]:
     return [Problem(field, str(given), "the path of an existing script, or an s3:// URI", fix)]
 
 
+def _check_nothing_beside(given: dict[str, Any]) -> list[Problem]:
+    fix = "name a local script, or leave it out: a script in S3 is run as it is"
+    return [
+        Problem(name, value, "left out where code is in S3", fix) for name, value in given.items() if value is not None
+    ]
+
+
 def _check_bundle(code: Any, source_dir: Any) -> list[Problem]:
     if source_dir is None:
         return check_code("code", code)
-    if not isinstance(code, str) and not hasattr(code, "__fspath__"):
+    if not is_local_path(code):
         return [Problem("code", code, "the path of a script within source_dir", "pass code='main.py'")]
     if not is_local_path(source_dir):
-        if isinstance(source_dir, str) and source_dir.startswith("s3://") and source_dir.endswith(f"/{ARCHIVE}"):
-            return []
+        location = S3Location.parse(source_dir) if isinstance(source_dir, str) else None
+        if location is not None and PurePosixPath(location.key).name == ARCHIVE:
+            return [problem.inside("source_dir") for problem in location.problems()]
         allowed = f"a local folder, or the s3:// URI of a {ARCHIVE}"
         return [Problem("source_dir", source_dir, allowed, f"name a folder, or s3://bucket/prefix/{ARCHIVE}")]
     folder = Path(source_dir)
     if not folder.is_dir():
         fix = f"there is no folder at {folder.resolve()}; correct the path"
         return [Problem("source_dir", str(source_dir), "an existing folder", fix)]
-    if Path(code).is_absolute() or not (folder / code).is_file():
+    if Path(code).is_absolute() or ".." in Path(code).parts or not (folder / code).is_file():
         fix = f"there is no {folder / code}; name the script as it lies within {source_dir}"
         return [Problem("code", str(code), "a script within source_dir", fix)]
     return []
@@ -168,11 +187,32 @@ def _check_dependencies(dependencies: Any, source_dir: Any) -> list[Problem]:
     if source_dir is not None and not is_local_path(source_dir):
         fix = "put them into the archive"
         return [Problem("dependencies", list(dependencies), "left out where source_dir is in S3", fix)]
-    return [
-        Problem(f"dependencies[{index}]", str(path), "an existing file or folder", f"correct the path {path}")
-        for index, path in enumerate(dependencies)
-        if not Path(path).exists()
-    ]
+    found = []
+    for index, path in enumerate(dependencies):
+        if not is_local_path(path):
+            fix = "name a file or folder here"
+            found.append(Problem(f"dependencies[{index}]", path, "a local path", fix))
+        elif not Path(path).exists():
+            fix = f"there is nothing at {Path(path).resolve()}; correct the path"
+            found.append(Problem(f"dependencies[{index}]", str(path), "an existing file or folder", fix))
+    return found
+
+
+def _check_names(code: Any, source_dir: Any, dependencies: Sequence[str] | None) -> list[Problem]:
+    """Two files of one name in the archive: the container would find but one of them."""
+    if not dependencies:
+        return []
+    folder = None if source_dir is None else os.fspath(source_dir)
+    paths = (*([os.fspath(code)] if folder is None else []), *map(os.fspath, dependencies))
+    names = (name for name, _ in LocalFiles(paths, folder).members())
+    return check_unique("dependencies", names, "rename one, or leave one out")
+
+
+def _check_launched(command: Any) -> list[Problem]:
+    """What stands in the launcher is written at synth: nothing fills it in later."""
+    words = [word for word in command if isinstance(word, str) and not is_known(word)]
+    fix = "pass it in arguments or env"
+    return [Problem("command", word, "known at synth: it is written into a file", fix) for word in words]
 
 
 def _check_codeartifact(arn: Any) -> list[Problem]:

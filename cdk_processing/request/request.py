@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cdk_processing.errors import Problem
 from cdk_processing.request import limits
 from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
+from cdk_processing.request.conformity import KNOWN_LATER, conformity_problems, known_network
 from cdk_processing.request.images import ProcessingImage
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import Program
-from cdk_processing.request.runtime import ExecutionVariable, Parameter, RunTimeValue, values_in
+from cdk_processing.request.runtime import INSTANCE_TYPE, ExecutionVariable, Parameter, RunTimeValue, values_in
 from cdk_processing.request.tokens import is_known
 
 __all__ = ["AnyProcessor", "Bindings", "ProcessingRequest"]
 
 _NO_PROGRAM = Program()
-_LISTS = ("tags", "command", "entrypoint")
+_LISTS = ("tag_list", "command", "entrypoint")
 _EXPERIMENT_FIELDS = ("ExperimentName", "TrialName", "TrialComponentDisplayName", "RunName")
 
 
@@ -31,7 +32,7 @@ class AnyProcessor(Protocol):
     @property
     def instance_count(self) -> int | None: ...  # noqa: D102
     @property
-    def instance_type(self) -> str | None: ...  # noqa: D102
+    def instance_type(self) -> str | Sequence[str] | None: ...  # noqa: D102
     @property
     def volume_size_in_gb(self) -> int: ...  # noqa: D102
     @property
@@ -43,7 +44,7 @@ class AnyProcessor(Protocol):
     @property
     def env(self) -> dict[str, str] | None: ...  # noqa: D102
     @property
-    def tags(self) -> Sequence[dict[str, str]] | None: ...  # noqa: D102
+    def tag_list(self) -> Any: ...  # noqa: D102
     @property
     def image(self) -> ProcessingImage: ...  # noqa: D102
     @property
@@ -63,6 +64,7 @@ class Bindings:
         input_uris: ``s3://`` URI of each input, in the order of ``request.channels``.
         volume_key: ARN or id of the key for the hosts' storage.
         output_key: ARN or id of the key for the outputs.
+        network: The network options with ids in them; None where the request's own have no constructs.
     """
 
     image_uri: str
@@ -70,6 +72,7 @@ class Bindings:
     input_uris: tuple[str, ...] = ()
     volume_key: str | None = None
     output_key: str | None = None
+    network: NetworkConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,14 @@ class ProcessingRequest:
     def network(self) -> NetworkConfig:
         """The network options in force: cut off, where none are given and the program can do without."""
         given = self.processor.network_config
-        return NetworkConfig(enable_network_isolation=not self.program.needs_network) if given is None else given
+        needed = self.program.needs_network or self._is_app_managed
+        return NetworkConfig(enable_network_isolation=not needed) if given is None else given
+
+    @property
+    def instance_types(self) -> tuple[str, ...]:
+        """The instance types in the order in which they are tried; () where there is but one, and no choice."""
+        given = self.processor.instance_type
+        return tuple(given) if isinstance(given, (list, tuple)) else ()
 
     @property
     def needs_manifest(self) -> bool:
@@ -125,17 +135,17 @@ class ProcessingRequest:
             and isinstance(processor.env or {}, dict)
             and isinstance(self.experiment_config or {}, dict)
             and all(isinstance(getattr(processor, name, ()) or (), (list, tuple)) for name in _LISTS)
-            and all(isinstance(tag, dict) for tag in processor.tags or ())
+            and all(isinstance(tag, dict) for tag in processor.tag_list or ())
         )
 
     def run_time_values(self) -> list[RunTimeValue]:
         """Every run-time value used anywhere, in order, each once."""
-        texts: list[Any] = [channel.source for channel in self.inputs]
+        texts: list[Any] = [text for channel in self.inputs for text in channel.texts]
         texts += [channel.destination for channel in self.outputs]
         texts += [*(channel.source for channel in self.program.inputs), *(self.arguments or ())]
         texts += [*(channel.destination for channel in self.program.outputs), *(self.program.entrypoint or ())]
         texts += [*(self.processor.env or {}).values(), *(self.experiment_config or {}).values()]
-        texts += [text for tag in self.processor.tags or () for text in tag.values()]
+        texts += [text for tag in self.processor.tag_list or () for text in tag.values()]
         return list(dict.fromkeys(value for text in texts for value in values_in(_searchable(text))))
 
     def problems(self) -> list[Problem]:
@@ -148,40 +158,65 @@ class ProcessingRequest:
                 return [*found, wrong]  # what follows needs channels to look at
             for index, channel in enumerate(channels):
                 found += [problem.inside(f"{field}[{index}]").on(kind.__name__) for problem in channel.problems()]
-        return found + list(self.program.mistakes) + self._channel_problems() + self._argument_problems()
+        found += [*self.program.mistakes, *self._channel_problems(), *self._argument_problems()]
+        return found + self._conformity_problems(found)
 
     def render(self, bindings: Bindings) -> dict[str, Any]:
         """The CreateProcessingJob request, as the SDK would send it, but for ``ProcessingJobName``."""
-        inputs = [channel.render(uri) for channel, uri in zip(self.channels, bindings.input_uris, strict=True)]
-        request: dict[str, Any] = {
-            "ProcessingResources": {"ClusterConfig": self._render_cluster(bindings)},
-            "AppSpecification": self._render_app(bindings),
-            "RoleArn": bindings.role_arn,
-            "NetworkConfig": self.network.render(),
+        parts = {member: render() for member, render in self._parts(bindings).items()}
+        return {member: part for member, part in parts.items() if part is not None}
+
+    def _parts(self, bindings: Bindings) -> dict[str, Callable[[], Any]]:
+        """What renders each member of the request; None is left out."""
+        processor = self.processor
+        return {
+            "ProcessingResources": lambda: {"ClusterConfig": self._render_cluster(bindings)},
+            "AppSpecification": lambda: self._render_app(bindings),
+            "RoleArn": lambda: bindings.role_arn,
+            "NetworkConfig": lambda: self._render_network(bindings),
+            "ProcessingInputs": lambda: self._render_inputs(bindings) or None,
+            "ProcessingOutputConfig": lambda: self._render_outputs(bindings) if self.named_outputs else None,
+            "Environment": lambda: {key: str(value) for key, value in (processor.env or {}).items()} or None,
+            "StoppingCondition": lambda: (
+                None if processor.max_runtime is None else {"MaxRuntimeInSeconds": processor.max_runtime}
+            ),
+            "ExperimentConfig": lambda: dict(self.experiment_config or {}) or None,
+            "Tags": lambda: [dict(tag) for tag in processor.tag_list or ()] or None,
         }
-        if inputs:
-            request["ProcessingInputs"] = inputs
-        if self.named_outputs:
-            request["ProcessingOutputConfig"] = self._render_outputs(bindings)
-        if self.processor.env:
-            request["Environment"] = {key: str(value) for key, value in self.processor.env.items()}
-        if self.processor.max_runtime is not None:
-            request["StoppingCondition"] = {"MaxRuntimeInSeconds": self.processor.max_runtime}
-        if self.experiment_config:
-            request["ExperimentConfig"] = dict(self.experiment_config)
-        if self.processor.tags:
-            request["Tags"] = [dict(tag) for tag in self.processor.tags]
-        return request
+
+    def _conformity_problems(self, told: list[Problem]) -> list[Problem]:
+        """What the service's own model has against the request, beside what was told of it."""
+        if not self.is_readable:
+            return []
+        processor, image = self.processor, self.processor.image.registry_uri
+        bindings = Bindings(
+            image_uri=image if isinstance(image, str) else KNOWN_LATER,
+            role_arn=processor.role if isinstance(processor.role, str) else KNOWN_LATER,
+            input_uris=tuple(
+                KNOWN_LATER if location is None else location.uri
+                for location in (channel.location for channel in self.channels)
+            ),
+            volume_key=processor.volume_kms_key if isinstance(processor.volume_kms_key, str) else None,
+            output_key=processor.output_kms_key if isinstance(processor.output_kms_key, str) else None,
+            network=known_network(self.network),
+        )
+        return conformity_problems(self, self._parts(bindings), told)
 
     def _render_cluster(self, bindings: Bindings) -> dict[str, Any]:
         cluster: dict[str, Any] = {
-            "InstanceType": self.processor.instance_type,
+            "InstanceType": INSTANCE_TYPE if self.instance_types else self.processor.instance_type,
             "InstanceCount": self.processor.instance_count,
             "VolumeSizeInGB": self.processor.volume_size_in_gb,
         }
         if bindings.volume_key is not None:
             cluster["VolumeKmsKeyId"] = bindings.volume_key
         return cluster
+
+    def _render_network(self, bindings: Bindings) -> dict[str, Any]:
+        return (bindings.network or self.network).render()
+
+    def _render_inputs(self, bindings: Bindings) -> list[dict[str, Any]]:
+        return [channel.render(uri) for channel, uri in zip(self.channels, bindings.input_uris, strict=True)]
 
     def _render_app(self, bindings: Bindings) -> dict[str, Any]:
         app: dict[str, Any] = {"ImageUri": bindings.image_uri}
@@ -200,6 +235,12 @@ class ProcessingRequest:
     def _channel_groups(self) -> tuple[tuple[str, type, tuple[Any, ...]], ...]:
         return ("inputs", ProcessingInput, self.inputs), ("outputs", ProcessingOutput, self.outputs)
 
+    @property
+    def _is_app_managed(self) -> bool:
+        """Whether the script fetches or brings away data itself."""
+        inputs = any(channel.app_managed is True for channel in self.inputs)
+        return inputs or any(channel.app_managed is True for channel in self.outputs)
+
     def _channel_problems(self) -> list[Problem]:
         own = self.program.inputs
         beside = f" beside the program's {len(own)}" if own else ""
@@ -211,11 +252,15 @@ class ProcessingRequest:
             )
         if len(self.named_outputs) > limits.CHANNEL_LIMIT:
             found.append(Problem("outputs", len(self.outputs), "at most 10", "write several results into one folder"))
+        if self._is_app_managed and getattr(self.processor.network_config, "enable_network_isolation", False) is True:
+            allowed = "False: an app-managed channel is read or written by the script itself, over the network"
+            fix = "drop enable_network_isolation, or app_managed"
+            found.append(Problem("network_config.enable_network_isolation", True, allowed, fix))
         names = [channel.input_name or "" for channel in self.channels]
         found += limits.check_unique("input_name", names, "give each ProcessingInput a name of its own")
         names = [channel.output_name or "" for channel in self.named_outputs]
         found += limits.check_unique("output_name", names, "give each ProcessingOutput a name of its own")
-        read = [_folder(channel.destination) for channel in self.channels]
+        read = [_folder(channel.local_path) for channel in self.channels]
         written = [_folder(channel.source) for channel in self.named_outputs]
         for folders in (read, written):
             known = [folder for folder in folders if folder]

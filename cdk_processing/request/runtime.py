@@ -18,9 +18,11 @@ __all__ = ["ExecutionVariable", "ExecutionVariables", "Parameter", "RunTimeValue
 
 # Only what this module writes is a marker; any other text in double braces is text.
 _MARKER = re.compile(
-    r"\{\{run:(?P<name>RUN_ID|TRIGGER_TIME|ATTEMPT|OBJECT_(?:URI|KEY|BUCKET|SIZE|VERSION_ID)|PARAMETER)"
+    r"\{\{run:(?P<name>RUN_ID|TRIGGER_TIME|ATTEMPT|INSTANCE_TYPE|OBJECT_(?:URI|KEY|BUCKET|SIZE|VERSION_ID)|PARAMETER)"
     r"(?::(?P<argument>[^{}|]*))?(?:\|(?P<format>[^{}]*))?\}\}"
 )
+#: The instance type that a run is at, where it may try several; not among the values that users write.
+INSTANCE_TYPE = "{{run:INSTANCE_TYPE}}"
 _PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 #: Directives of ``strftime`` that a run-time value understands, and what each stands for.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cdk_processing.errors import Problem
+from cdk_processing.request import limits
 from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
 from cdk_processing.request.compute import UNSET, Compute
 from cdk_processing.request.files import LocalFiles, TextFile, is_local_path
@@ -64,7 +64,10 @@ class _SparkCompute(Compute):
         if self.image_uri is not None:
             return ProcessingImage.of(self.image_uri)
         return ProcessingImage.spark(
-            str(self.framework_version), py_version=self.py_version, container_version=self.container_version
+            str(self.framework_version),
+            py_version=self.py_version,
+            container_version=self.container_version,
+            owner=type(self).__name__,
         )
 
     def problems(self) -> list[Problem]:
@@ -87,15 +90,15 @@ class PySparkProcessor(_SparkCompute):
 
     Args:
         role: ``iam.IRole`` or ARN of the execution role. Left out, a role with just what the job needs is made.
-        instance_type: For example ``ml.m5.xlarge``.
+        instance_type: For example ``ml.m5.xlarge``; of a list of up to 5, the next is tried where capacity lacks.
         instance_count: 1-100 hosts of the cluster.
         framework_version: Version of Spark, for example ``3.5``.
         py_version: Python version of the image, together with ``container_version``.
         container_version: Version of the image, together with ``py_version``. Left out, the newest of the framework's.
         image_uri: Another image, instead of AWS's.
         volume_size_in_gb: 1-16,384 GB of storage a host.
-        volume_kms_key: ``kms.IKey`` or ARN that encrypts that storage.
-        output_kms_key: ``kms.IKey`` or ARN that encrypts the outputs.
+        volume_kms_key: ``kms.IKey``, ARN or id that encrypts that storage; not for types with local NVMe storage.
+        output_kms_key: ``kms.IKey``, ARN, id or alias that encrypts the outputs.
         configuration_location: Not taken: the configuration is a CDK asset.
         dependency_location: Not taken: files that are submitted are CDK assets.
         max_runtime_in_seconds: 1-777,600, or a ``Duration``. Left out, SageMaker stops a job after 24 hours.
@@ -107,7 +110,7 @@ class PySparkProcessor(_SparkCompute):
     """
 
     role: Any = None
-    instance_type: str | None = None
+    instance_type: str | Sequence[str] | None = None
     instance_count: int | None = None
     framework_version: str | None = None
     py_version: str | None = None
@@ -122,7 +125,7 @@ class PySparkProcessor(_SparkCompute):
     base_job_name: str | None = None
     sagemaker_session: None = None
     env: dict[str, str] | None = None
-    tags: Sequence[dict[str, str]] | None = None
+    tags: Sequence[dict[str, str]] | dict[str, str] | None = None
     network_config: NetworkConfig | None = None
 
     def run(
@@ -183,7 +186,7 @@ class SparkJarProcessor(_SparkCompute):
     """Runs a Java or Scala application on Spark. Takes what :class:`PySparkProcessor` takes."""
 
     role: Any = None
-    instance_type: str | None = None
+    instance_type: str | Sequence[str] | None = None
     instance_count: int | None = None
     framework_version: str | None = None
     py_version: str | None = None
@@ -198,13 +201,13 @@ class SparkJarProcessor(_SparkCompute):
     base_job_name: str | None = None
     sagemaker_session: None = None
     env: dict[str, str] | None = None
-    tags: Sequence[dict[str, str]] | None = None
+    tags: Sequence[dict[str, str]] | dict[str, str] | None = None
     network_config: NetworkConfig | None = None
 
     def run(
         self,
         submit_app: Any,
-        submit_class: str | None = None,
+        submit_class: str,
         submit_jars: Sequence[str] | None = None,
         submit_files: Sequence[str] | None = None,
         inputs: Sequence[Any] | None = None,
@@ -272,22 +275,25 @@ def _program(
     for name, given in submitted.items():
         if not given:
             continue
-        wrong = _check_submitted(f"submit_{name.replace('-', '_')}", given)
-        mistakes += wrong
+        field = f"submit_{name.replace('-', '_')}"
+        wrong = _check_submitted(field, given)
         if not wrong:
             remote = [path for path in given if not is_local_path(path)]
-            local = tuple(os.fspath(path).removeprefix("file://") for path in given if is_local_path(path))
-            reads += [place for path in remote if (place := S3Location.parse(path.replace("s3a://", "s3://", 1)))]
+            local = tuple(os.fspath(path) for path in given if is_local_path(path))
+            reads += [place for path in remote if (place := _place(path))]
             places = list(remote)
             if local:
                 places.append(f"{_INPUT}/{name}")
                 inputs.append(ProcessingInput(source=LocalFiles(local), destination=places[-1], input_name=name))
             command += [f"--{name}", ",".join(places)]
-    if events is not None:
+            fix = "name local files, which are one folder in the container"
+            wrong = limits.check_text(field, command[-1], limits.ARGUMENT_LENGTH, fix)
+        mistakes += wrong
+    if events:
         command += ["--local-spark-event-logs-dir", _EVENTS]
         outputs.append(ProcessingOutput(source=_EVENTS, destination=events, s3_upload_mode="Continuous"))
         mistakes += _check_events(events)
-    if configuration is not None:
+    if configuration:
         wrong = _check_configuration(configuration)
         mistakes += wrong
         text = "" if wrong else json.dumps(configuration)
@@ -309,21 +315,32 @@ def _check_submitted(field: str, given: Any) -> list[Problem]:
         return [Problem(field, given, "a list of local paths and s3:// URIs", f"write [{str(given)!r}]")]
     found = []
     for index, path in enumerate(given):
+        where, location = f"{field}[{index}]", _place(path)
         if is_local_path(path):
-            if not Path(path).exists():
-                fix = f"there is nothing at {Path(path).resolve()}; correct the path"
-                found.append(
-                    Problem(f"{field}[{index}]", str(path), "an existing file or folder, or an s3:// URI", fix)
-                )
-        elif not isinstance(path, str) or not re.match(r"s3a?://[^/]+/.", path):
+            if not any(True for _ in LocalFiles((os.fspath(path),)).members()) or not Path(path).exists():
+                kind = "a folder without files" if Path(path).is_dir() else "nothing"
+                fix = f"there is {kind} at {Path(path).resolve()}; correct the path"
+                found.append(Problem(where, str(path), "an existing file or folder, or an s3:// URI", fix))
+        elif location is None or not location.key:
             allowed = "a local path, or an s3:// or s3a:// URI"
-            found.append(Problem(f"{field}[{index}]", path, allowed, "name a file here or in S3"))
-    return found
+            found.append(Problem(where, path, allowed, "name a file here or in S3"))
+        else:
+            found += [problem.inside(where) for problem in location.problems()]
+    if found:
+        return found
+    names = (name for name, _ in LocalFiles(tuple(os.fspath(path) for path in given if is_local_path(path))).members())
+    return limits.check_unique(field, names, "rename one: they come to lie in one folder")
+
+
+def _place(path: Any) -> S3Location | None:
+    """Where an ``s3://`` or ``s3a://`` URI leads."""
+    return S3Location.parse(path.replace("s3a://", "s3://", 1)) if isinstance(path, str) else None
 
 
 def _check_events(events: Any) -> list[Problem]:
-    if isinstance(events, S3Location) or (isinstance(events, str) and events.startswith("s3://")):
-        return []
+    location = events if isinstance(events, S3Location) else _place(events)
+    if location is not None and not str(events).startswith("s3a://"):
+        return [problem.inside("spark_event_logs_s3_uri") for problem in location.problems()]
     allowed = "an S3Location or an s3:// URI"
     return [Problem("spark_event_logs_s3_uri", events, allowed, 'pass bucket.at("spark-events/")')]
 
@@ -343,13 +360,18 @@ def _check_configuration(configuration: Any, field: str = "configuration") -> li
             fix = "remove them; nested classifications go under Configurations"
             found.append(Problem(where, sorted(extra), "without further keys", fix))
         name = item["Classification"]
-        if is_known(name) and name not in _CLASSIFICATIONS:
+        if name not in _CLASSIFICATIONS:
             allowed = f"one of {', '.join(_CLASSIFICATIONS)}"
             found.append(Problem(f"{where}.Classification", name, allowed, "see EMR's classifications"))
         properties = item["Properties"]
         if not isinstance(properties, dict) or not all(isinstance(value, str) for value in properties.values()):
             allowed = "a dict of str to str"
             found.append(Problem(f"{where}.Properties", properties, allowed, "quote numbers and booleans"))
+        elif not all(map(is_known, properties.values())):
+            allowed = "known at synth: it is written into a file"
+            found.append(
+                Problem(f"{where}.Properties", properties, allowed, "pass what a run brings in arguments or env")
+            )
         if "Configurations" in item:
             found += _check_configuration(item["Configurations"], f"{where}.Configurations")
     return found

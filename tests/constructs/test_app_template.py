@@ -21,7 +21,7 @@ def template(tmp_path_factory):
     subprocess.run([sys.executable, "-W", "error", "app.py"], cwd=ROOT, env=environment, check=True)
     text = (out / "Cancer.template.json").read_text(encoding="utf-8")
     # The scripts are assets, named by their content; they may change without changing what is deployed around them.
-    return json.loads(re.sub(r"[0-9a-f]{64}\.py", "<hash>.py", text))
+    return json.loads(re.sub(r"[0-9a-f]{64}/", "<hash>/", text))
 
 
 def test_the_template_is_that_of_the_golden_file(template, golden):

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,14 @@ from aws_cdk import aws_kms as kms
 
 from cdk_processing import (
     DataBucket,
+    DeclarationError,
     ExecutionVariables,
     NetworkConfig,
     OnObjectCreated,
+    Parameter,
     ProcessingInput,
     ProcessingJob,
+    PySparkProcessor,
     SKLearnProcessor,
 )
 
@@ -241,10 +245,11 @@ def test_a_local_script_is_read_from_the_bootstrap_bucket_and_nothing_else_there
     read = flat(statements(template, "PreprocessExecutionRole")["ReadInputs"]["Resource"])
 
     bucket = "cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>"
-    name = code["S3Input"]["S3Uri"].rsplit("/", 1)[1]
+    digest, name = code["S3Input"]["S3Uri"].rsplit("/", 2)[1:]
     assert code["InputName"] == "code"
-    assert code["S3Input"]["S3Uri"].startswith(f"s3://{bucket}/")
-    assert read == f"arn:<AWS::Partition>:s3:::{bucket}/{name}"
+    assert code["S3Input"]["S3Uri"] == f"s3://{bucket}/{digest}/prep.py"
+    assert re.fullmatch("[0-9a-f]{64}", digest)
+    assert read == f"arn:<AWS::Partition>:s3:::{bucket}/{digest}/{name}"
 
 
 def test_the_entrypoint_is_the_script_where_the_asset_comes_to_lie(stack, request_for, script, synth, definition):
@@ -254,7 +259,7 @@ def test_the_entrypoint_is_the_script_where_the_asset_comes_to_lie(stack, reques
 
     name = sent["ProcessingInputs"][0]["S3Input"]["S3Uri"].rsplit("/", 1)[1]
     assert sent["AppSpecification"]["ContainerEntrypoint"] == ["python3", f"/opt/ml/processing/input/code/{name}"]
-    assert name.endswith(".py")
+    assert name == "prep.py"
 
 
 def test_a_local_input_is_an_asset(stack, request_for, tmp_path, synth, definition, statements, flat):
@@ -267,5 +272,62 @@ def test_a_local_input_is_an_asset(stack, request_for, tmp_path, synth, definiti
     uri = run_job(definition, template)["ProcessingInputs"][0]["S3Input"]["S3Uri"]
     read = [flat(arn) for arn in statements(template, "PreprocessExecutionRole")["ReadInputs"]["Resource"]]
 
-    assert uri.endswith(".csv")
-    assert any(arn.endswith("/" + uri.rsplit("/", 1)[1]) for arn in read)
+    assert uri.endswith("/rows.csv")
+    assert "arn:<AWS::Partition>:s3:::" + uri.removeprefix("s3://") in read
+
+
+def test_a_local_folder_is_read_below_its_hash(stack, request_for, tmp_path, synth, definition, statements, flat):
+    (tmp_path / "2024").mkdir()
+    (tmp_path / "2024" / "rows.csv").write_text("a,b\n", encoding="utf-8")
+    request = request_for(inputs=[ProcessingInput(tmp_path, "/opt/ml/processing/rows")])
+    ProcessingJob(stack, "Preprocess", request)
+
+    template = synth(stack)
+    uri = run_job(definition, template)["ProcessingInputs"][0]["S3Input"]["S3Uri"]
+    found = statements(template, "PreprocessExecutionRole")
+
+    assert re.fullmatch("s3://cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>/[0-9a-f]{64}/", uri)
+    assert f"arn:<AWS::Partition>:s3:::{uri.removeprefix('s3://')}*" in map(flat, found["ReadInputs"]["Resource"])
+    prefixes = [found[sid]["Condition"]["StringLike"]["s3:prefix"] for sid in found if sid.startswith("ListInputs")]
+    assert f"{uri.split('/', 3)[3]}*" in [each if isinstance(each, str) else each[0] for each in prefixes]
+
+
+# -- what Spark reads and writes by itself ----------------------------------------------------------------------------
+
+
+def spark(**run):
+    processor = PySparkProcessor(None, "ml.m5.xlarge", 1, "3.3")
+    return processor.run("s3://code/app.py", **run)
+
+
+def test_what_spark_fetches_by_itself_may_be_read(stack, synth, statements, flat):
+    jars = [f"s3://jars/lib/{Parameter('version', default='1')}/a.jar", "s3a://more-jars/b.jar"]
+    ProcessingJob(stack, "Preprocess", spark(submit_jars=jars, submit_py_files=["s3://py/x.zip"]))
+
+    found = statements(synth(stack), "PreprocessExecutionRole")
+
+    assert [flat(arn).rpartition(":")[2] for arn in found["ReadInputs"]["Resource"]] == [
+        "code/app.py*",
+        "py/x.zip*",
+        "jars/lib/*",
+        "more-jars/b.jar*",
+    ]
+
+
+def test_event_logs_may_be_written_where_they_are_wanted(stack, curated, synth, statements, flat):
+    ProcessingJob(stack, "Preprocess", spark(spark_event_logs_s3_uri=curated.at("events/")))
+
+    template = synth(stack)
+
+    written = statements(template, "PreprocessExecutionRole")["WriteOutputs"]["Resource"]
+    assert flat(written) == f"<{stack.get_logical_id(curated.node.default_child)}.Arn>/events/*"
+
+
+def test_event_logs_where_new_objects_launch_the_job_are_refused(stack, raw):
+    with pytest.raises(DeclarationError, match=r"must be outside .*in/, which launches this job"):
+        ProcessingJob(
+            stack,
+            "Preprocess",
+            spark(spark_event_logs_s3_uri=raw.at("in/events/")),
+            triggers=[OnObjectCreated(raw.at("in/"))],
+        )

@@ -150,7 +150,7 @@ def test_the_definition_survives_the_template(job, stack, synth, definition):
 
 
 def test_text_with_quotes_backslashes_and_unicode_survives_the_template(stack, raw, request_for, synth, definition):
-    text = "a'b\"c\\d\n${AWS::Region}{{x}}ü"
+    text = "a'b\"c\\d\t${AWS::Region}{{x}}ü"
     ProcessingJob(stack, "Preprocess", request_for(raw.at("in/"), arguments=[text]))
 
     run = definition(synth(stack), "Preprocess")["States"]["RunJob"]["Arguments"]

@@ -117,7 +117,7 @@ def test_places_instead_of_inputs_are_told_and_nothing_else_fails(told, raw, cur
     ("change", "message"),
     [
         ({"env": ["A=1"]}, "env must be a dict of str to str"),
-        ({"tags": {"team": "data"}}, "tags must be a list such as"),
+        ({"tags": "team=data"}, "tags must be a list such as"),
         ({"command": 5}, "command must be a list of str"),
     ],
     ids=str,
@@ -132,16 +132,25 @@ def test_a_local_input_that_is_not_there_is_told(told, request_for, tmp_path, mo
     monkeypatch.chdir(tmp_path)
 
     assert told(request_for("rows.csv")) == (
-        "inputs[0].source must be an existing file or an s3:// URI, got 'rows.csv'; there is nothing at "
+        "inputs[0].source must be an existing file or folder, or an s3:// URI, got 'rows.csv'; there is nothing at "
         f"{(tmp_path / 'rows.csv').resolve()}; correct the path (Preprocess)"
     )
 
 
-def test_a_local_folder_as_an_input_is_told(told, request_for, tmp_path):
+def test_a_local_folder_without_files_is_told(told, request_for, tmp_path):
+    (tmp_path / "empty" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "empty" / "__pycache__" / "p.pyc").touch()
+
     assert told(request_for(tmp_path)) == (
-        f"inputs[0].source must be a file: folders are not offered yet, got {str(tmp_path)!r}; "
-        "name one file, or upload the folder to a bucket first (Preprocess)"
+        f"inputs[0].source must be a folder with files in it, got {str(tmp_path)!r}; "
+        "put files into it, or name another (Preprocess)"
     )
+
+
+def test_a_local_folder_with_files_is_taken(stack, request_for, tmp_path):
+    (tmp_path / "rows.csv").touch()
+
+    ProcessingJob(stack, "Preprocess", request_for(tmp_path))
 
 
 def test_a_region_without_the_image_is_told_with_those_that_have_it(request_for):

@@ -25,7 +25,10 @@ def aws():
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
     """A copy of the app, whose script a test can change."""
-    return shutil.copytree(APP, tmp_path_factory.mktemp("app") / "app")
+    folder = Path(shutil.copytree(APP, tmp_path_factory.mktemp("app") / "app"))
+    (folder / "reference" / "deep" / "er").mkdir(parents=True)
+    (folder / "reference" / "deep" / "er" / "ünï code.txt").write_text("there\n")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +78,16 @@ def test_an_object_put_with_boto3_is_processed(aws, deployed):
     aws.client("s3").put_object(Bucket=deployed["RawName"], Key="in/first.txt", Body=b"hello")
 
     assert wait_for_object(aws, deployed["ResultsName"], "loud/first.txt") == "HELLO"
+
+
+def test_a_local_folder_is_deployed_and_arrives_under_its_names(aws, deployed):
+    assert wait_for_object(aws, deployed["ResultsName"], "loud/reference.lst") == "deep/er/ünï code.txt\ngreeting"
+
+    bucket = f"cdk-hnb659fds-assets-{aws.account_id}-{aws.region}"
+    keys = [item["Key"] for item in aws.client("s3").list_objects_v2(Bucket=bucket)["Contents"]]
+    [digest] = {key.partition("/")[0] for key in keys if key.endswith("/greeting")}
+    assert {key for key in keys if key.startswith(digest)} == {f"{digest}/greeting", f"{digest}/deep/er/ünï code.txt"}
+    assert [key.partition("/")[2] for key in keys if key.endswith(".py")] == ["shout.py"]
 
 
 def test_a_changed_script_is_deployed_and_used(aws, deployed, cdk, app):

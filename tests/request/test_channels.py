@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from cdk_processing import ExecutionVariables, Parameter, ProcessingInput, ProcessingOutput, S3Location
+from cdk_processing.request.files import LocalFile, LocalFiles
 
 INPUT = ProcessingInput(source="s3://raw-data/in/", destination="/opt/ml/processing/input")
 OUTPUT = ProcessingOutput(source="/opt/ml/processing/out", destination="s3://curated/out/")
@@ -66,7 +67,7 @@ BAD_INPUTS = [
         "source must be an S3Location, an s3:// URI, a local file or a run-time value, got '${Token[TOKEN.7]}'; "
         'pass bucket.at("prefix/")',
     ),
-    ({"app_managed": True}, "app_managed must be False: app-managed inputs are not offered, got True; leave it out"),
+    ({"app_managed": "yes"}, "app_managed must be True or False, got 'yes'; write app_managed=True"),
     (
         {"source": ExecutionVariables.OBJECT_URI, "s3_input_mode": "Pipe"},
         "s3_input_mode must be 'File' for OBJECT_URI, got 'Pipe'; leave s3_input_mode out",
@@ -94,11 +95,11 @@ BAD_OUTPUTS = [
         {"s3_upload_mode": "Always"},
         "s3_upload_mode must be 'EndOfJob' or 'Continuous', got 'Always'; see the API reference of ProcessingS3Output",
     ),
-    ({"app_managed": True}, "app_managed must be False: app-managed outputs are not offered, got True; leave it out"),
+    ({"app_managed": "yes"}, "app_managed must be True or False, got 'yes'; write app_managed=True"),
     (
         {"feature_store_output": "group"},
-        "feature_store_output must be left out: it is not offered yet, got 'group'; "
-        "declare the channel with source and destination",
+        "feature_store_output must be a FeatureStoreOutput, got 'group'; "
+        "write feature_store_output=FeatureStoreOutput('name')",
     ),
     (
         {"destination": S3Location("curated", "/out/")},
@@ -117,9 +118,11 @@ def test_a_bad_output_is_told_with_what_is_allowed_and_the_fix(told, change, mes
     assert told(replace(OUTPUT, **change).problems()) == message
 
 
-@pytest.mark.parametrize("field", ["s3_input", "dataset_definition"])
-def test_what_is_not_offered_yet_is_refused_by_name(told, field):
-    assert told(replace(INPUT, **{field: object()}).problems()).startswith(f"{field} must be left out")
+@pytest.mark.parametrize(("field", "kind"), [("s3_input", "S3Input"), ("dataset_definition", "DatasetDefinition")])
+def test_what_is_no_input_of_the_sdk_is_refused_by_name(field, kind):
+    problems = replace(INPUT, **{field: object()}).problems()
+
+    assert (problems[0].field, problems[0].allowed[-len(kind) :]) == (field, kind)
 
 
 @pytest.mark.parametrize(
@@ -179,18 +182,41 @@ def test_the_object_that_launched_the_run_is_exact_only_alone():
 
 
 @pytest.mark.parametrize("source", ["data/rows.csv", "./rows.csv", Path("rows.csv")])
-def test_a_path_is_local(source):
+def test_a_path_is_a_local_file(source):
     channel = replace(INPUT, source=source)
 
-    assert channel.is_local
+    assert channel.files == LocalFile(str(source))
     assert channel.location is None
+    assert channel.problems() == []
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_the_path_of_a_folder_is_what_lies_in_it(kind, tmp_path):
+    channel = replace(INPUT, source=kind(tmp_path))
+
+    assert channel.files == LocalFiles(folder=str(tmp_path))
+    assert channel.location is None
+    assert channel.problems() == []
 
 
 @pytest.mark.parametrize(
-    "source", ["s3://raw-data/in/", S3Location("raw-data"), ExecutionVariables.OBJECT_URI, "https://x/y", None]
+    "source",
+    [
+        "s3://raw-data/in/",
+        S3Location("raw-data"),
+        ExecutionVariables.OBJECT_URI,
+        "https://x/y",
+        "${Token[TOKEN.7]}",
+        "",
+        None,
+    ],
 )
 def test_anything_else_is_not_local(source):
-    assert not replace(INPUT, source=source).is_local
+    assert replace(INPUT, source=source).files is None
+
+
+def test_no_path_at_all_is_told_and_does_not_mean_the_current_folder(told):
+    assert told(replace(INPUT, source="").problems()).startswith("source must be an S3Location, an s3:// URI, a local")
 
 
 def test_names_are_given_by_position_only_where_there_are_none():

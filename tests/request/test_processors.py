@@ -3,6 +3,7 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from cdk_processing import NetworkConfig, ProcessingImage, Processor, ScriptProcessor, SKLearnProcessor
+from cdk_processing.request.program import Program
 
 HOSTS = {"instance_count": 1, "instance_type": "ml.m5.xlarge"}
 PROCESSORS = [
@@ -228,7 +229,7 @@ def test_an_environment_at_its_limits_is_taken(processor):
 
 
 TAGS = [
-    ({"team": "data"}, "tags must be a list such as"),
+    ("team", "tags must be a list such as"),
     ([("team", "data")], "tags[0] must be in the shape"),
     ([{"Key": "team"}], "tags[0] must be in the shape"),
     ([{"Key": "", "Value": "x"}], "tags[0].Key must be 1-128 characters, not beginning with aws:, got ''"),
@@ -266,11 +267,14 @@ def test_a_duration_is_read_in_seconds(processor, told):
 
 
 def test_a_processor_without_network_options_is_isolated(processor):
-    assert processor.network == NetworkConfig(enable_network_isolation=True)
+    assert processor.run("s3://c/p.py").network == NetworkConfig(enable_network_isolation=True)
 
 
 def test_network_options_are_taken_as_given(processor):
-    assert replace(processor, network_config=NetworkConfig()).network.enable_network_isolation is False
+    given = NetworkConfig()
+
+    assert replace(processor, network_config=given).run("s3://c/p.py").network is given
+    assert given.enable_network_isolation is False
 
 
 def test_problems_of_the_network_options_are_told_by_their_path(processor, told):
@@ -280,15 +284,18 @@ def test_problems_of_the_network_options_are_told_by_their_path(processor, told)
 
 
 def test_the_entrypoint_is_the_command_and_the_script(processor):
-    assert processor.entrypoint_for("/opt/ml/processing/input/code/p.py") == [
-        "python3",
-        "/opt/ml/processing/input/code/p.py",
-    ]
+    assert processor.run("s3://c/a/p.py").program.entrypoint == ("python3", "/opt/ml/processing/input/code/p.py")
 
 
 def test_the_command_of_scikit_learn_is_python_unless_given():
-    assert SKLearnProcessor("1.4-2").entrypoint_for("p.py") == ["python3", "p.py"]
-    assert SKLearnProcessor("1.4-2", command=["python3", "-v"]).entrypoint_for("p.py") == ["python3", "-v", "p.py"]
+    script = "/opt/ml/processing/input/code/p.py"
+
+    assert SKLearnProcessor("1.4-2").run("s3://c/p.py").program.entrypoint == ("python3", script)
+    assert SKLearnProcessor("1.4-2", command=["python3", "-v"]).run("s3://c/p.py").program.entrypoint == (
+        "python3",
+        "-v",
+        script,
+    )
 
 
 def test_the_image_of_scikit_learn_is_that_of_its_version():
@@ -296,4 +303,16 @@ def test_the_image_of_scikit_learn_is_that_of_its_version():
 
 
 def test_a_processor_keeps_the_images_own_entrypoint():
-    assert Processor(image_uri="img").entrypoint_for(None) is None
+    assert Processor(image_uri="img").run().program == Program()
+    assert Processor(image_uri="img", entrypoint=[]).run().program.entrypoint is None
+
+
+def test_a_processor_replaces_the_images_entrypoint_by_the_one_given():
+    assert Processor(image_uri="img", entrypoint=["python3", "-v"]).run().program == Program(("python3", "-v"))
+
+
+def test_tags_may_be_a_dict_as_in_the_sdk():
+    tagged = Processor(image_uri="img:tag", instance_count=1, instance_type="ml.m5.xlarge", tags={"team": "data"})
+
+    assert tagged.problems() == []
+    assert tagged.tag_list == [{"Key": "team", "Value": "data"}]

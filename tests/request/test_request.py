@@ -77,7 +77,10 @@ def test_an_existing_script_is_taken(processor, tmp_path):
 
 @pytest.mark.parametrize("code", [5, ["prep.py"], ExecutionVariables.OBJECT_URI])
 def test_a_script_that_is_no_path_is_told(processor, told, code):
-    assert told(processor.run(code).problems()).startswith("code must be a path or an s3:// URI, got ")
+    message = told(processor.run(code).problems())
+
+    assert message.startswith("code must be the path of a script, or an s3:// URI, got ")
+    assert message.endswith("pass the path of the script as code")
 
 
 @pytest.mark.parametrize("code", ["s3://", "s3://code", "s3://code/jobs/", "${Token[TOKEN.3]}"])
@@ -88,12 +91,12 @@ def test_a_remote_script_that_names_no_file_is_told(processor, told, code):
 
 
 def test_a_remote_script_in_an_impossible_bucket_is_told(processor, told):
-    assert told(processor.run("s3://Code_Bucket/prep.py").problems()).startswith("code.bucket must be 3-63 lower-case")
+    assert told(processor.run("s3://code bucket/prep.py").problems()).startswith("code.bucket must be letters, digits")
 
 
 def test_no_script_is_told_where_one_is_needed(processor, told):
     assert told(processor.run(None).problems()) == (
-        "code must be the path of a script, or an s3:// URI, got None; pass code=..."
+        "code must be the path of a script, or an s3:// URI, got None; pass the path of the script as code"
     )
 
 
@@ -105,7 +108,7 @@ def test_no_script_is_needed_where_the_image_brings_its_program():
 
 def test_ten_inputs_beside_a_script_are_one_too_many(processor, told):
     assert told(processor.run(CODE, [read(n) for n in range(10)]).problems()) == (
-        "inputs must be at most 9 beside the script's, got 10; put several prefixes under one, or use a manifest"
+        "inputs must be at most 9 beside the program's 1, got 10; put several prefixes under one, or use a manifest"
     )
     assert processor.run(CODE, [read(n) for n in range(9)]).problems() == []
 
@@ -249,7 +252,7 @@ def test_a_bad_experiment_config_is_told(processor, told, config, message):
 
 @pytest.mark.parametrize(
     "change",
-    [{"env": ["A=1"]}, {"tags": {"team": "data"}}, {"tags": [("team", "data")]}],
+    [{"env": ["A=1"]}, {"tags": "team=data"}, {"tags": [("team", "data")]}],
     ids=str,
 )
 def test_a_processor_of_the_wrong_shapes_makes_a_request_that_cannot_be_read(processor, change):
@@ -318,8 +321,7 @@ def test_a_request_with_everything_renders_everything(processor):
     bindings = Bindings(
         image_uri="img:tag",
         role_arn="role",
-        code_uri="s3://code/prep.py",
-        input_uris=("s3://raw-data/1/", "s3://raw-data/2/"),
+        input_uris=("s3://raw-data/1/", "s3://raw-data/2/", CODE),
         volume_key="volume-key",
         output_key="output-key",
     )
@@ -416,7 +418,7 @@ def test_a_request_with_everything_renders_everything(processor):
 def test_no_arguments_are_left_out_because_an_empty_list_is_invalid(processor, arguments):
     request = processor.run(CODE, arguments=arguments)
 
-    assert request.render(Bindings("img:tag", "role", CODE))["AppSpecification"] == {
+    assert request.render(Bindings("img:tag", "role", (CODE,)))["AppSpecification"] == {
         "ImageUri": "img:tag",
         "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/prep.py"],
     }

@@ -48,7 +48,7 @@ def workflow(source="s3://raw-data/in/", base_name="census-preprocess", **change
         arguments=["--ratio", Parameter("ratio", default="0.2"), "--run", V.RUN_ID],
     )
     rendered = request.render(
-        Bindings("img:tag", "arn:aws:iam::111122223333:role/R", "s3://code/prep.py", (str(source),))
+        Bindings("img:tag", "arn:aws:iam::111122223333:role/R", (str(source), "s3://code/prep.py"))
     )
     return Workflow(
         job="Census/Preprocess",

@@ -97,6 +97,22 @@ def bind(root: str, source: str, target: str, writable: bool) -> None:
         make_read_only(place)
 
 
+def layer(root: str, folder: str) -> None:
+    """Let what is written below a folder lie in memory over it, as in a container; the host's stays as it is."""
+    if set(folder) & set(",:\\"):
+        return  # the mount's options could not name it; it stays read-only
+    upper, work = f"{root}/.layer/upper", f"{root}/.layer/work"
+    os.makedirs(upper)
+    os.makedirs(work)
+    options = f"lowerdir={folder},upperdir={upper},workdir={work}"
+    for extra in ("", ",userxattr"):  # what a user namespace needs, from Linux 5.11 on
+        try:
+            mount("overlay", root + folder, "overlay", MS_NOSUID | MS_NODEV, options + extra)
+            return
+        except OSError:
+            continue  # without overlays the folder stays read-only
+
+
 def build_root(specification: dict[str, Any]) -> None:
     """Put a new file system in place of the host's: only what is listed is there."""
     root = specification["root"]
@@ -108,6 +124,8 @@ def build_root(specification: dict[str, Any]) -> None:
         os.symlink(destination, root + link)
     for source, target, writable in specification["binds"]:
         bind(root, source, target, writable)
+    for folder in specification.get("layered", ()):
+        layer(root, folder)
     for name in ("null", "zero", "full", "random", "urandom", "tty"):
         bind(root, f"/dev/{name}", f"/dev/{name}", writable=True)
     for name, destination in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):

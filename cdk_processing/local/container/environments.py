@@ -32,6 +32,9 @@ __all__ = ["SKLEARN_IMAGES", "Environment", "SklearnImage", "cache_folder", "env
 
 SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 
+# Goes up when environments of the same releases come to hold something else.
+_LAYOUT = 2
+
 _PROBE = """\
 import json, os, sys
 print(json.dumps([sys.executable, sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix,
@@ -47,6 +50,7 @@ class Environment:
         python: The interpreter.
         path: Folders of ``PATH``, the interpreter's first: ``python`` and ``python3`` in there are this one.
         folders: The host's folders that it cannot run without, beyond the system's.
+        layered: The one of them that pip installs into: a job's own installations lie over it and end with the job.
         variables: What the image sets, beyond what every image does.
         entrypoint: The image's own; empty where it is not known.
         shared: A folder that all instances of a job see, where the image has a file system across them.
@@ -58,6 +62,7 @@ class Environment:
     variables: tuple[tuple[str, str], ...] = ()
     entrypoint: tuple[str, ...] = ()
     shared: str | None = None
+    layered: Path | None = None
 
 
 def environment_for(image: str, python: str | None = None) -> Environment:
@@ -104,7 +109,7 @@ def _with_spark(image: SparkImage, python: str | None) -> Environment:
 
 def _built(image: SklearnImage | SparkImage) -> Path:
     """Build an image's environment, unless it is there; return its interpreter."""
-    key = hashlib.sha256(repr(image).encode()).hexdigest()[:8]
+    key = hashlib.sha256(repr((image, _LAYOUT)).encode()).hexdigest()[:8]
     folder = cache_folder() / "environments" / f"{image.name}-{image.release}-{image.pythons[0]}-{key}"
     python = folder / "bin" / "python"
     if python.exists():
@@ -126,7 +131,8 @@ def _built(image: SklearnImage | SparkImage) -> Path:
 def _build(image: SklearnImage | SparkImage, folder: Path) -> None:
     version, interpreter = _interpreter(image)
     own = version == image.pythons[0]
-    run_uv("venv", "--quiet", "--no-project", "--relocatable", "--python", interpreter, str(folder))
+    # Seeded: the images have pip, and code bundles install their requirements with it.
+    run_uv("venv", "--quiet", "--no-project", "--relocatable", "--seed", "--python", interpreter, str(folder))
     install = ("pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), "--compile-bytecode")
     framework = f"{image.name}=={image.release}"
     attempts = ([image.exact] if own else []) + [image.loose]
@@ -179,8 +185,10 @@ def _probe(python: Path, _changed: int) -> Environment:
     executable, real = told[0], told[5]
     names = _names(executable)
     folders = {*told[1:5], *told[6:], names, *(link.parent for link in _chain(executable)), real.parent}
+    prefix, base = told[1], told[2]
     return Environment(
         python=executable,
+        layered=prefix if prefix != base and prefix.is_dir() else None,
         path=tuple(dict.fromkeys((str(names), str(executable.parent), *SYSTEM_PATH))),
         folders=tuple(sorted(folder for folder in _needed(folders) if folder.is_dir())),
     )

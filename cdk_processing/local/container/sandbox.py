@@ -179,7 +179,9 @@ def _file_system(environment: Environment, instance: Path, hosts: Sequence[str])
             binds.append((path, path, False))
             shown.append(path)
     binds += _network_files(instance, hosts)
+    layered = [] if environment.layered is None else [str(environment.layered)]
     return {
+        "layered": [path for path in layered if any(f"{path}/".startswith(f"{target}/") for target in shown)],
         "root": str(_folder(instance / "root")),
         "links": links,
         "folders": ["/opt", "/run", "/var/lib", "/mnt", "/home"],

@@ -21,7 +21,10 @@ ProcessingJob(
     "Shout",
     processor.run(
         code="shout.py",
-        inputs=[ProcessingInput(source=raw.at("in/"), destination="/opt/ml/processing/input")],
+        inputs=[
+            ProcessingInput(source=raw.at("in/"), destination="/opt/ml/processing/input"),
+            ProcessingInput(source="reference", destination="/opt/ml/processing/reference"),
+        ],
         outputs=[
             ProcessingOutput(output_name="loud", source="/opt/ml/processing/loud", destination=results.at("loud/"))
         ],

@@ -1,0 +1,349 @@
+"""Every difference from the SDK there may be, and why. docs/sdk-parity.md shows this table; a test holds them equal.
+
+A difference of requests comes with a rule that turns what the SDK sends into what must be sent here: anything else is a
+failure. A difference in what is taken comes with the words of the refusal.
+"""
+
+import copy
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urlparse
+
+from tests.parity.answers import ACCOUNT, REGION, Answer
+from tests.parity.calls import Call
+from tests.parity.sdk_worker import JOB_NAME
+
+__all__ = ["DIFFERENCES", "LAUNCHER", "Difference", "expected_here"]
+
+#: The difference that no request shows.
+LAUNCHER = "Text of `runproc.sh`"
+
+LEFT_OUT = {"__pycache__", ".git", ".DS_Store", ".ipynb_checkpoints"}
+ASSETS = f"s3://cdk-hnb659fds-assets-{ACCOUNT}-{REGION}/"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One row of the table.
+
+    Attributes:
+        what: The field of the request, or the argument of the call.
+        sdk: What the SDK makes of it.
+        here: What this library makes of it.
+        why: The reason.
+        rule: Turns the SDK's request into the one that is expected here.
+        refused_here: Patterns of the refusal, where only the SDK takes a call.
+        refused_there: The same, where only this library does.
+    """
+
+    what: str
+    sdk: str
+    here: str
+    why: str
+    rule: Callable[[dict[str, Any], "Call", Answer, Answer], None] | None = None
+    refused_here: tuple[str, ...] = ()
+    refused_there: tuple[str, ...] = ()
+
+    def refuses(self, reason: str, *, here: bool) -> bool:
+        """Whether this is why a call is refused on one side, and taken on the other."""
+        return any(re.search(pattern, reason) for pattern in (self.refused_here if here else self.refused_there))
+
+
+def expected_here(call: Call, sdk: Answer, here: Answer) -> tuple[dict[str, Any], set[str]]:
+    """What this library must send for a call, given what the SDK sends; and the differences that it shows."""
+    request, shown = copy.deepcopy(sdk.request), set()
+    assert request is not None
+    for difference in DIFFERENCES:
+        if difference.rule is not None:
+            before = copy.deepcopy(request)
+            difference.rule(request, call, sdk, here)
+            if request != before:
+                shown.add(difference.what)
+    return request, shown
+
+
+# -- rules ------------------------------------------------------------------------------------------------------------
+
+
+def _given(call: Call, name: str) -> Any:
+    return call.processor["kwargs"].get(name)
+
+
+def _job_name(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> None:
+    assert request["ProcessingJobName"] == JOB_NAME
+    positional = call.processor["args"]
+    base = _given(call, "base_job_name") or (positional[9] if len(positional) > 9 else None)
+    base = base or here.job.lower().replace("/", "-")
+    request["ProcessingJobName"] = f"{{% '{base}-' & $run.id & '-' & $string($attempt) %}}"
+
+
+def _execution_variable(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> None:
+    own = {"CDK_PROCESSING_EXECUTION": "{% $states.context.Execution.Id %}"}
+    request["Environment"] = {**request.get("Environment", {}), **own}
+
+
+def _job_tag(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> None:
+    request["Tags"] = [*request.get("Tags", []), {"Key": "cdk-processing:job", "Value": here.job}]
+
+
+def _isolation(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> None:
+    if "NetworkConfig" not in request:
+        request["NetworkConfig"] = {"EnableNetworkIsolation": not _needs_network(request, sdk)}
+
+
+def _needs_network(request: dict[str, Any], sdk: Answer) -> bool:
+    """Spark's executors speak to each other and to S3; requirements are fetched; an app's channels are its own."""
+    channels = [*request.get("ProcessingInputs", ()), *request.get("ProcessingOutputConfig", {}).get("Outputs", ())]
+    if any(channel["AppManaged"] for channel in channels):
+        return True
+    if request["AppSpecification"].get("ContainerEntrypoint", [""])[0] == "smspark-submit":
+        return True
+    uris = [each["S3Input"]["S3Uri"] for each in request.get("ProcessingInputs", ()) if "S3Input" in each]
+    [archive] = [uri for uri in uris if uri.endswith("/sourcedir.tar.gz")] or [None]
+    return archive is not None and "requirements.txt" in sdk.files.get(archive, {"requirements.txt": None})
+
+
+def _encryption(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> None:
+    request["NetworkConfig"].setdefault("EnableInterContainerTrafficEncryption", True)
+
+
+def _assets(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> None:
+    """Each URI that the SDK has uploaded to is the one of an asset with the same content."""
+    channels = (here.request or {}).get("ProcessingInputs", [])
+    for theirs, ours in zip(request.get("ProcessingInputs", []), channels, strict=False):
+        uri, asset = (each.get("S3Input", {}).get("S3Uri", "") for each in (theirs, ours))
+        uploaded, published = _below(sdk.files, uri), _below(here.files, asset)
+        if not uploaded or not asset.startswith(ASSETS):
+            continue
+        if uri.endswith("/runproc.sh"):
+            # Its text is another; what it runs is compared in test_launcher.py.
+            uploaded, published = dict.fromkeys(uploaded), dict.fromkeys(published)
+        if _kept(uploaded) == published:
+            theirs["S3Input"]["S3Uri"] = asset
+
+
+def _kept(files: dict[str, Any]) -> dict[str, Any]:
+    """Files, and what is in archives among them, without what no code needs."""
+    kept = {name: content for name, content in files.items() if LEFT_OUT.isdisjoint(PurePosixPath(name).parts)}
+    return {name: _kept(content) if isinstance(content, dict) else content for name, content in kept.items()}
+
+
+def _below(files: dict[str, Any], uri: str) -> dict[str, Any]:
+    """What a channel of a prefix brings, by its path in the container: S3 objects of that name, or below it."""
+    if uri in files:
+        return {uri.rpartition("/")[2]: files[uri]}
+    prefix = uri.rstrip("/") + "/"
+    return {key.removeprefix(prefix): value for key, value in files.items() if key.startswith(prefix)}
+
+
+def _whole_bucket(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> None:
+    channels = [each.get("S3Input", {}) for each in request.get("ProcessingInputs", ())]
+    channels += [each.get("S3Output", {}) for each in request.get("ProcessingOutputConfig", {}).get("Outputs", ())]
+    for channel in channels:
+        if channel.get("S3Uri", "").count("/") == 2:
+            channel["S3Uri"] += "/"
+
+
+def _script_name(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> None:
+    for channel in request.get("ProcessingInputs", ()):
+        if channel["InputName"] in ("code", "entrypoint") and "S3Input" in channel:
+            uri = channel["S3Input"]["S3Uri"]
+            theirs, whole = PurePosixPath(urlparse(uri).path).name, PurePosixPath(uri).name
+            words = request["AppSpecification"]["ContainerEntrypoint"]
+            if words[-1] == f"{channel['S3Input']['LocalPath']}/{theirs}":
+                words[-1] = f"{channel['S3Input']['LocalPath']}/{whole}"
+
+
+DIFFERENCES = [
+    Difference(
+        "`ProcessingJobName`",
+        "`job_name`, or the base name and a timestamp",
+        "`<base>-<RUN_ID>-<attempt>`",
+        "The name is what makes a run happen once; it is made anew for each run.",
+        rule=_job_name,
+    ),
+    Difference(
+        "`NetworkConfig`, where no `network_config` is given",
+        "left out: the container reaches every network",
+        "isolated; not isolated for Spark, where requirements are installed, and where a channel is app-managed",
+        "Safe by default.",
+        rule=_isolation,
+    ),
+    Difference(
+        "`EnableInterContainerTrafficEncryption`, where `encrypt_inter_container_traffic` is not given",
+        "left out: not encrypted",
+        "`true`",
+        "Safe by default.",
+        rule=_encryption,
+    ),
+    Difference(
+        "`S3Uri` of local code, files and folders, and of what is made of them",
+        "`s3://<default bucket>/<job name>/...`",
+        "`s3://<assets bucket>/<hash>/...`, with the same files of the same names, but for `__pycache__`, `.git`, "
+        "`.DS_Store` and `.ipynb_checkpoints`",
+        "They are CDK assets: the same content gives the same request, and what is left out differs from day to day.",
+        rule=_assets,
+    ),
+    Difference(
+        "`Environment`",
+        "as given",
+        "and `CDK_PROCESSING_EXECUTION`",
+        "A job's environment says which execution made it, by which it is known as one's own.",
+        rule=_execution_variable,
+    ),
+    Difference(
+        "`Tags`",
+        "as given",
+        "and `cdk-processing:job`",
+        "A construct's jobs are found by it.",
+        rule=_job_tag,
+    ),
+    Difference(
+        "`S3Uri` of a whole bucket",
+        "`s3://bucket`, as given",
+        "`s3://bucket/`",
+        "The same place; one way of writing it.",
+        rule=_whole_bucket,
+    ),
+    Difference(
+        "`ContainerEntrypoint` of a script with `?`, `#`, `;`, `:` or `%` in its name",
+        "read as parts of a URL: such a script in S3 is run by half its name, such a local one is not found",
+        "the whole name",
+        "They are legal in names of files and of S3 objects.",
+        rule=_script_name,
+        refused_there=("code .*[?#;%].* wasn't found", r"code (?!\S+://).* url scheme .* is not recognized"),
+    ),
+    Difference(
+        LAUNCHER,
+        "goes on where unpacking fails, removes `typing`, installs with `python`, runs without quoting",
+        "stops at the first failure, installs with the Python of `command`, quotes",
+        "The same program on the same requirements; names with spaces work, and a failure is told where it is.",
+    ),
+    Difference(
+        "S3 keys that begin with `/`",
+        "sent",
+        "refused",
+        "`s3://bucket//key` is a slip of the pen far more often than a key.",
+        refused_here=("key must be a key prefix without a leading '/'",),
+    ),
+    Difference(
+        "`feature_store_output` beside `source` and `destination`",
+        "both are sent",
+        "refused",
+        "An output is one place: make two of them.",
+        refused_here=("must be left out beside feature_store_output",),
+    ),
+    Difference(
+        "An app-managed channel with `enable_network_isolation=True`",
+        "sent",
+        "refused",
+        "The script itself reads or writes such a channel, which it cannot without a network.",
+        refused_here=("must be False: an app-managed channel is read or written by the script itself",),
+    ),
+    Difference(
+        "`role`",
+        "required",
+        "may be left out",
+        "A role with just what the job needs is made.",
+        refused_there=("An AWS IAM role is required to create a Processing job",),
+    ),
+    Difference(
+        "`role`, by its name",
+        "looked up in the account",
+        "refused",
+        "Nothing is asked of AWS at synth, and a role's path is no part of its name.",
+        refused_here=("role must be",),
+    ),
+    Difference(
+        "`wait`, `logs`, `job_name`, `kms_key`, `git_config`, `sagemaker_session`",
+        "taken",
+        "refused; the error says what to use instead",
+        "Nothing is started, named, uploaded, cloned or called at synth.",
+        refused_here=("takes no wait=", "takes no logs=", "takes no job_name=", "takes no kms_key="),
+    ),
+    Difference(
+        "`code_location`, `configuration_location`, `dependency_location`",
+        "where to upload to",
+        "refused",
+        "What is uploaded is a CDK asset, in the bootstrap bucket.",
+        refused_here=("code_location must be left out", "_location must be left out"),
+    ),
+    Difference(
+        "`base_job_name`",
+        "anything",
+        "1-24 lower-case letters, digits and inner hyphens",
+        "`<base>-<RUN_ID>-<attempt>` has to fit into 63 characters; IAM compares job ARNs, which are in lower case.",
+        refused_here=("base_job_name must be 1-24 lower-case letters",),
+    ),
+    Difference(
+        "`ProcessingOutput` without a destination in S3",
+        "`s3://<default bucket>/<job name>/output/<name>`",
+        "refused",
+        "There is no default bucket: data goes where the declaration says.",
+        refused_here=("outputs.*destination must be an S3Location or an s3:// URI",),
+    ),
+    Difference(
+        "`command=[]`",
+        "the script itself is run",
+        "refused",
+        "What SageMaker copies from S3 is not executable: the job would fail.",
+        refused_here=(r"command must be a list such as \['python3'\], got \[\]",),
+    ),
+    Difference(
+        "`arguments=[]`, `entrypoint=[]`",
+        "refused by the API's own checks",
+        "as if left out",
+        "A list that happens to be empty is no mistake.",
+        refused_there=(
+            "ContainerArguments, value: 0, valid min length: 1",
+            "ContainerEntrypoint, value: 0, valid min length: 1",
+        ),
+    ),
+    Difference(
+        "`env` with a name that begins with `CDK_PROCESSING_`",
+        "taken",
+        "refused",
+        "Those names are this library's.",
+        refused_here=("env key must be without the prefix CDK_PROCESSING_",),
+    ),
+    Difference(
+        "An image that is for CPUs only, scikit-learn's or Spark's, on an instance with a GPU",
+        "refused",
+        "taken",
+        "The image runs there; it just does not use the GPU.",
+        refused_there=("Unsupported processor: gpu",),
+    ),
+    Difference(
+        "`framework_version` newer than the SDK release",
+        "refused",
+        "taken",
+        "AWS has published images since.",
+        refused_there=("Unsupported sklearn version: 1.9-0", "Unsupported sklearn version: 1.4-2-py312"),
+    ),
+    Difference(
+        "Two files of one name in `dependencies`, `submit_jars`, `submit_files` or `submit_py_files`",
+        "the later one replaces the earlier",
+        "refused",
+        "They come to lie in one folder, where the container would find but one of them.",
+        refused_here=("rename one: they come to lie in one folde", "rename one, or leave one out"),
+    ),
+    Difference(
+        "Values that SageMaker refuses when the job is created",
+        "sent",
+        "refused",
+        "What cannot work is said at synth: paths outside `/opt/ml/processing/`, two channels of one name, line breaks "
+        "in arguments, texts that are too long, a volume key for instances with storage of their own.",
+        refused_here=(
+            "must be an absolute path below /opt/ml/processing/",
+            "give each ProcessingInput a name of its own",
+            "give each ProcessingOutput a name of its own",
+            "give each channel a folder of its own",
+            "whose local storage is encrypted by its own hardware",
+            "must be on one line",
+            "must be at most 256 characters",
+        ),
+    ),
+]
