@@ -99,7 +99,6 @@ class ProcessingJob(Construct):
         if problems:
             raise DeclarationError(self._path, [problem.on(construct_id) for problem in problems])
         warn_of_unknown_instance_types(self, request)
-        self._request = request
         self._triggers: list[Trigger] = []
         self._counts: dict[str, int] = {}
         self._start_role: CfnResource | None = None
@@ -107,8 +106,9 @@ class ProcessingJob(Construct):
         self.base_name: str = request.processor.base_job_name or base_name_for(self._path)
         #: What the job shares with others.
         self.platform: ProcessingPlatform = platform or ProcessingPlatform.of(self)
+        self._request = self._placed(request)
 
-        self._execution = Execution(self, request, self.base_name, self.platform, triggers)
+        self._execution = Execution(self, self._request, self.base_name, self.platform, triggers)
         self._launch_access = self._make_launch_access()
         self._machine = self._make_state_machine()
         #: ARN of the job's state machine.
@@ -175,6 +175,11 @@ class ProcessingJob(Construct):
         return self._metric("ExecutionsFailed")
 
     # -- how it is made -----------------------------------------------------------------------------------------------
+
+    def _placed(self, request: ProcessingRequest) -> ProcessingRequest:
+        if not any(channel.needs_place for channel in request.outputs):
+            return request
+        return request.placed(self.platform.data_bucket.at(f"{self.base_name}/"))
 
     def _make_launch_access(self) -> LaunchAccess:
         return LaunchAccess(

@@ -102,6 +102,13 @@ class ProcessingPlatform(Construct):
         )
         return DataBucket(self, "Work", lifecycle_rules=[expiry])
 
+    @cached_property
+    def data_bucket(self) -> DataBucket:
+        """Where outputs go that name no destination; made when the first job has one."""
+        from cdk_processing.constructs.bucket import DataBucket
+
+        return DataBucket(self, "Data")
+
     def _make_key(self) -> CfnResource:
         return resource(
             self,

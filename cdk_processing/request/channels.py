@@ -13,7 +13,7 @@ from cdk_processing.request.feature_store import FeatureStoreOutput
 from cdk_processing.request.files import LocalSource, local_source
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import ExecutionVariable, Parameter, has_run_time_value, segments
-from cdk_processing.request.tokens import is_known
+from cdk_processing.request.tokens import KNOWN_LATER, is_known
 
 __all__ = ["ProcessingInput", "ProcessingOutput"]
 
@@ -171,6 +171,7 @@ class ProcessingOutput:
     Args:
         source: Absolute folder below ``/opt/ml/processing/`` in the container; it exists when the script starts.
         destination: An :class:`S3Location` (``bucket.at("prefix/")``) or an ``s3://`` URI; may hold run-time values.
+            Left out, ``<job>/<output_name>/<RUN_ID>/`` in the platform's data bucket.
         output_name: 1-63 characters. Left out, ``output-1``, ``output-2`` ... by position, as in the SDK.
         s3_upload_mode: ``EndOfJob`` uploads when the script has ended, ``Continuous`` while it runs.
         app_managed: Whether the script writes the output itself; the job then has the network.
@@ -202,10 +203,17 @@ class ProcessingOutput:
             found += limits.check_text("output_name", self.output_name, 63, "shorten the name")
         return found + (self._s3_problems() if self.feature_store_output is None else self._feature_problems())
 
+    @property
+    def needs_place(self) -> bool:
+        """Whether nothing says where the output goes: the platform's data bucket takes it then."""
+        return self.destination is None and self.feature_store_output is None
+
     def _s3_problems(self) -> list[Problem]:
         found = _check_local_path("source", self.source)
         location = self.location
-        if location is None:
+        if self.needs_place:
+            pass
+        elif location is None:
             allowed = "an S3Location or an s3:// URI"
             found.append(Problem("destination", self.destination, allowed, 'pass bucket.at("prefix/")'))
         else:
@@ -234,8 +242,8 @@ class ProcessingOutput:
         rendered: dict[str, Any] = {"OutputName": self.output_name, "AppManaged": self.app_managed}
         if self.feature_store_output is not None:
             return {**rendered, "FeatureStoreOutput": self.feature_store_output.render()}
-        assert self.location is not None  # validated before anything renders
-        place = {"S3Uri": self.location.uri, "LocalPath": self.source, "S3UploadMode": self.s3_upload_mode}
+        uri = KNOWN_LATER if self.location is None else self.location.uri
+        place = {"S3Uri": uri, "LocalPath": self.source, "S3UploadMode": self.s3_upload_mode}
         return {**rendered, "S3Output": place}
 
 

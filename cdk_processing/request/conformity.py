@@ -5,19 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from cdk_processing.errors import Problem
 from cdk_processing.request.model import Violation, field_of, violations
 from cdk_processing.request.network import NetworkConfig
+from cdk_processing.request.tokens import KNOWN_LATER
 
 if TYPE_CHECKING:
     from cdk_processing.request.request import ProcessingRequest
 
 __all__ = ["KNOWN_LATER", "conformity_problems", "known_network"]
-
-#: Stands in a rendered request for what only CDK could say.
-KNOWN_LATER: Final = "${Token[KNOWN.LATER]}"
 
 # Options of smspark-submit that are arguments of run().
 _SUBMIT_OPTIONS = ("--class", "--jars", "--py-files", "--files")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from cdk_processing.errors import Problem
@@ -14,7 +14,14 @@ from cdk_processing.request.images import ProcessingImage
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import Program
-from cdk_processing.request.runtime import INSTANCE_TYPE, ExecutionVariable, Parameter, RunTimeValue, values_in
+from cdk_processing.request.runtime import (
+    INSTANCE_TYPE,
+    ExecutionVariable,
+    ExecutionVariables,
+    Parameter,
+    RunTimeValue,
+    values_in,
+)
 from cdk_processing.request.tokens import is_known
 
 __all__ = ["AnyProcessor", "Bindings", "ProcessingRequest"]
@@ -106,6 +113,18 @@ class ProcessingRequest:
         """All outputs with their names: the user's, then the program's."""
         every = (*self.outputs, *self.program.outputs)
         return tuple(channel.named(position) for position, channel in enumerate(every, 1))
+
+    def placed(self, base: S3Location) -> ProcessingRequest:
+        """The same request, with a place below ``base`` for each output that names none; each run has its own."""
+        outputs = [channel.named(position) for position, channel in enumerate(self.outputs, 1)]
+        places = [base.at(f"{channel.output_name}/{ExecutionVariables.RUN_ID}/") for channel in outputs]
+        return replace(
+            self,
+            outputs=tuple(
+                replace(channel, destination=place) if channel.needs_place else channel
+                for channel, place in zip(outputs, places, strict=True)
+            ),
+        )
 
     @property
     def network(self) -> NetworkConfig:

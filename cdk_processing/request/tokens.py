@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from cdk_processing.request.runtime import has_run_time_value
 
-__all__ = ["is_known", "is_token"]
+__all__ = ["KNOWN_LATER", "is_known", "is_token"]
+
+#: Stands in a rendered request for what only CDK could say.
+KNOWN_LATER: Final = "${Token[KNOWN.LATER]}"
 
 
 def is_token(value: Any) -> bool:

@@ -450,3 +450,25 @@ def test_a_platform_is_given_or_found(stack, request_for):
     assert given.platform is platform
     assert found.platform is not platform
     assert ProcessingJob(stack, "Three", request_for()).platform is found.platform
+
+
+def test_an_output_without_a_destination_goes_to_the_platforms_data_bucket(
+    stack, request_for, synth, statements, definition, flat
+):
+    place = ProcessingOutput(output_name="train_data", source="/opt/ml/processing/train")
+    job = ProcessingJob(stack, "Preprocess", request_for(outputs=[place]))
+
+    template = synth(stack)
+    [output] = definition(template, "Preprocess")["States"]["RunJob"]["Arguments"]["ProcessingOutputConfig"]["Outputs"]
+    uri = output["S3Output"]["S3Uri"]
+    assert uri.startswith("{% 's3://")
+    assert uri.endswith("/census-preprocess/train_data/' & $run.id & '/' %}")
+    written = flat(statements(template, "PreprocessExecutionRole")["WriteOutputs"]["Resource"])
+    assert written.endswith("/census-preprocess/train_data/*")
+    assert job.outputs["train_data"].key == "census-preprocess/train_data/"
+
+
+def test_a_stack_whose_outputs_all_have_destinations_has_no_data_bucket(stack, request_for, synth):
+    ProcessingJob(stack, "Preprocess", request_for())
+
+    assert not [name for name in synth(stack)["Resources"] if name.startswith("ProcessingPlatformData")]

@@ -106,6 +106,21 @@ def _needs_network(request: dict[str, Any], sdk: Answer) -> bool:
     return archive is not None and "requirements.txt" in sdk.files.get(archive, {"requirements.txt": None})
 
 
+def _default_place(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> None:
+    """An output that went to the SDK's default bucket goes to the platform's, a folder for each name and run."""
+    outputs = (here.request or {}).get("ProcessingOutputConfig", {}).get("Outputs", [])
+    for theirs, ours in zip(request.get("ProcessingOutputConfig", {}).get("Outputs", []), outputs, strict=False):
+        name = theirs["OutputName"]
+        if theirs.get("S3Output", {}).get("S3Uri") != f"s3://default-bucket/{JOB_NAME}/output/{name}":
+            continue
+        place = ours["S3Output"]["S3Uri"]
+        base = re.escape(str((here.request or {})["ProcessingJobName"]).split("'")[1].removesuffix("-"))
+        if re.fullmatch(
+            rf"\{{% 's3://<ProcessingPlatformData\w+>/{base}/{re.escape(name)}/' & \$run\.id & '/' %\}}", place
+        ):
+            theirs["S3Output"]["S3Uri"] = place
+
+
 def _encryption(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> None:
     request["NetworkConfig"].setdefault("EnableInterContainerTrafficEncryption", True)
 
@@ -186,6 +201,13 @@ DIFFERENCES = [
         "`.DS_Store` and `.ipynb_checkpoints`",
         "They are CDK assets: the same content gives the same request, and what is left out differs from day to day.",
         rule=_assets,
+    ),
+    Difference(
+        "`S3Uri` of an output without a destination",
+        "`s3://<default bucket>/<job name>/output/<name>`",
+        "`s3://<the platform's data bucket>/<base>/<name>/<RUN_ID>/`",
+        "The stack's own bucket instead of the account's, and a place for each run.",
+        rule=_default_place,
     ),
     Difference(
         "`Environment`",
@@ -279,10 +301,10 @@ DIFFERENCES = [
         refused_here=("base_job_name must be 1-24 lower-case letters",),
     ),
     Difference(
-        "`ProcessingOutput` without a destination in S3",
-        "`s3://<default bucket>/<job name>/output/<name>`",
+        "`ProcessingOutput` with a local path as its destination",
+        "`s3://<default bucket>/<job name>/output/<name>`, as without one",
         "refused",
-        "There is no default bucket: data goes where the declaration says.",
+        "Nothing is copied to this machine, so the path would mean nothing.",
         refused_here=("outputs.*destination must be an S3Location or an s3:// URI",),
     ),
     Difference(

@@ -83,8 +83,8 @@ def test_a_bad_input_is_told_with_what_is_allowed_and_the_fix(told, change, mess
 BAD_OUTPUTS = [
     ({"source": "/opt/ml/output"}, f"source {BELOW}, got '/opt/ml/output'; write '/opt/ml/processing/output'"),
     (
-        {"destination": None},
-        'destination must be an S3Location or an s3:// URI, got None; pass bucket.at("prefix/")',
+        {"destination": "out/"},
+        "destination must be an S3Location or an s3:// URI, got 'out/'; pass bucket.at(\"prefix/\")",
     ),
     (
         {"destination": "out/"},
@@ -257,3 +257,10 @@ def test_an_output_renders_as_the_api_takes_it():
             "S3UploadMode": "EndOfJob",
         },
     }
+
+
+def test_an_output_may_leave_its_destination_to_the_platform():
+    output = ProcessingOutput(source="/opt/ml/processing/train", output_name="train")
+
+    assert output.needs_place
+    assert output.problems() == []
