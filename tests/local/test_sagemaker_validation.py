@@ -127,3 +127,13 @@ def test_the_codes_of_errors_are_the_models_own():
     known = {shape.name for shape in model.operation_model("CreateProcessingJob").error_shapes}
     assert {in_use("a").code, limit_exceeded("x").code, not_found("x").code} == known
     assert set(OPERATIONS) <= set(model.operation_names)
+
+
+def test_an_instance_type_that_aws_may_have_added_since_is_taken():
+    validate("CreateProcessingJob", request(**cluster(InstanceType="ml.m99.large")))
+
+
+def test_tabs_and_line_breaks_in_tags_are_refused():
+    for text in ("a\tb", "a\nb"):
+        said = message(validate, "CreateProcessingJob", request(Tags=[{"Key": "team", "Value": text}]))
+        assert "Member must satisfy regular expression pattern" in said

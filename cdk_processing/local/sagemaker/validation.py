@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cdk_processing.local.sagemaker.errors import ServiceError, validation
+from cdk_processing.request.limits import INSTANCE_TYPE
+from cdk_processing.request.model import python_pattern
 
 __all__ = ["OPERATIONS", "is_operation", "validate"]
 
@@ -114,7 +116,7 @@ def _constraints(shape: Any, value: Any) -> Iterator[str]:
     if not isinstance(value, str):
         raise ServiceError("SerializationException", f"a map's keys and values must be strings, got {value!r}")
     limits = shape.metadata
-    if shape.enum and value not in shape.enum:
+    if shape.enum and value not in shape.enum and not _is_newer_instance_type(shape.name, value):
         yield f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
     if "max" in limits and len(value) > limits["max"]:
         yield f"Member must have length less than or equal to {limits['max']}"
@@ -142,18 +144,17 @@ def _length_problems(shape: Any, value: list[Any], path: str) -> Iterator[str]:
 
 
 @functools.cache
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    # The model's patterns are Java's: Python has no \p{...} classes. One that Python cannot read is left to AWS.
-    translated = pattern.replace(r"\p{L}\p{Z}\p{N}", r"\w\s")
-    try:
-        return re.compile(translated)
-    except re.error:
-        return None
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(python_pattern(pattern))
+
+
+def _is_newer_instance_type(shape: str, value: str) -> bool:
+    """Whether a value is an instance type that AWS may have added since: synth warns of it, and it is tried."""
+    return shape == "ProcessingInstanceType" and INSTANCE_TYPE.fullmatch(value) is not None
 
 
 def _matches(pattern: str, value: str) -> bool:
-    compiled = _compiled(pattern)
-    return compiled is None or compiled.fullmatch(value) is not None
+    return _compiled(pattern).fullmatch(value) is not None
 
 
 def _failed(value: object, path: str, constraint: str) -> str:
