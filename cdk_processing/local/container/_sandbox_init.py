@@ -20,6 +20,7 @@ import os
 import signal
 import struct
 import sys
+import warnings  # noqa: F401  # os.execvpe imports it, by when the new root may not show this interpreter
 from typing import Any, NoReturn
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
