@@ -69,11 +69,6 @@ class Schedule:
         schedule.next_after(start)
         return schedule
 
-    @property
-    def once(self) -> bool:
-        """Whether it fires one time only."""
-        return self.expression.startswith("at(")
-
     def next_after(self, moment: datetime) -> datetime | None:
         """The first scheduled time after a moment, in UTC; None where there is none any more."""
         kind, _, inner = self.expression.removesuffix(")").partition("(")

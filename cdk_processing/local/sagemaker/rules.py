@@ -7,13 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cdk_processing.local.sagemaker.errors import ServiceError, unsupported, validation
+from cdk_processing.request.instances import has_local_storage
+from cdk_processing.request.limits import LOCAL_PATH_PREFIX
 
 __all__ = ["check_request", "create_context"]
-
-_ROOT = "/opt/ml/processing/"
-# Types with local NVMe storage, which has a key of its own (https://docs.aws.amazon.com/sagemaker/latest/APIReference/
-# API_ProcessingClusterConfig.html): families with a "d", and the GPU families that always have it.
-_LOCAL_STORAGE_FAMILIES = ("g4dn", "g5", "g6", "g6e", "p3dn", "p4d", "p4de", "p5", "p5e", "p5en", "trn1", "trn1n")
 
 
 def check_request(request: Mapping[str, Any]) -> None:
@@ -81,8 +78,8 @@ def _output_problems(item: Mapping[str, Any]) -> Iterator[ServiceError]:
 def _path_problems(field: str, name: str, path: str | None) -> Iterator[ServiceError]:
     if not path:
         yield validation(f"LocalPath is required in {field} '{name}' unless AppManaged is true")
-    elif not path.startswith(_ROOT):
-        yield validation(f"LocalPath must start with {_ROOT} ({field} '{name}' has {path})")
+    elif not path.startswith(LOCAL_PATH_PREFIX):
+        yield validation(f"LocalPath must start with {LOCAL_PATH_PREFIX} ({field} '{name}' has {path})")
 
 
 def _cluster_problems(request: Mapping[str, Any]) -> Iterator[ServiceError]:
@@ -94,8 +91,7 @@ def _cluster_problems(request: Mapping[str, Any]) -> Iterator[ServiceError]:
             else validation("InstanceType is required in ProcessingResources.ClusterConfig")
         )
         return
-    family = str(cluster["InstanceType"]).split(".")[1]
-    if cluster.get("VolumeKmsKeyId") and (family in _LOCAL_STORAGE_FAMILIES or family.endswith("d")):
+    if cluster.get("VolumeKmsKeyId") and has_local_storage(str(cluster["InstanceType"])):
         yield validation(
             f"VolumeKmsKeyId is not supported for instance type {cluster['InstanceType']}, which has local storage"
         )

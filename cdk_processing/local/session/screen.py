@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from types import TracebackType
@@ -70,7 +69,6 @@ class LiveScreen:
         self._console = console
         self._live = Live(console=console, refresh_per_second=8, transient=True)
         self._spinners: dict[str, Spinner] = {}
-        self._began = time.monotonic()
 
     def __enter__(self) -> LiveScreen:
         """Begin."""
