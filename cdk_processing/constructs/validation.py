@@ -76,13 +76,18 @@ def _unsupplied(request: ProcessingRequest, trigger: Trigger, index: int) -> lis
     return [
         Problem(
             value.label,
-            f"triggers[{index}]: {trigger.describe()}",
+            f"triggers[{index}]: {_described(trigger)}",
             "supplied by every trigger of the job",
             _parameter_fix(value, trigger) if value.name == "PARAMETER" else fix,
         )
         for value in request.run_time_values()
         if not trigger.supplies(value)
     ]
+
+
+def _described(trigger: Trigger) -> str:
+    watched, text = trigger.watched, trigger.describe()
+    return text if watched is None else text.replace(watched.uri, _shown(watched))
 
 
 def _parameter_fix(value: RunTimeValue, trigger: Trigger) -> str:
@@ -99,8 +104,8 @@ def _loops(request: ProcessingRequest, trigger: Trigger) -> list[Problem]:
     return [
         Problem(
             field,
-            location.uri,
-            f"outside {watched.uri}, which launches this job",
+            _shown(location),
+            f"outside {_shown(watched)}, which launches this job",
             "write to another prefix or bucket",
         )
         for field, location in _written(request)
@@ -119,6 +124,14 @@ def _written(request: ProcessingRequest) -> Iterator[tuple[str, S3Location | Non
             query = getattr(channel.dataset_definition, name, None)
             field = f"inputs[{index}].dataset_definition.{name}.output_s3_uri"
             yield field, getattr(query, "location", None)
+
+
+def _shown(location: S3Location) -> str:
+    """A location as people know it: a bucket whose name is a token is called by its construct's path."""
+    bucket = location.bucket
+    if isinstance(bucket, str) or not is_token(location.bucket_name):
+        return location.uri
+    return f"s3://<{bucket.node.path}>/{location.key}"
 
 
 def _same_bucket(one: S3Location, other: S3Location) -> bool:
