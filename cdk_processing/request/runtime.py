@@ -7,23 +7,45 @@ This module writes and reads markers; what they become is the business of :mod:`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import unquote
 
-from cdk_processing.errors import RunTimeValueError
+from cdk_processing.errors import Problem, RunTimeValueError
 
-__all__ = ["ExecutionVariable", "ExecutionVariables", "Parameter", "RunTimeValue", "has_run_time_value", "segments"]
+__all__ = [
+    "ExecutionVariable",
+    "ExecutionVariables",
+    "Parameter",
+    "ParameterType",
+    "RunTimeValue",
+    "has_run_time_value",
+    "segments",
+    "value_problem",
+]
+
+#: What a parameter's value may be: the types of the SageMaker SDK's ``ParameterString``, ``ParameterInteger``, ...
+ParameterType = type[str] | type[int] | type[float] | type[bool]
 
 # Only what this module writes is a marker; any other text in double braces is text.
 _MARKER = re.compile(
-    r"\{\{run:(?P<name>RUN_ID|TRIGGER_TIME|ATTEMPT|INSTANCE_TYPE|OBJECT_(?:URI|KEY|BUCKET|SIZE|VERSION_ID)|PARAMETER)"
-    r"(?::(?P<argument>[^{}|]*))?(?:\|(?P<format>[^{}]*))?\}\}"
+    r"\{\{run:(?P<name>RUN_ID|TRIGGER_TIME|ATTEMPT|INSTANCE_TYPE|UPSTREAM_RUN_ID|OBJECT_(?:URI|KEY|BUCKET|SIZE|VERSION_ID)"
+    r"|PARAMETER)(?::(?P<argument>[^{}|]*))?(?:\|(?P<format>[^{}]*))?\}\}"
 )
 #: The instance type that a run is at, where it may try several; not among the values that users write.
 INSTANCE_TYPE = "{{run:INSTANCE_TYPE}}"
 _PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+#: What the whole text of a value looks like, by type ("" for anything): one pattern for synth, for the client, and for the run itself.
+PATTERNS = {
+    "string": "",
+    "integer": r"-?[0-9]+",
+    "number": r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?",
+    "boolean": r"(true|false)",
+}
+_TYPES: dict[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
+_WORDS = {"string": "a str", "integer": "an integer", "number": "a number", "boolean": "true or false"}
 
 #: Directives of ``strftime`` that a run-time value understands, and what each stands for.
 TIME_DIRECTIVES = {
@@ -46,12 +68,16 @@ class RunTimeValue(NamedTuple):
         parameter: The parameter's name, when ``name`` is ``PARAMETER``.
         default: The parameter's default, None where it has none.
         format: A ``strftime`` format, "" for the plain value.
+        type: The parameter's type: ``string``, ``integer``, ``number`` or ``boolean``.
+        enum_values: What the parameter's value may be; () for any.
     """
 
     name: str
     parameter: str = ""
     default: str | None = None
     format: str = ""
+    type: str = "string"
+    enum_values: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -113,6 +139,8 @@ class ExecutionVariables:
     OBJECT_SIZE: ClassVar = ExecutionVariable("OBJECT_SIZE")
     #: Version id of the object that launched the run; versioned buckets only.
     OBJECT_VERSION_ID: ClassVar = ExecutionVariable("OBJECT_VERSION_ID")
+    #: ``RUN_ID`` of the other job's run whose success launched this one.
+    UPSTREAM_RUN_ID: ClassVar = ExecutionVariable("UPSTREAM_RUN_ID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +150,22 @@ class Parameter:
     Args:
         name: 1-64 letters, digits and underscores, not beginning with a digit.
         default: Used where the run's starter gives none; left out, each trigger of the job must supply one.
+        type: ``str``, ``int``, ``float`` or ``bool``. A run that is started with a value of another type fails before
+            a job is made; ``cdk-processing start`` refuses to start it.
+        enum_values: The only values allowed; left out, any of the type.
+
+    Raises:
+        RunTimeValueError: The name, the type, the default or a value cannot be.
+
+    Example:
+        >>> Parameter("split_ratio", default=0.2, type=float).default_text
+        '0.2'
     """
 
     name: str
-    default: str | None = None
+    default: str | float | bool | None = None
+    type: ParameterType = str
+    enum_values: Sequence[Any] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _PARAMETER_NAME.fullmatch(self.name):
@@ -133,16 +173,49 @@ class Parameter:
                 f"name must be 1-64 letters, digits and underscores, not beginning with a digit, got {self.name!r}; "
                 "rename the Parameter"
             )
-        if self.default is not None and not isinstance(self.default, str):
+        if self.type not in _TYPES:
             raise RunTimeValueError(
-                f"default must be a str, got {self.default!r}; write Parameter({self.name!r}, "
-                f"default={str(self.default)!r})"
+                f"type must be str, int, float or bool, got {self.type!r}; take one of those (Parameter({self.name!r}))"
             )
+        allowed = self.enum_values
+        if allowed is not None and (isinstance(allowed, (str, bytes)) or not allowed):
+            raise RunTimeValueError(
+                f"enum_values must be a list of at least one value, got {allowed!r}; write [...] or leave it out "
+                f"(Parameter({self.name!r}))"
+            )
+        for field, value in (*(("enum_values", item) for item in allowed or ()), ("default", self.default)):
+            self._check(field, value)
+
+    def _check(self, field: str, value: Any) -> None:
+        if value is None and field == "default":
+            return
+        text = parameter_text(value)
+        if text is None or (self.type is str and not isinstance(value, str)):
+            word = _WORDS[_TYPES[self.type]]
+            raise RunTimeValueError(
+                f"{field} must be {word}, got {value!r}; write Parameter({self.name!r}, {field}={str(value)!r})"
+            )
+        problem = value_problem(self.spec, text, field)
+        if problem is not None:
+            raise RunTimeValueError(str(problem.on(f"Parameter({self.name!r})")))
+
+    @property
+    def default_text(self) -> str | None:
+        """The default as text, None where there is none."""
+        return None if self.default is None else parameter_text(self.default)
+
+    @property
+    def spec(self) -> RunTimeValue:
+        """The parameter as a run-time value."""
+        values = tuple(parameter_text(value) or "" for value in self.enum_values or ())
+        return RunTimeValue("PARAMETER", self.name, self.default_text, type=_TYPES[self.type], enum_values=values)
 
     def __str__(self) -> str:
-        # A default is percent-encoded, so that no text in it can end the marker.
-        default = "" if self.default is None else "=" + "".join(f"%{byte:02X}" for byte in self.default.encode())
-        return f"{{{{run:PARAMETER:{self.name}{default}}}}}"
+        spec = self.spec
+        parts = [self.name, "" if spec.default is None else f"={_encoded(spec.default)}"]
+        if spec.type != "string" or spec.enum_values:
+            parts += [f";{spec.type}", *(f";{_encoded(value)}" for value in spec.enum_values)]
+        return f"{{{{run:PARAMETER:{''.join(parts)}}}}}"
 
     def __format__(self, spec: str) -> str:
         if spec:
@@ -173,6 +246,17 @@ def values_in(text: Any) -> list[RunTimeValue]:
     return [part for part in segments(text) if isinstance(part, RunTimeValue)] if isinstance(text, str) else []
 
 
+def values_in_tree(tree: Any) -> Iterator[RunTimeValue]:
+    """Every run-time value in the texts of dicts and lists, in order."""
+    if isinstance(tree, dict):
+        tree = tree.values()
+    elif not isinstance(tree, (list, tuple)):
+        yield from values_in(tree)
+        return
+    for item in tree:
+        yield from values_in_tree(item)
+
+
 def has_run_time_value(text: Any) -> bool:
     """Whether the text, or whatever else was given, holds a run-time value."""
     return isinstance(text, (ExecutionVariable, Parameter)) or (
@@ -190,8 +274,45 @@ def _read(match: re.Match[str]) -> RunTimeValue:
     name, argument, spec = match["name"], match["argument"], match["format"]
     if name != "PARAMETER":
         return RunTimeValue(name, format=spec or "")
-    parameter, _, default = (argument or "").partition("=")
-    return RunTimeValue(name, parameter, unquote(default) if "=" in (argument or "") else None)
+    declared, *options = (argument or "").split(";")
+    parameter, given, default = declared.partition("=")
+    return RunTimeValue(
+        name,
+        parameter,
+        unquote(default) if given else None,
+        type=options[0] if options else "string",
+        enum_values=tuple(unquote(value) for value in options[1:]),
+    )
+
+
+def _encoded(text: str) -> str:
+    """Percent-encoded, so that no text can end the marker."""
+    return "".join(f"%{byte:02X}" for byte in text.encode())
+
+
+def parameter_text(value: Any) -> str | None:
+    """A parameter's value as the text that the job gets; None for what is no text, number or truth value."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, (int, float)) else None
+
+
+def value_problem(parameter: RunTimeValue, text: str, field: str | None = None) -> Problem | None:
+    """What is wrong with a parameter's value, or None.
+
+    Args:
+        parameter: The parameter.
+        text: The value, as text.
+        field: What the value is called; the parameter's name where left out.
+    """
+    name = field or parameter.parameter
+    if PATTERNS[parameter.type] and not re.fullmatch(PATTERNS[parameter.type], text):
+        return Problem(name, text, _WORDS[parameter.type], "correct the value")
+    if parameter.enum_values and text not in parameter.enum_values:
+        return Problem(name, text, f"one of {', '.join(parameter.enum_values)}", "take one of those")
+    return None
 
 
 def _check_time_format(spec: str) -> None:

@@ -1,19 +1,20 @@
 """The state machine of a job.
 
 ```
-Prepare -> [WriteManifest] -> RunJob -> (end)
-                                | anything went wrong
-                              Triage -- name in use --> DescribeJob -> Judge -- somebody else's --> Duplicate
-                                |                           ^            |---- ours, completed --> Adopted
-                                | anything else             |            |---- ours, running ----> WaitForJob
-                                v                           +------------|---------------------------+
-                          SendDeadLetter <-- AdoptFailure <--------------+---- ours, failed
-                                v
-                              Failed
+Prepare -> [turns, see turns.py] -> [WriteManifest] -> RunJob -> [Announce] -> (end)
+                                                       ^  | anything went wrong
+                                                       |  v
+                              Backoff, NextAttempt, <- Triage -- timed out --> StopJob --+
+                              NextInstanceType          |   |                            |
+                                        ^               |   +-- final, see failures.py --+--> SendDeadLetter -> Failed
+                                        |               v name in use                            ^
+                                        |            DescribeJob -> Judge -- another run's parameters: KeyReused
+                                        +---- not of this machine ----+ | |-- another execution's --> Duplicate
+                                                                        | |-- ours, completed ------> Adopted
+                                        AdoptFailure <--- ours, failed -+ |-- ours, running --------> WaitForJob
+                                             |                                                            |
+                                             +--> Triage                                  DescribeJob <---+
 ```
-Where the job may try several instance types, Triage also leads to NextInstanceType and from there to RunJob, and
-AdoptFailure to Triage.
-
 The job's name is the idempotency store: SageMaker takes a name once, for ever, so of any number of executions for one
 run key and attempt exactly one makes a job.
 """
@@ -21,81 +22,64 @@ run key and attempt exactly one makes a job.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 from typing import Any
 
-from cdk_processing.workflow.failures import LACKS_CAPACITY, NAME_IN_USE, REASON, next_instance_type
+from cdk_processing.request.runtime import RunTimeValue, values_in_tree
+from cdk_processing.workflow.failures import (
+    FAILURE,
+    PATIENT,
+    REASON,
+    LaunchPolicy,
+    backoff,
+    next_attempt,
+    next_instance_type,
+    triage,
+)
 from cdk_processing.workflow.jsonata import compile_text, compile_tree, expression, quoted
+from cdk_processing.workflow.launches import MANUAL_KEY, Reading, parameter_values, parameters_digest, prepare
+from cdk_processing.workflow.turns import admit, newest_states, turn_states
 
-__all__ = ["EXECUTION_VARIABLE", "JOB_TAG", "LaunchPolicy", "Workflow", "definition"]
+__all__ = [
+    "DEAD_LETTERS_TAG",
+    "EXECUTION_VARIABLE",
+    "JOB_TAG",
+    "PARAMETERS_VARIABLE",
+    "SUCCEEDED",
+    "SUCCESS_SOURCE",
+    "LaunchPolicy",
+    "Workflow",
+    "definition",
+]
 
 #: Environment variable of every job: the execution that made it, by which a job is known as one's own.
 EXECUTION_VARIABLE = "CDK_PROCESSING_EXECUTION"
+#: Environment variable of the jobs that have parameters: a digest of their values in force.
+PARAMETERS_VARIABLE = "CDK_PROCESSING_PARAMETERS"
 #: Tag of every job and state machine: the construct's path.
 JOB_TAG = "cdk-processing:job"
+#: Tag of every state machine: the URL of the queue that its dead letters go to.
+DEAD_LETTERS_TAG = "cdk-processing:dead-letters"
+#: Source and detail type of the event by which a job tells others of its success.
+SUCCESS_SOURCE, SUCCEEDED = "cdk-processing", "Processing Job Run Succeeded"
 
 SERVICE_MAX_RUNTIME = 86_400
 
-#: Names under which Step Functions has been seen to report what passes by itself. Where one is wrong it never matches.
-_PASSING = [
-    "SageMaker.ResourceLimitExceededException",
-    "SageMaker.ResourceLimitExceeded",
-    "SageMaker.ThrottlingException",
-    "SageMaker.Throttling",
-    "SageMaker.SdkClientException",
-]
-_SMALL_RETRY = [
+_PATIENT_RETRY = [
     {
-        "ErrorEquals": ["States.TaskFailed"],
+        "ErrorEquals": ["States.ALL"],
         "IntervalSeconds": 1,
-        "MaxAttempts": 3,
+        "MaxAttempts": 6,
         "BackoffRate": 2.0,
-        "MaxDelaySeconds": 10,
+        "MaxDelaySeconds": 30,
         "JitterStrategy": "FULL",
     }
 ]
-
-# The run key: what makes a run the same run. Object: bucket, key and version (else sequencer); schedule: schedule and
-# scheduled time; otherwise what the caller gives, else the execution's own id.
-_PREPARE = """(
-  $input := $states.input;
-  $event := $exists($input.redrive) ? $input.redrive.event : $input;
-  $object := $event.detail.object;
-  $key := $exists($input.redrive) ? $input.redrive.run_key
-    : $event.source = 'aws.s3'
-      ? 's3://' & $event.detail.bucket.name & '/' & $object.key & '@'
-        & ($exists($object.`version-id`) ? $object.`version-id` : $object.sequencer)
-    : $event.source = 'aws.scheduler' ? $event.schedule & '@' & $event.time
-    : $exists($event.run_key) ? 'manual:' & $string($event.run_key)
-    : $states.context.Execution.Id;
-  {
-    'key': $key,
-    'id': $hash($states.context.StateMachine.Id & $key, 'MD5'),
-    'time': $exists($event.time) ? $event.time : $states.context.Execution.StartTime
-  }
-)"""
-_EVENT = "$exists($states.input.redrive) ? $states.input.redrive.event : $states.input"
-_ATTEMPT = "$exists($states.input.redrive) ? $states.input.redrive.attempt : 1"
+_FIRST_LOOK_SECONDS, _LATER_BY_SECONDS = 30, 3
 
 _MANIFEST = """$exists($event.detail.object.key)
   ? [{'prefix': 's3://' & $event.detail.bucket.name & '/'}, $event.detail.object.key]
   : $error('the job reads the object that launched it: start it with the event of one')"""
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchPolicy:
-    """How patiently a job is launched.
-
-    Attributes:
-        provisioning_slack_seconds: Beyond the job's own time limit, how long the hosts may take to come and go.
-        retry_seconds: First wait after throttling or a quota, doubled from then on.
-        retry_limit_seconds: The longest such wait.
-        retries: How often.
-    """
-
-    provisioning_slack_seconds: int = 3600
-    retry_seconds: int = 30
-    retry_limit_seconds: int = 900
-    retries: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +96,10 @@ class Workflow:
         manifest_prefix: Key prefix of this job's manifests.
         policy: How patiently it is launched.
         instance_types: What is tried in turn where capacity lacks; () where the request names its one type.
+        readings: How the events of triggers are read that are not read in the usual way; the first that fits counts.
+        table: Name of the table for leases and newest arrivals, where a trigger asks for them.
+        turns: Whether runs of a schedule must not overlap.
+        announces: Whether success is told to other jobs.
     """
 
     job: str
@@ -121,30 +109,61 @@ class Workflow:
     queue_url: str
     manifest_bucket: str | None = None
     manifest_prefix: str = ""
-    policy: LaunchPolicy = LaunchPolicy()
+    policy: LaunchPolicy = PATIENT
     instance_types: tuple[str, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    table: str | None = None
+    turns: bool = False
+    announces: bool = False
+
+    @property
+    def parameters(self) -> list[RunTimeValue]:
+        """The request's parameters, each once, in the order of the request."""
+        found = {value.parameter: value for value in values_in_tree(self.request) if value.name == "PARAMETER"}
+        return list(found.values())
+
+    @property
+    def task_seconds(self) -> int:
+        """How long a job may take, with its hosts' time to come and go."""
+        runtime: int = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", SERVICE_MAX_RUNTIME)
+        return runtime + self.policy.provisioning_slack_seconds
 
 
 def definition(workflow: Workflow) -> dict[str, Any]:
     """The state machine's definition, to be written as JSON."""
-    first = "RunJob" if workflow.manifest_bucket is None else "WriteManifest"
-    states = {"Prepare": _prepare(workflow, first)}
+    start = "RunJob" if workflow.manifest_bucket is None else "WriteManifest"
+    newest = any(reading.newest_only for reading in workflow.readings)
+    admits = workflow.table is not None and (newest or workflow.turns)
+    prepared = prepare(workflow.readings, workflow.parameters, instance_types=workflow.instance_types)
+    states = {"Prepare": {**prepared, "Next": "Admit" if admits else start}}
+    if admits:
+        assert workflow.table is not None
+        where = (workflow.partition, workflow.table, workflow.job, start)
+        states["Admit"] = admit(start, newest=newest, turns=workflow.turns)
+        if newest:
+            states |= newest_states(*where, _no_job(workflow, "Superseded"))
+        if workflow.turns:
+            states |= turn_states(*where, _no_job(workflow, "Skipped"))
     if workflow.manifest_bucket is not None:
         states["WriteManifest"] = _write_manifest(workflow)
     states |= {
         "RunJob": _run_job(workflow),
-        "Triage": _triage(workflow),
+        **({"Announce": _announce(workflow)} if workflow.announces else {}),
+        "Triage": triage(workflow.policy, several_types=bool(workflow.instance_types)),
+        "Backoff": backoff(workflow.policy),
+        "NextAttempt": next_attempt(),
+        **({"NextInstanceType": next_instance_type()} if workflow.instance_types else {}),
+        "StopJob": _stop_job(workflow),
         "DescribeJob": _describe_job(workflow),
-        "Judge": _judge(),
-        "WaitForJob": {"Type": "Wait", "Seconds": 30, "Next": "DescribeJob"},
-        "Adopted": {"Type": "Succeed", "Output": _outcome(workflow, "Completed")},
-        "Duplicate": {"Type": "Succeed", "Output": _outcome(workflow, "Duplicate")},
-        "AdoptFailure": _adopt_failure(workflow),
+        "Judge": _judge(workflow),
+        "WaitForJob": _wait_for_job(),
+        "Adopted": {"Type": "Pass", "Output": _outcome(workflow, "Completed"), **_after_success(workflow)},
+        "Duplicate": {"Type": "Succeed", "Output": _outcome(workflow, "Duplicate") | _WHOSE},
+        "AdoptFailure": _adopt_failure(),
+        **({"KeyReused": _key_reused()} if workflow.parameters else {}),
         "SendDeadLetter": _send_dead_letter(workflow),
         "Failed": {"Type": "Fail", "Error": expression("$failure.Error"), "Cause": expression(REASON)},
     }
-    if workflow.instance_types:
-        states["NextInstanceType"] = next_instance_type()
     return {
         "Comment": f"Runs the SageMaker processing job of {workflow.job}, once for each run key.",
         "QueryLanguage": "JSONata",
@@ -158,15 +177,11 @@ def manifest_key(workflow: Workflow) -> str:
     return f"{quoted(workflow.manifest_prefix)} & $run.id & '.manifest'"
 
 
-def _prepare(workflow: Workflow, following: str) -> dict[str, Any]:
-    assign: dict[str, Any] = {
-        "event": expression(_EVENT),
-        "run": expression(_PREPARE),
-        "attempt": expression(_ATTEMPT),
-    }
-    if workflow.instance_types:
-        assign["instance_types"] = list(workflow.instance_types)
-    return {"Type": "Pass", "Assign": assign, "Next": following}
+#: Of a duplicate: the execution that made the job, and how the job does.
+_WHOSE = {
+    "job_status": expression("$existing.ProcessingJobStatus"),
+    "made_by": expression(f"$existing.Environment.{EXECUTION_VARIABLE}"),
+}
 
 
 def _write_manifest(workflow: Workflow) -> dict[str, Any]:
@@ -180,7 +195,7 @@ def _write_manifest(workflow: Workflow) -> dict[str, Any]:
             "Body": expression(_MANIFEST),
             "ContentType": "application/json",
         },
-        "Retry": _SMALL_RETRY,
+        "Retry": _PATIENT_RETRY,
         "Catch": _catch("SendDeadLetter"),
         "Next": "RunJob",
     }
@@ -190,34 +205,22 @@ def _run_job(workflow: Workflow) -> dict[str, Any]:
     arguments = compile_tree(workflow.request)
     if workflow.manifest_bucket is not None:
         _read_manifest(arguments, workflow)
-    runtime = workflow.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", SERVICE_MAX_RUNTIME)
-    policy = workflow.policy
+    own = {EXECUTION_VARIABLE: expression("$states.context.Execution.Id")}
+    if workflow.parameters:
+        own[PARAMETERS_VARIABLE] = expression(parameters_digest(workflow.parameters))
     return {
         "Type": "Task",
         "Resource": f"arn:{workflow.partition}:states:::sagemaker:createProcessingJob.sync",
         "Arguments": {
-            "ProcessingJobName": _job_name(workflow),
+            "ProcessingJobName": _job_name_or_problem(workflow),
             **arguments,
-            "Environment": {
-                **arguments.get("Environment", {}),
-                EXECUTION_VARIABLE: expression("$states.context.Execution.Id"),
-            },
+            "Environment": {**arguments.get("Environment", {}), **own},
             "Tags": [*arguments.get("Tags", []), {"Key": JOB_TAG, "Value": workflow.job}],
         },
-        "TimeoutSeconds": runtime + policy.provisioning_slack_seconds,
-        "Retry": [
-            {
-                "ErrorEquals": _PASSING,
-                "IntervalSeconds": policy.retry_seconds,
-                "MaxAttempts": policy.retries,
-                "BackoffRate": 2.0,
-                "MaxDelaySeconds": policy.retry_limit_seconds,
-                "JitterStrategy": "FULL",
-            }
-        ],
+        "TimeoutSeconds": workflow.task_seconds,
         "Catch": _catch("Triage"),
         "Output": _outcome(workflow, "Completed"),
-        "End": True,
+        **_after_success(workflow),
     }
 
 
@@ -230,11 +233,46 @@ def _read_manifest(arguments: dict[str, Any], workflow: Workflow) -> None:
             channel["S3Input"]["S3Uri"] = uri
 
 
-def _triage(workflow: Workflow) -> dict[str, Any]:
-    choices = [{"Condition": expression(NAME_IN_USE), "Next": "DescribeJob"}]
-    if workflow.instance_types:
-        choices.append({"Condition": expression(LACKS_CAPACITY), "Next": "NextInstanceType"})
-    return {"Type": "Choice", "Choices": choices, "Default": "SendDeadLetter"}
+def _after_success(workflow: Workflow) -> dict[str, Any]:
+    return {"Next": "Announce"} if workflow.announces else {"End": True}
+
+
+def _announce(workflow: Workflow) -> dict[str, Any]:
+    # An event of our own, with retries and a dead letter: those of SageMaker and Step Functions are best effort.
+    detail = {
+        "job": workflow.job,
+        "state_machine": expression("$states.context.StateMachine.Id"),
+        "execution": expression("$states.context.Execution.Id"),
+        "run_key": expression("$run.key"),
+        "trigger_time": expression("$run.time"),
+        "attempt": expression("$attempt"),
+        "parameters": expression(parameter_values(workflow.parameters)),
+        "run_id": expression("$states.input.run_id"),
+        "job_name": expression("$states.input.job_name"),
+        "outputs": expression("$states.input.outputs"),
+    }
+    entry = {"Source": SUCCESS_SOURCE, "DetailType": SUCCEEDED, "Detail": detail}
+    return {
+        "Type": "Task",
+        "Resource": f"arn:{workflow.partition}:states:::events:putEvents",
+        "Arguments": {"Entries": [entry]},
+        "Retry": _PATIENT_RETRY,
+        "Catch": _catch("SendDeadLetter"),
+        "Output": expression("$states.input"),
+        "End": True,
+    }
+
+
+def _stop_job(workflow: Workflow) -> dict[str, Any]:
+    # Step Functions tries to; a job whose end it did not hear of may run on. One that has ended cannot be stopped.
+    return {
+        "Type": "Task",
+        "Resource": f"arn:{workflow.partition}:states:::aws-sdk:sagemaker:stopProcessingJob",
+        "Arguments": {"ProcessingJobName": _job_name(workflow)},
+        "Retry": _PATIENT_RETRY,
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "SendDeadLetter"}],
+        "Next": "SendDeadLetter",
+    }
 
 
 def _describe_job(workflow: Workflow) -> dict[str, Any]:
@@ -242,33 +280,75 @@ def _describe_job(workflow: Workflow) -> dict[str, Any]:
         "Type": "Task",
         "Resource": f"arn:{workflow.partition}:states:::aws-sdk:sagemaker:describeProcessingJob",
         "Arguments": {"ProcessingJobName": _job_name(workflow)},
-        "Retry": _SMALL_RETRY,
+        "Retry": _PATIENT_RETRY,
         "Catch": _catch("SendDeadLetter"),
         "Assign": {"existing": expression("$states.result")},
         "Next": "Judge",
     }
 
 
-def _judge() -> dict[str, Any]:
-    # Not ours: this event is a duplicate, and whoever made the job sees it through.
-    foreign = f"$not($existing.Environment.{EXECUTION_VARIABLE} = $states.context.Execution.Id)"
+def _judge(workflow: Workflow) -> dict[str, Any]:
+    maker = f"$existing.Environment.{EXECUTION_VARIABLE}"
     status = "$existing.ProcessingJobStatus"
+    ours = f"{maker} = $states.context.Execution.Id"
+    executions = "$replace($states.context.StateMachine.Id, ':stateMachine:', ':execution:') & ':'"
+    of_machine = f"$exists({maker}) and $contains({maker}, {executions})"
+    choices = []
+    if workflow.parameters:
+        other = f"$existing.Environment.{PARAMETERS_VARIABLE} != {parameters_digest(workflow.parameters)}"
+        manual = f"$contains($run.key, /^{MANUAL_KEY}/)"
+        choices.append((f"$not({ours}) and {of_machine} and {manual} and {other}", "KeyReused"))
+    choices += [
+        # Made by an earlier execution of a run that is now redriven, and all that is left is to say so.
+        (f"($run.redriven or {ours}) and {of_machine} and {status} = 'Completed'", "Adopted"),
+        # Whoever made the job sees it through.
+        (f"$not({ours}) and {of_machine}", "Duplicate"),
+        # Somebody outside has taken the name: every execution of this run finds it taken, and goes on to the next.
+        (f"$not({ours})", "NextAttempt"),
+        (f"{status} in ['InProgress', 'Stopping'] and $looks < {_looks(workflow.task_seconds)}", "WaitForJob"),
+    ]
     return {
         "Type": "Choice",
-        "Choices": [
-            {"Condition": expression(foreign), "Next": "Duplicate"},
-            {"Condition": expression(f"{status} = 'Completed'"), "Next": "Adopted"},
-            {"Condition": expression(f"{status} in ['InProgress', 'Stopping']"), "Next": "WaitForJob"},
-        ],
+        "Choices": [{"Condition": expression(condition), "Next": following} for condition, following in choices],
         "Default": "AdoptFailure",
     }
 
 
-def _adopt_failure(workflow: Workflow) -> dict[str, Any]:
+def _wait_for_job() -> dict[str, Any]:
+    # Longer each time: an execution's history holds 25,000 events, and a job may run for nine days.
+    return {
+        "Type": "Wait",
+        "Seconds": expression(f"{_FIRST_LOOK_SECONDS} + {_LATER_BY_SECONDS} * $looks"),
+        "Assign": {"looks": expression("$looks + 1")},
+        "Next": "DescribeJob",
+    }
+
+
+def _looks(seconds: int) -> int:
+    """How many looks, the first after 30 s and each 3 s later than the one before, take so long."""
+    # n looks take 30 n + 3 n (n - 1) / 2 seconds.
+    return (isqrt(57 * 57 + 24 * seconds) - 57) // 6 + 1
+
+
+def _adopt_failure() -> dict[str, Any]:
     # What is told is why the job failed, not that its name was in use.
-    error = "{'Error': 'States.TaskFailed', 'Cause': $string($existing.FailureReason)}"
-    following = "Triage" if workflow.instance_types else "SendDeadLetter"
-    return {"Type": "Pass", "Assign": {"failure": expression(error)}, "Next": following}
+    status = "$existing.ProcessingJobStatus"
+    failed = f"""{status} in ['Failed', 'Stopped']
+  ? {{
+    'Error': 'States.TaskFailed',
+    'Cause': $string({{'ProcessingJobStatus': {status}, 'FailureReason': $existing.FailureReason}})
+  }}
+  : {{'Error': 'States.Timeout', 'Cause': 'the job is still ' & {status} & ' beyond its time'}}"""
+    return {"Type": "Pass", "Assign": {"failure": expression(failed)}, "Next": "Triage"}
+
+
+def _key_reused() -> dict[str, Any]:
+    told = (
+        "'run_key ' & $run.key & ' was used before with other parameters, by ' & "
+        f"$existing.Environment.{EXECUTION_VARIABLE} & '; take another key, or the same parameters'"
+    )
+    failure = f"{{'Error': 'CdkProcessing.RunKeyReused', 'Cause': {told}}}"
+    return {"Type": "Pass", "Assign": {"failure": expression(failure)}, "Next": "SendDeadLetter"}
 
 
 def _send_dead_letter(workflow: Workflow) -> dict[str, Any]:
@@ -290,28 +370,38 @@ def _send_dead_letter(workflow: Workflow) -> dict[str, Any]:
                 "event": expression("$event"),
             },
         },
-        "Retry": _SMALL_RETRY,
+        "Retry": _PATIENT_RETRY,
+        # The execution fails all the same, which raises the alarm, and its input still holds the event.
         "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Failed"}],
         "Next": "Failed",
     }
 
 
 def _catch(following: str) -> list[dict[str, Any]]:
-    return [
-        {"ErrorEquals": ["States.ALL"], "Assign": {"failure": expression("$states.errorOutput")}, "Next": following}
-    ]
+    return [{"ErrorEquals": ["States.ALL"], "Assign": {"failure": FAILURE}, "Next": following}]
 
 
 def _job_name(workflow: Workflow) -> str:
-    return expression(f"{quoted(workflow.base_name + '-')} & $run.id & '-' & $string($attempt)")
+    return expression(_job_name_body(workflow))
+
+
+def _job_name_body(workflow: Workflow) -> str:
+    return f"{quoted(workflow.base_name + '-')} & $run.id & '-' & $string($attempt)"
+
+
+def _job_name_or_problem(workflow: Workflow) -> str:
+    """The job's name; where the event has no run key, a failure that says so."""
+    name = _job_name_body(workflow)
+    if not any(reading.missing for reading in workflow.readings):
+        return expression(name)
+    return expression(f"$type($run.problem) = 'string' ? $error($run.problem) : {name}")
+
+
+def _no_job(workflow: Workflow, status: str) -> dict[str, Any]:
+    return {"status": status, "run_id": expression("$run.id"), "job_name": _job_name(workflow)}
 
 
 def _outcome(workflow: Workflow, status: str) -> dict[str, Any]:
     outputs = workflow.request.get("ProcessingOutputConfig", {}).get("Outputs", [])
     places = {output["OutputName"]: output["S3Output"]["S3Uri"] for output in outputs if "S3Output" in output}
-    return {
-        "status": status,
-        "run_id": expression("$run.id"),
-        "job_name": _job_name(workflow),
-        "outputs": {name: compile_text(uri) for name, uri in places.items()},
-    }
+    return {**_no_job(workflow, status), "outputs": {name: compile_text(uri) for name, uri in places.items()}}

@@ -1,7 +1,7 @@
 """Run-time values as JSONata: the one place where markers become expressions.
 
-Two variables are there in every expression: ``$event`` (what launched the run, as it came) and ``$run`` (its key, id
-and time). See :mod:`cdk_processing.workflow.definition`.
+Two variables are there in every expression: ``$event`` (what launched the run, as it came) and ``$run`` (its key, id,
+time and parameters). See :mod:`cdk_processing.workflow.launches`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cdk_processing.request.runtime import RunTimeValue, has_run_time_value, segments
+from cdk_processing.request.runtime import PATTERNS, RunTimeValue, has_run_time_value, segments
 
-__all__ = ["compile_text", "compile_tree", "expression", "quoted"]
+__all__ = ["compile_text", "compile_tree", "expression", "parameter_value", "quoted"]
 
 #: strftime directives in the picture language of XPath, which JSONata formats times with.
 _PICTURES = {
@@ -25,6 +25,7 @@ _PICTURES = {
     "S": "[s01]",
 }
 
+_WORDS = {"integer": "an integer", "number": "a number", "boolean": "true or false"}
 _OBJECT = "$event.detail.object"
 _BUCKET = "$event.detail.bucket.name"
 
@@ -50,6 +51,10 @@ _VALUES = {
     "TRIGGER_TIME": "$run.time",
     "ATTEMPT": "$string($attempt)",
     "INSTANCE_TYPE": "$instance_types[0]",
+    "UPSTREAM_RUN_ID": (
+        "($exists($event.detail.run_id) ? $event.detail.run_id "
+        f": $error({quoted('no run of another job launched this one')}))"
+    ),
     "OBJECT_URI": _of_object(f"'s3://' & {_BUCKET} & '/' & {_OBJECT}.key", f"{_OBJECT}.key"),
     "OBJECT_KEY": _of_object(f"{_OBJECT}.key", f"{_OBJECT}.key"),
     "OBJECT_BUCKET": _of_object(_BUCKET, _BUCKET),
@@ -86,21 +91,32 @@ def _render(part: str | RunTimeValue) -> str:
     if isinstance(part, str):
         return quoted(part)
     if part.name == "PARAMETER":
-        return _render_parameter(part)
+        return parameter_value(part)
     if part.format:
         return f"$fromMillis($toMillis($run.time), {quoted(_picture(part.format))})"
     return _VALUES[part.name]
 
 
-def _render_parameter(value: RunTimeValue) -> str:
-    given = f"$event.parameters.{value.parameter}"
-    missing = quoted(value.default) if value.default is not None else _missing(value.parameter)
-    return f"($exists({given}) ? $string({given}) : {missing})"
+def parameter_value(value: RunTimeValue) -> str:
+    """A parameter's value as text; fails where it is missing, or not what the parameter takes."""
+    given = f"$run.parameters.{value.parameter}"
+    tests = []
+    if PATTERNS[value.type]:
+        tests.append(f"$contains($v, /^{PATTERNS[value.type]}$/)")
+    if value.enum_values:
+        tests.append(f"$v in [{', '.join(quoted(each) for each in value.enum_values)}]")
+    found = f"$string({given})"
+    if tests:
+        allowed = f"one of {', '.join(value.enum_values)}" if value.enum_values else _WORDS[value.type]
+        wrong = f"$error({quoted(f'parameter {value.parameter} must be {allowed}, got ')} & $v)"
+        found = f"($v := $string({given}); {' and '.join(tests)} ? $v : {wrong})"
+    otherwise = _missing(value) if value.default is None else quoted(value.default)
+    return f"($exists({given}) ? {found} : {otherwise})"
 
 
-def _missing(name: str) -> str:
-    example = f'{{"parameters": {{"{name}": "..."}}}}'
-    return f"$error({quoted(f'parameter {name} is missing: start the run with {example}')})"
+def _missing(value: RunTimeValue) -> str:
+    example = f'{{"parameters": {{"{value.parameter}": "..."}}}}'
+    return f"$error({quoted(f'parameter {value.parameter} is missing: start the run with {example}')})"
 
 
 def _picture(spec: str) -> str:

@@ -25,6 +25,7 @@ def test_the_variables_are_those_of_the_design():
         "OBJECT_VERSION_ID",
         "RUN_ID",
         "TRIGGER_TIME",
+        "UPSTREAM_RUN_ID",
     ]
 
 

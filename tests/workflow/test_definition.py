@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 from jsonata.jsonata import Jsonata
-from statelint.linter import Linter
 
 from cdk_processing import ExecutionVariables, Parameter, ProcessingInput, ProcessingOutput, ScriptProcessor
 from cdk_processing.request.request import Bindings
 from cdk_processing.workflow.definition import LaunchPolicy, Workflow, definition
-from tests.workflow.states_language import QueryEvaluationError, choose, evaluate, expressions
+from tests.workflow.states_language import QueryEvaluationError, choose, evaluate, expressions, problems_of
 
 V = ExecutionVariables
 MACHINE = "arn:aws:states:us-east-1:111122223333:stateMachine:Census"
@@ -80,8 +79,12 @@ def arguments(state, event, defined=SIMPLE, **variables):
     return evaluate(defined["States"][state]["Arguments"], known, input=event, context=CONTEXT)
 
 
+def md5(text):
+    return hashlib.md5(text.encode()).hexdigest()
+
+
 def run_id(key, machine=MACHINE):
-    return hashlib.md5(f"{machine}{key}".encode()).hexdigest()
+    return md5(f"{machine}{key}")
 
 
 def created(key="in/1.csv", version="v1", sequencer="0055"):
@@ -112,7 +115,7 @@ def test_the_definitions_are_those_of_the_golden_file(golden):
 
 @BOTH
 def test_a_definition_is_valid_in_the_states_language(defined):
-    assert Linter.validate(deepcopy(defined)) == []
+    assert problems_of(defined) == []
 
 
 @BOTH
@@ -120,7 +123,7 @@ def test_the_linter_would_notice_a_dangling_next(defined):
     broken = deepcopy(defined)
     broken["States"]["RunJob"]["Catch"][0]["Next"] = "Triaje"
 
-    assert any('No state found named "Triaje"' in problem for problem in Linter.validate(broken))
+    assert any('No state found named "Triaje"' in problem for problem in problems_of(broken))
 
 
 @BOTH
@@ -251,7 +254,7 @@ def test_a_redriven_run_has_the_id_that_the_first_had():
     first = prepared(created())["run"]
     again = prepared({"redrive": {"event": created(), "run_key": first["key"], "attempt": 2}}, Id="another")["run"]
 
-    assert again == first
+    assert again == {**first, "redriven": True, "attempt": 2}
 
 
 # -- the job ----------------------------------------------------------------------------------------------------------
@@ -298,10 +301,10 @@ def test_the_request_is_otherwise_as_it_was_rendered():
 
 
 def test_the_job_carries_the_execution_that_made_it_beside_the_users_environment():
-    assert arguments("RunJob", created())["Environment"] == {
-        "MODE": "fast",
-        "CDK_PROCESSING_EXECUTION": EXECUTION,
-    }
+    environment = arguments("RunJob", created())["Environment"]
+
+    assert environment.pop("CDK_PROCESSING_PARAMETERS")
+    assert environment == {"MODE": "fast", "CDK_PROCESSING_EXECUTION": EXECUTION}
 
 
 def test_the_job_carries_its_path_beside_the_users_tags():
@@ -324,25 +327,21 @@ def test_without_a_time_limit_the_services_bounds_the_task():
 
 def test_a_launch_policy_is_followed():
     policy = LaunchPolicy(provisioning_slack_seconds=60, retry_seconds=5, retry_limit_seconds=50, retries=3)
-    task = definition(workflow(policy=policy))["States"]["RunJob"]
+    defined = definition(workflow(policy=policy))
+    throttled = {"Error": "SageMaker.AmazonSageMakerException", "Cause": "Rate exceeded"}
 
-    assert task["TimeoutSeconds"] == 660
-    assert task["Retry"][0] | {"ErrorEquals": []} == {
-        "ErrorEquals": [],
-        "IntervalSeconds": 5,
-        "MaxAttempts": 3,
-        "BackoffRate": 2.0,
-        "MaxDelaySeconds": 50,
-        "JitterStrategy": "FULL",
-    }
+    assert defined["States"]["RunJob"]["TimeoutSeconds"] == 660
+    assert after_triage(throttled, defined, tries=2) == "Backoff"
+    assert after_triage(throttled, defined, tries=3) == "SendDeadLetter"
+    for tries, longest in ((0, 5), (1, 10), (3, 40), (4, 50), (1000, 50)):
+        waits = {evaluate(defined["States"]["Backoff"]["Seconds"], {"tries": tries}) for _ in range(200)}
+        assert min(waits) >= 0
+        assert longest / 2 < max(waits) < longest
+        assert len(waits) > 3
 
 
-def test_a_failed_job_is_not_retried_as_it_is():
-    retried = [name for retry in SIMPLE["States"]["RunJob"]["Retry"] for name in retry["ErrorEquals"]]
-
-    assert "States.TaskFailed" not in retried
-    assert "States.ALL" not in retried
-    assert not any("InUse" in name for name in retried)
+def test_the_service_is_never_asked_again_by_a_rule_that_sees_names_alone():
+    assert "Retry" not in SIMPLE["States"]["RunJob"]
 
 
 def test_the_partition_is_in_every_task():
@@ -350,7 +349,7 @@ def test_the_partition_is_in_every_task():
 
     resources = [state["Resource"] for state in defined["States"].values() if state["Type"] == "Task"]
 
-    assert len(resources) == 4
+    assert len(resources) == 5
     assert all(resource.startswith("arn:aws-cn:states:::") for resource in resources)
 
 
@@ -398,21 +397,97 @@ FAILED_JOB = {
 }
 
 
+def create_error(text, name="SageMaker.AmazonSageMakerException"):
+    return {"Error": name, "Cause": text}
+
+
+def job_failed(reason):
+    return {"Error": "States.TaskFailed", "Cause": json.dumps({"ProcessingJobName": "j", "FailureReason": reason})}
+
+
+QUOTA = (
+    "The account-level service limit 'ml.m5.xlarge for processing job usage' is {} Instances, with current utilization "
+    "of {} Instances and a request delta of {} Instances. Please use AWS Service Quotas to request an increase."
+)
+
+
+def after_triage(failure, defined=SIMPLE, **variables):
+    known = {"attempt": 1, "tries": 0, "run": {"attempt": 1}, "failure": failure, **variables}
+    return choose(defined["States"]["Triage"], known, context=CONTEXT)
+
+
 @pytest.mark.parametrize(
     ("error", "following"),
     [
-        ({"Error": "SageMaker.ResourceInUseException", "Cause": "exists"}, "DescribeJob"),
-        ({"Error": "SageMaker.ResourceInUse", "Cause": "exists"}, "DescribeJob"),
-        ({"Error": "SageMaker.AmazonSageMakerException", "Cause": "(ResourceInUse) exists"}, "DescribeJob"),
+        (create_error("exists", "SageMaker.ResourceInUseException"), "DescribeJob"),
+        (create_error("exists", "SageMaker.ResourceInUse"), "DescribeJob"),
+        (create_error("(Error Code: ResourceInUse)"), "DescribeJob"),
+        (create_error("a job with this name already exists", "SageMaker.ValidationException"), "DescribeJob"),
+        (create_error("Rate exceeded (Error Code: ThrottlingException)"), "Backoff"),
+        (create_error("", "SageMaker.ThrottlingException"), "Backoff"),
+        (create_error(QUOTA.format(4, 4, 1), "SageMaker.ResourceLimitExceededException"), "Backoff"),
+        (create_error(QUOTA.format(4, 4, 1) + " (Error Code: ResourceLimitExceeded)"), "Backoff"),
+        (create_error("quota", "SageMaker.ResourceLimitExceededException"), "Backoff"),
+        (create_error(QUOTA.format(0, 0, 1), "SageMaker.ResourceLimitExceededException"), "SendDeadLetter"),
+        (create_error(QUOTA.format(2, 0, 8) + " (ResourceLimitExceeded)"), "SendDeadLetter"),
+        (create_error("(Status Code: 503; Error Code: ServiceUnavailable)"), "Backoff"),
+        (create_error("Unable to execute HTTP request", "SageMaker.SdkClientException"), "Backoff"),
+        (create_error("CapacityError: Unable to provision requested ML compute capacity"), "Backoff"),
+        (create_error("not authorized to perform: iam:PassRole (AccessDeniedException)"), "Backoff"),
+        (create_error("Could not assume role arn:aws:iam::1:role/R", "SageMaker.ValidationException"), "Backoff"),
+        (create_error("2 validation errors detected", "SageMaker.ValidationException"), "SendDeadLetter"),
         ({"Error": "SageMaker.AmazonSageMakerException"}, "SendDeadLetter"),
+        ({"Error": "States.Timeout"}, "StopJob"),
+        ({"Error": "States.QueryEvaluationError", "Cause": "ThrottlingException"}, "SendDeadLetter"),
         (FAILED_JOB, "SendDeadLetter"),
-        ({"Error": "States.Timeout", "Cause": ""}, "SendDeadLetter"),
-        ({"Error": "SageMaker.ResourceLimitExceededException", "Cause": "quota"}, "SendDeadLetter"),
+        (job_failed("AlgorithmError: ThrottlingException, InternalServerError, CapacityError"), "SendDeadLetter"),
+        (job_failed("ClientError: Please use an instance type with more memory"), "SendDeadLetter"),
+        (job_failed("InternalServerError: We encountered an internal error. Please try again."), "NextAttempt"),
+        (job_failed("CapacityError: Unable to provision requested ML compute capacity."), "NextAttempt"),
+        ({"Error": "States.TaskFailed", "Cause": '{"ProcessingJobStatus":"Stopped"}'}, "SendDeadLetter"),
     ],
-    ids=lambda value: value if isinstance(value, str) else value["Error"],
+    ids=lambda value: value if isinstance(value, str) else f"{value['Error']} {value.get('Cause', '')[:60]}",
 )
-def test_only_a_name_in_use_is_looked_into(error, following):
-    assert choose(SIMPLE["States"]["Triage"], {"failure": error}, context=CONTEXT) == following
+def test_what_went_wrong_decides_what_is_done(error, following):
+    assert after_triage(error) == following
+
+
+def test_a_permission_that_is_missing_is_soon_given_up_and_a_throttle_late():
+    denied, throttled = create_error("AccessDeniedException"), create_error("Rate exceeded")
+
+    assert [after_triage(denied, tries=tries) for tries in (2, 3)] == ["Backoff", "SendDeadLetter"]
+    assert [after_triage(throttled, tries=tries) for tries in (39, 40)] == ["Backoff", "SendDeadLetter"]
+
+
+@pytest.mark.parametrize("first", [1, 7])
+def test_one_execution_makes_three_jobs_at_most(first):
+    broken = job_failed("InternalServerError: We encountered an internal error. Please try again.")
+
+    after = [after_triage(broken, attempt=first + made, run={"attempt": first}) for made in range(3)]
+
+    assert after == ["NextAttempt", "NextAttempt", "SendDeadLetter"]
+
+
+def test_the_next_attempt_is_another_name_after_a_wait():
+    state = SIMPLE["States"]["NextAttempt"]
+
+    assert evaluate(state["Assign"], {"attempt": 4}) == {"attempt": 5}
+    assert (state["Next"], SIMPLE["States"]["Backoff"]["Next"]) == ("Backoff", "RunJob")
+
+
+def test_a_job_that_outlives_its_time_is_stopped_before_it_is_given_up():
+    stop = SIMPLE["States"]["StopJob"]
+
+    assert stop["Resource"].endswith(":aws-sdk:sagemaker:stopProcessingJob")
+    assert arguments("StopJob", created()) == {"ProcessingJobName": arguments("RunJob", created())["ProcessingJobName"]}
+    # One that has ended in the meantime cannot be stopped; what is told is still that it timed out.
+    assert (stop["Next"], stop["Catch"]) == (
+        "SendDeadLetter",
+        [{"ErrorEquals": ["States.ALL"], "Next": "SendDeadLetter"}],
+    )
+
+
+ELSEWHERE = "arn:aws:states:us-east-1:111122223333:execution:Other:e1"
 
 
 @pytest.mark.parametrize(
@@ -425,33 +500,121 @@ def test_only_a_name_in_use_is_looked_into(error, following):
         ({"CDK_PROCESSING_EXECUTION": EXECUTION}, "Stopped", "AdoptFailure"),
         ({"CDK_PROCESSING_EXECUTION": f"{EXECUTION}2"}, "Completed", "Duplicate"),
         ({"CDK_PROCESSING_EXECUTION": f"{EXECUTION}2"}, "Failed", "Duplicate"),
-        ({}, "InProgress", "Duplicate"),
-        (None, "InProgress", "Duplicate"),
+        ({"CDK_PROCESSING_EXECUTION": f"{EXECUTION}2"}, "InProgress", "Duplicate"),
+        ({"CDK_PROCESSING_EXECUTION": ELSEWHERE}, "Completed", "NextAttempt"),
+        ({}, "InProgress", "NextAttempt"),
+        (None, "InProgress", "NextAttempt"),
     ],
 )
-def test_a_job_of_ones_own_is_adopted_and_anybody_elses_makes_this_a_duplicate(environment, status, following):
+def test_a_name_in_use_is_adopted_a_duplicate_or_somebody_elses(environment, status, following):
     existing = {"ProcessingJobStatus": status}
     if environment is not None:
         existing["Environment"] = environment
 
-    assert choose(SIMPLE["States"]["Judge"], {"existing": existing}, context=CONTEXT) == following
+    assert after_judge(existing) == following
 
 
-def test_an_adopted_failure_is_told_by_the_jobs_own_reason():
-    assigned = evaluate(
-        SIMPLE["States"]["AdoptFailure"]["Assign"],
-        {"existing": {"FailureReason": "AlgorithmError: no rows"}},
-        context=CONTEXT,
+def after_judge(existing, event=None, defined=SIMPLE, looks=0):
+    variables = {**prepared(event or created(), defined), "existing": existing, "looks": looks}
+    return choose(defined["States"]["Judge"], variables, context=CONTEXT)
+
+
+@pytest.mark.parametrize(("status", "following"), [("Completed", "Adopted"), ("InProgress", "Duplicate")])
+def test_a_redriven_run_whose_job_had_completed_goes_on_from_there(status, following):
+    existing = {"ProcessingJobStatus": status, "Environment": {"CDK_PROCESSING_EXECUTION": f"{EXECUTION}2"}}
+    redrive = {"redrive": {"event": created(), "run_key": "k", "attempt": 1}}
+
+    assert after_judge(existing, redrive) == following
+
+
+def test_an_adopted_job_that_never_ends_times_out():
+    existing = {"ProcessingJobStatus": "InProgress", "Environment": {"CDK_PROCESSING_EXECUTION": EXECUTION}}
+    wait, looks, waited = SIMPLE["States"]["WaitForJob"], 0, 0
+    while after_judge(existing, looks=looks) == "WaitForJob":
+        waited += evaluate(wait["Seconds"], {"looks": looks})
+        looks = evaluate(wait["Assign"], {"looks": looks})["looks"]
+
+    assert 600 + 3600 <= waited < 600 + 3600 + evaluate(wait["Seconds"], {"looks": looks})
+    assert after_judge(existing, looks=looks) == "AdoptFailure"
+    failure = evaluate(SIMPLE["States"]["AdoptFailure"]["Assign"], {"existing": existing})["failure"]
+    assert after_triage(failure) == "StopJob"
+
+
+def test_waiting_for_the_longest_job_there_is_fits_into_an_executions_history():
+    longest = workflow()
+    longest.request["StoppingCondition"] = {"MaxRuntimeInSeconds": 777_600}
+    [condition] = [
+        choice["Condition"]
+        for choice in definition(longest)["States"]["Judge"]["Choices"]
+        if choice["Next"] == "WaitForJob"
+    ]
+
+    looks = int(re.search(r"looks < (\d+)", condition)[1])
+
+    assert looks * 9 < 24_000  # a look is a wait, a task and a choice: nine events
+
+
+# -- parameters -------------------------------------------------------------------------------------------------------
+
+
+def test_clients_read_the_parameters_in_the_definition():
+    assert SIMPLE["States"]["Prepare"]["Assign"]["declared"] == [{"name": "ratio", "type": "string", "default": "0.2"}]
+
+
+@pytest.mark.parametrize(
+    ("given", "effective"),
+    [({}, {"ratio": "0.2"}), ({"ratio": 'ü"1'}, {"ratio": 'ü"1'}), ({"ratio": 3}, {"ratio": "3"})],
+)
+def test_a_job_carries_the_digest_of_its_parameters(given, effective):
+    sent = arguments("RunJob", {"run_key": "k", "parameters": given})
+    text = ";".join(f"{name}={md5(value)}" for name, value in effective.items())
+
+    assert sent["Environment"]["CDK_PROCESSING_PARAMETERS"] == md5(text)
+
+
+def test_a_parameter_that_the_job_does_not_have_is_an_error():
+    with pytest.raises(QueryEvaluationError, match="there is no parameter ration; the job has ratio"):
+        arguments("RunJob", {"parameters": {"ration": "0.3"}})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "following"), [({"ratio": "0.3"}, "Duplicate"), ({"ratio": "0.4"}, "KeyReused"), ({}, "KeyReused")]
+)
+def test_the_same_run_key_with_other_parameters_is_an_error(parameters, following):
+    first = arguments("RunJob", {"run_key": "k", "parameters": {"ratio": "0.3"}})
+    environment = {**first["Environment"], "CDK_PROCESSING_EXECUTION": f"{EXECUTION}2"}
+    existing = {"ProcessingJobStatus": "Completed", "Environment": environment}
+
+    assert after_judge(existing, {"run_key": "k", "parameters": parameters}) == following
+
+
+def test_a_reused_run_key_is_told_with_what_to_do():
+    variables = {**prepared({"run_key": "k"}), "existing": {"Environment": {"CDK_PROCESSING_EXECUTION": EXECUTION}}}
+
+    failure = evaluate(SIMPLE["States"]["KeyReused"]["Assign"], variables)["failure"]
+
+    assert failure["Error"] == "CdkProcessing.RunKeyReused"
+    assert failure["Cause"] == (
+        f"run_key manual:k was used before with other parameters, by {EXECUTION}; "
+        "take another key, or the same parameters"
     )
 
-    assert assigned == {"failure": {"Error": "States.TaskFailed", "Cause": "AlgorithmError: no rows"}}
+
+# -- what is told -----------------------------------------------------------------------------------------------------
 
 
-def test_an_adopted_job_that_was_stopped_has_no_reason_and_still_fails():
-    assigned = evaluate(SIMPLE["States"]["AdoptFailure"]["Assign"], {"existing": {}}, context=CONTEXT)
+@pytest.mark.parametrize(
+    ("existing", "reason"),
+    [
+        ({"ProcessingJobStatus": "Failed", "FailureReason": 'AlgorithmError: no "rows"'}, 'AlgorithmError: no "rows"'),
+        ({"ProcessingJobStatus": "Stopped"}, "the job was stopped"),
+    ],
+)
+def test_an_adopted_failure_is_told_by_the_jobs_own_reason(existing, reason):
+    assigned = evaluate(SIMPLE["States"]["AdoptFailure"]["Assign"], {"existing": existing}, context=CONTEXT)
 
     assert assigned["failure"]["Error"] == "States.TaskFailed"
-    assert evaluate(SIMPLE["States"]["Failed"]["Cause"], assigned) == ""
+    assert evaluate(SIMPLE["States"]["Failed"]["Cause"], assigned) == reason
 
 
 @pytest.mark.parametrize(
@@ -461,9 +624,10 @@ def test_an_adopted_job_that_was_stopped_has_no_reason_and_still_fails():
         ({"Error": "E", "Cause": '{"FailureReason" : "spaced"}'}, "spaced"),
         ({"Error": "E", "Cause": "not json"}, "not json"),
         ({"Error": "E", "Cause": '{"Status":"Stopped"}'}, '{"Status":"Stopped"}'),
+        ({"Error": "E", "Cause": '{"ProcessingJobStatus": "Stopped"}'}, "the job was stopped"),
         ({"Error": "E"}, ""),
     ],
-    ids=["escaped", "spaced", "text", "no reason", "no cause"],
+    ids=["escaped", "spaced", "text", "no reason", "stopped", "no cause"],
 )
 def test_a_run_fails_with_the_reason_of_its_job(error, reason):
     failed = SIMPLE["States"]["Failed"]
@@ -493,7 +657,7 @@ def test_a_dead_letter_holds_all_that_a_redrive_needs():
 
 def test_a_redrive_of_a_dead_letter_makes_the_next_name_of_the_same_run():
     letter = arguments("SendDeadLetter", created(), failure=FAILED_JOB)["MessageBody"]
-    redrive = {"redrive": {"event": letter["event"], "run_key": letter["run_key"], "attempt": letter["attempt"] + 1}}
+    redrive = {"redrive": {"event": letter["event"], "run_id": letter["run_id"], "attempt": letter["attempt"] + 1}}
 
     assert arguments("RunJob", redrive)["ProcessingJobName"] == f"census-preprocess-{letter['run_id']}-2"
 
@@ -504,17 +668,23 @@ def test_a_dead_letter_that_cannot_be_sent_does_not_hide_the_failure():
     assert catch == [{"ErrorEquals": ["States.ALL"], "Next": "Failed"}]
 
 
-@pytest.mark.parametrize(
-    ("state", "status"), [("RunJob", "Completed"), ("Adopted", "Completed"), ("Duplicate", "Duplicate")]
-)
-def test_a_run_that_ends_well_says_what_it_made(state, status):
+@pytest.mark.parametrize("state", ["RunJob", "Adopted", "Duplicate"])
+def test_a_run_that_ends_well_says_what_it_made(state):
     run = run_id("s3://raw-data/in/1.csv@v1")
+    existing = {"ProcessingJobStatus": "InProgress", "Environment": {"CDK_PROCESSING_EXECUTION": ELSEWHERE}}
 
-    output = evaluate(SIMPLE["States"][state]["Output"], prepared(created()), input=created(), context=CONTEXT)
+    output = evaluate(
+        SIMPLE["States"][state]["Output"],
+        {**prepared(created()), "existing": existing},
+        input=created(),
+        context=CONTEXT,
+    )
 
+    whose = {"job_status": "InProgress", "made_by": ELSEWHERE} if state == "Duplicate" else {}
     assert output == {
-        "status": status,
+        "status": "Duplicate" if state == "Duplicate" else "Completed",
         "run_id": run,
         "job_name": f"census-preprocess-{run}-1",
         "outputs": {"train": "s3://curated/train/2024/03/05/"},
+        **whose,
     }

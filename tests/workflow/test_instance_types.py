@@ -1,16 +1,14 @@
 """What happens when capacity lacks and the job may try another instance type."""
 
 import json
-from copy import deepcopy
 from pathlib import Path
 
 import pytest
-from statelint.linter import Linter
 
 from cdk_processing import ScriptProcessor
 from cdk_processing.request.request import Bindings
 from cdk_processing.workflow.definition import Workflow, definition
-from tests.workflow.states_language import choose, evaluate
+from tests.workflow.states_language import choose, evaluate, problems_of
 
 TYPES = ["ml.p3.2xlarge", "ml.g5.xlarge", "ml.g4dn.xlarge"]
 CAPACITY = "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different type."
@@ -34,6 +32,9 @@ SEVERAL, ONE = defined(TYPES), defined("ml.m5.xlarge")
 STATES = SEVERAL["States"]
 
 
+FIRST = {"attempt": 1, "tries": 0, "run": {"attempt": 1}}
+
+
 def failed(reason, error="States.TaskFailed"):
     if error == "States.TaskFailed":
         reason = json.dumps({"ProcessingJobStatus": "Failed", "FailureReason": reason, "Environment": {"A": "b"}})
@@ -41,7 +42,7 @@ def failed(reason, error="States.TaskFailed"):
 
 
 def after_triage(failure, types=TYPES):
-    return choose(STATES["Triage"], {"failure": failure, "instance_types": types, "attempt": 1})
+    return choose(STATES["Triage"], {"failure": failure, "instance_types": types, **FIRST})
 
 
 def test_only_what_trying_other_types_takes_is_added():
@@ -49,14 +50,14 @@ def test_only_what_trying_other_types_takes_is_added():
         return {(name, state.get("Next")) for name, state in states.items()}
 
     assert set(STATES) - set(ONE["States"]) == {"NextInstanceType"}
-    assert arrows(STATES) - arrows(ONE["States"]) == {("NextInstanceType", "RunJob"), ("AdoptFailure", "Triage")}
+    assert arrows(STATES) - arrows(ONE["States"]) == {("NextInstanceType", "RunJob")}
     same = {name for name, state in ONE["States"].items() if STATES[name] == state}
-    assert set(ONE["States"]) - same == {"Prepare", "RunJob", "Triage", "AdoptFailure"}
+    assert set(ONE["States"]) - same == {"Prepare", "RunJob", "Triage"}
     assert "instance_types" not in json.dumps(ONE)
 
 
 def test_the_definition_is_valid_in_the_states_language():
-    assert Linter.validate(deepcopy(SEVERAL)) == []
+    assert problems_of(SEVERAL) == []
 
 
 def test_the_happy_path_has_no_state_more():
@@ -80,9 +81,7 @@ def test_where_capacity_lacks_the_next_type_is_tried(failure):
     "failure",
     [
         failed("AlgorithmError: my CapacityError"),
-        failed("InternalServerError: We encountered an internal error."),
-        failed("The account-level service limit is 0", "SageMaker.ResourceLimitExceededException"),
-        {"Error": "States.Timeout"},
+        failed("2 validation errors detected", "SageMaker.ValidationException"),
         {"Error": "States.TaskFailed", "Cause": json.dumps({"Environment": {"A": "CapacityError"}})},
     ],
 )
@@ -103,10 +102,28 @@ def test_types_are_tried_in_order_each_as_an_attempt_of_its_own_until_none_is_le
         tried.append((evaluate(cluster, variables)["InstanceType"], variables["attempt"]))
         if after_triage(failed(CAPACITY), variables["instance_types"]) != "NextInstanceType":
             break
-        variables |= evaluate(STATES["NextInstanceType"]["Assign"], variables)
+        variables |= evaluate(STATES["NextInstanceType"]["Assign"], {**variables, "failure": failed(CAPACITY)})
 
     assert tried == [("ml.p3.2xlarge", 3), ("ml.g5.xlarge", 4), ("ml.g4dn.xlarge", 5)]
     assert variables["instance_types"] == ["ml.g4dn.xlarge"]
+
+
+def test_a_name_under_which_no_job_was_made_is_not_left_behind():
+    failure = failed(f"The request failed: {CAPACITY}", "SageMaker.AmazonSageMakerException")
+    variables = {"failure": failure, "instance_types": TYPES, "attempt": 3}
+
+    assert evaluate(STATES["NextInstanceType"]["Assign"], variables) == {"attempt": 3, "instance_types": TYPES[1:]}
+
+
+@pytest.mark.parametrize(
+    ("failure", "following"),
+    [
+        (failed(CAPACITY), "NextAttempt"),
+        (failed(CAPACITY, "SageMaker.AmazonSageMakerException"), "Backoff"),
+    ],
+)
+def test_the_last_type_is_tried_again_later(failure, following):
+    assert after_triage(failure, TYPES[-1:]) == following
 
 
 def test_the_definition_is_that_of_the_golden_file(golden):

@@ -13,6 +13,7 @@ EVENT = {
     "source": "aws.s3",
     "time": "2024-03-05T07:08:09Z",
     "detail": {
+        "run_id": "fedcba98",
         "bucket": {"name": "raw-data"},
         "object": {"key": KEY, "size": 12, "version-id": "v1", "sequencer": "0055"},
     },
@@ -33,6 +34,10 @@ def compiled(text, **variables):
     return evaluate(compile_text(str(text)), {**VARIABLES, **variables})
 
 
+def started(text, **parameters):
+    return compiled(text, run={**RUN, "parameters": parameters})
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -44,6 +49,7 @@ def compiled(text, **variables):
         (V.OBJECT_BUCKET, "raw-data"),
         (V.OBJECT_SIZE, "12"),
         (V.OBJECT_VERSION_ID, "v1"),
+        (V.UPSTREAM_RUN_ID, "fedcba98"),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
@@ -93,30 +99,67 @@ def test_a_time_with_fractions_formats_as_the_second_it_lies_in(time):
 
 @pytest.mark.parametrize("given_value", ["0.3", "", "a'b\"c\\d%}", "{% 1 %}"])
 def test_a_parameter_that_is_given_is_taken_before_its_default(given_value):
-    event = {"parameters": {"ratio": given_value}}
-
-    assert compiled(Parameter("ratio", default="0.2"), event=event) == given_value
-    assert compiled(Parameter("ratio"), event=event) == given_value
+    assert started(Parameter("ratio", default="0.2"), ratio=given_value) == given_value
+    assert started(Parameter("ratio"), ratio=given_value) == given_value
 
 
-@pytest.mark.parametrize("event", [{}, {"parameters": {}}, {"parameters": {"other": "x"}}, EVENT])
-def test_a_parameter_that_is_not_given_is_its_default(event):
-    assert compiled(Parameter("ratio", default="0.2"), event=event) == "0.2"
-    assert compiled(Parameter("ratio", default=""), event=event) == ""
+@pytest.mark.parametrize("parameters", [{}, {"other": "x"}])
+def test_a_parameter_that_is_not_given_is_its_default(parameters):
+    assert started(Parameter("ratio", default="0.2"), **parameters) == "0.2"
+    assert started(Parameter("ratio", default=""), **parameters) == ""
 
 
 @given(TEXT | TRICKY)
 def test_any_default_survives(default):
-    assert compiled(f"a{Parameter('p', default=default)}b", event={}) == f"a{default}b"
+    assert started(f"a{Parameter('p', default=default)}b") == f"a{default}b"
 
 
-def test_a_number_given_as_a_parameter_becomes_text():
-    assert compiled(Parameter("count"), event={"parameters": {"count": 5}}) == "5"
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        (str, 5, "5"),
+        (str, True, "true"),
+        (int, 5, "5"),
+        (int, "-17", "-17"),
+        (float, 0.25, "0.25"),
+        (float, "1e-05", "1e-05"),
+        (float, -3, "-3"),
+        (bool, True, "true"),
+        (bool, "false", "false"),
+    ],
+)
+def test_a_value_of_the_parameters_type_becomes_text(kind, value, text):
+    assert started(Parameter("p", type=kind), p=value) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "told"),
+    [
+        (int, "5.0", "parameter p must be an integer, got 5.0"),
+        (int, "", "parameter p must be an integer, got "),
+        (int, True, "parameter p must be an integer, got true"),
+        (float, "0,2", "parameter p must be a number, got 0,2"),
+        (float, "nan", "parameter p must be a number, got nan"),
+        (bool, "yes", "parameter p must be true or false, got yes"),
+        (bool, 1, "parameter p must be true or false, got 1"),
+    ],
+)
+def test_a_value_of_another_type_fails_before_a_job_is_made(kind, value, told):
+    with pytest.raises(QueryEvaluationError, match=told):
+        started(f"--p={Parameter('p', type=kind, default=None)}", p=value)
+
+
+def test_only_the_enumerated_values_are_taken():
+    mode = Parameter("mode", default="fast", enum_values=["fast", "it's"])
+
+    assert [started(mode), started(mode, mode="it's")] == ["fast", "it's"]
+    with pytest.raises(QueryEvaluationError, match="parameter mode must be one of fast, it's, got slow"):
+        started(mode, mode="slow")
 
 
 def test_a_parameter_that_is_missing_fails_with_how_to_give_it():
     with pytest.raises(QueryEvaluationError) as raised:
-        compiled(f"--ratio={Parameter('split_ratio')}", event={})
+        started(f"--ratio={Parameter('split_ratio')}")
 
     assert 'parameter split_ratio is missing: start the run with {"parameters": {"split_ratio": "..."}}' in str(
         raised.value

@@ -1,0 +1,155 @@
+"""What a run is known by: the first state of the machine, which reads whatever launched the run.
+
+The *run key* is what makes a run the same run. Of an arrival: bucket, key and version (else sequencer); of a schedule:
+schedule and scheduled time; by hand: what the caller gives, else the execution itself. A trigger that wants it
+otherwise brings a :class:`Reading`.
+
+The first state is a Pass, which cannot catch: nothing in its expressions may fail, whatever the event is like. What
+turns out to be missing makes the run fail later, where a dead letter can be written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cdk_processing.request.runtime import RunTimeValue
+from cdk_processing.workflow.jsonata import expression, parameter_value, quoted
+
+__all__ = ["ARRIVAL_KEYS", "MANUAL_KEY", "Reading", "parameter_values", "parameters_digest", "prepare"]
+
+#: What the run key of a run begins with that was started by hand with a key.
+MANUAL_KEY = "manual:"
+
+_OBJECT = "$event.detail.object"
+_VERSION = f"($exists({_OBJECT}.`version-id`) ? {_OBJECT}.`version-id` : {_OBJECT}.sequencer)"
+_URI = f"'s3://' & $event.detail.bucket.name & '/' & {_OBJECT}.key"
+#: The run key of an arrival, by what makes two of them the same.
+ARRIVAL_KEYS = {
+    "version": f"{_URI} & '@' & {_VERSION}",
+    "content": f"{_URI} & '@etag:' & ($exists({_OBJECT}.etag) ? {_OBJECT}.etag : {_VERSION})",
+    "event": f"{_URI} & '@event:' & $event.id",
+}
+_GIVEN = "$event.parameters"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the events of one trigger are read, where that is not the usual way; texts are JSONata on ``$event``.
+
+    Attributes:
+        when: Whether an event is of this trigger.
+        key: The run key; no value where the event does not have it.
+        missing: What to tell of an event that has no run key.
+        time: The run's time, in ISO 8601; the event's own where left out.
+        parameters: Values for the job's parameters, by name.
+        newest_only: Whether an arrival older than the newest known one of its key is superseded.
+    """
+
+    when: str
+    key: str
+    missing: str = ""
+    time: str | None = None
+    parameters: tuple[tuple[str, str], ...] = ()
+    newest_only: bool = False
+
+    def render(self) -> str:
+        """What the trigger's events say, as a JSONata object."""
+        given = ", ".join(f"{quoted(name)}: {value}" for name, value in self.parameters)
+        parts = [f"'key': {self.key}", f"'given': {{{given}}}"]
+        if self.missing:
+            parts.append(f"'missing': {quoted(self.missing)}")
+        if self.time is not None:
+            parts.append(f"'time': {self.time}")
+        if self.newest_only:
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html: sequencers are
+            # compared as text, the shorter one filled up with zeros on its right.
+            parts.append(f"'object': {_URI}, 'sequencer': $pad({_OBJECT}.sequencer, 64, '0')")
+        return f"{{{', '.join(parts)}}}"
+
+
+def prepare(
+    readings: Sequence[Reading], parameters: Sequence[RunTimeValue], *, instance_types: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The first state, but for what follows it."""
+    assign: dict[str, Any] = {
+        "event": expression("$exists($states.input.redrive) ? $states.input.redrive.event : $states.input"),
+        "run": expression(_run(readings, parameters)),
+        "attempt": expression("$exists($states.input.redrive.attempt) ? $states.input.redrive.attempt : 1"),
+        "tries": 0,
+        "looks": 0,
+    }
+    if parameters:
+        # Not used by the machine: clients that start a run read here what they may give.
+        assign["declared"] = [_declared(parameter) for parameter in parameters]
+    if instance_types:
+        assign["instance_types"] = list(instance_types)
+    return {"Type": "Pass", "Assign": assign}
+
+
+def parameter_values(parameters: Sequence[RunTimeValue]) -> str:
+    """The parameters' values in force, as a JSONata object of texts."""
+    return "{" + ", ".join(f"{quoted(each.parameter)}: {parameter_value(each)}" for each in parameters) + "}"
+
+
+def parameters_digest(parameters: Sequence[RunTimeValue]) -> str:
+    """MD5 of the parameters' values in force, as JSONata; fails where a name is unknown or a value is wrong.
+
+    It is that of ``name=MD5;name=MD5``, in the order of the declaration: nobody says how an object becomes text.
+    """
+    digests = " & ';' & ".join(
+        f"{quoted(each.parameter + '=')} & $hash({parameter_value(each)}, 'MD5')" for each in parameters
+    )
+    names = ", ".join(quoted(each.parameter) for each in parameters)
+    known = ", ".join(each.parameter for each in parameters)
+    problem = f"'there is no parameter ' & $join($unknown, ', ') & {quoted(f'; the job has {known}')}"
+    return f"""(
+  $unknown := $keys($run.parameters)[$not($ in [{names}])];
+  $exists($unknown) ? $error({problem}) : $hash({digests}, 'MD5')
+)"""
+
+
+def _run(readings: Sequence[Reading], parameters: Sequence[RunTimeValue]) -> str:
+    own = "".join(f"{reading.when} ? {reading.render()}\n    : " for reading in readings)
+    given = ",\n    'parameters': $read.given" if parameters else ""
+    newest = (
+        ",\n    'object': $read.object, 'sequencer': $read.sequencer"
+        if any(reading.newest_only for reading in readings)
+        else ""
+    )
+    missing = (
+        ",\n    'problem': $exists($read.key) or $exists($again.run_key) ? null : $read.missing"
+        if any(reading.missing for reading in readings)
+        else ""
+    )
+    return f"""(
+  $input := $states.input;
+  $again := $input.redrive;
+  $event := $exists($again) ? $again.event : $input;
+  $given := $type({_GIVEN}) = 'object' ? {_GIVEN} : {{}};
+  $read := {own}$event.source = 'aws.s3' ? {{'key': {ARRIVAL_KEYS["version"]}, 'given': $given}}
+    : $event.source = 'aws.scheduler' ? {{'key': $event.schedule & '@' & $event.time, 'given': $given}}
+    : $exists($event.run_key) ? {{'key': {quoted(MANUAL_KEY)} & $string($event.run_key), 'given': $given}}
+    : {{'key': $states.context.Execution.Id, 'given': $given}};
+  $key := $exists($again.run_key) ? $again.run_key
+    : $exists($read.key) ? $read.key
+    : $states.context.Execution.Id;
+  {{
+    'key': $key,
+    'id': $exists($again.run_id) ? $again.run_id : $hash($states.context.StateMachine.Id & $key, 'MD5'),
+    'time': $exists($read.time) ? $read.time : $exists($event.time) ? $event.time
+      : $states.context.Execution.StartTime,
+    'redriven': $exists($again),
+    'attempt': $exists($again.attempt) ? $again.attempt : 1{given}{newest}{missing}
+  }}
+)"""
+
+
+def _declared(parameter: RunTimeValue) -> dict[str, Any]:
+    declared: dict[str, Any] = {"name": parameter.parameter, "type": parameter.type}
+    if parameter.default is not None:
+        declared["default"] = parameter.default
+    if parameter.enum_values:
+        declared["values"] = list(parameter.enum_values)
+    return declared
