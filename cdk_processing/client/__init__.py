@@ -1,20 +1,29 @@
-"""Work with deployed jobs: list, start, wait, read logs, stop, redrive. boto3 only; never imports the CDK."""
+"""Work with deployed jobs: list, start, wait, read logs, stop, redrive, see to dead letters.
+
+boto3 only; never imports the CDK.
+"""
 
 from cdk_processing.client.account import Account
 from cdk_processing.client.attempts import Attempt
 from cdk_processing.client.client import ProcessingClient
+from cdk_processing.client.dead_letters import DeadLetter
 from cdk_processing.client.diagnosis import Diagnosis
 from cdk_processing.client.errors import (
     AmbiguousJobError,
     AwsCallError,
+    InvalidParametersError,
+    NoDeadLettersError,
     NothingToRedriveError,
     ProcessingClientError,
+    RunKeyReusedError,
     UnknownJobError,
     UnknownRunError,
     WaitTimeoutError,
 )
 from cdk_processing.client.jobs import Job
 from cdk_processing.client.logs import LogLine
+from cdk_processing.client.outcomes import Outcome
+from cdk_processing.client.revival import RedrivenLetter
 from cdk_processing.client.runs import Run, RunStatus
 
 __all__ = [
@@ -22,13 +31,19 @@ __all__ = [
     "AmbiguousJobError",
     "Attempt",
     "AwsCallError",
+    "DeadLetter",
     "Diagnosis",
+    "InvalidParametersError",
     "Job",
     "LogLine",
+    "NoDeadLettersError",
     "NothingToRedriveError",
+    "Outcome",
     "ProcessingClient",
     "ProcessingClientError",
+    "RedrivenLetter",
     "Run",
+    "RunKeyReusedError",
     "RunStatus",
     "UnknownJobError",
     "UnknownRunError",

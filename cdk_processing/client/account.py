@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from botocore.session import Session as BotocoreSession
     from types_boto3_logs.client import CloudWatchLogsClient
     from types_boto3_sagemaker.client import SageMakerClient
+    from types_boto3_sqs.client import SQSClient
     from types_boto3_stepfunctions.client import SFNClient
 
 __all__ = ["Account"]
@@ -95,6 +96,11 @@ class Account:
     def logs(self) -> CloudWatchLogsClient:
         """CloudWatch Logs."""
         return cast("CloudWatchLogsClient", self.client("logs"))
+
+    @property
+    def queues(self) -> SQSClient:
+        """SQS."""
+        return cast("SQSClient", self.client("sqs"))
 
     def __str__(self) -> str:
         return f"{self.region} ({self._place})" if self._is_local else str(self.region)

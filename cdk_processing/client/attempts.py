@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 
 from cdk_processing.client.account import Account
 from cdk_processing.client.errors import AwsCallError, aws_errors_as_ours
-from cdk_processing.client.identity import RunIdentity, identify
+from cdk_processing.client.history import RunIdentity, identify
 from cdk_processing.client.jobs import Job
-from cdk_processing.client.runs import Run, read_input
-from cdk_processing.workflow.definition import EXECUTION_VARIABLE
+from cdk_processing.client.runs import Run
+from cdk_processing.workflow.definition import EXECUTION_VARIABLE, PARAMETERS_VARIABLE
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker.type_defs import DescribeProcessingJobResponseTypeDef
 
-__all__ = ["Attempt", "attempts_from", "identity_of", "list_attempts"]
+    from cdk_processing.client.history import JobName
+
+__all__ = ["Attempt", "attempts_from", "list_attempts"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Attempt:
         created: When it was created.
         ended: When it ended, or None while it runs.
         outputs: Where each output goes: its name and its URI.
-        execution_arn: The execution that made it.
+        execution_arn: The execution that made it; None where no run of a job of ours did.
+        parameters_digest: The MD5 of its parameters' values, None where it has no parameters.
     """
 
     name: str
@@ -45,29 +48,35 @@ class Attempt:
     ended: datetime | None
     outputs: dict[str, str]
     execution_arn: str | None
+    parameters_digest: str | None = None
 
     @property
     def has_ended(self) -> bool:
         """Whether nothing more will happen in it."""
         return self.status in ("Completed", "Failed", "Stopped")
 
+    def is_of(self, job: Job) -> bool:
+        """Whether a run of that job made it, and not somebody who happened to take its name."""
+        return self.execution_arn is not None and self.execution_arn.startswith(job.executions)
 
-def list_attempts(account: Account, run: Run) -> list[Attempt]:
-    """The processing jobs that a run made, the first first; none where it was a duplicate."""
-    identity = identity_of(account, run)
-    found = attempts_from(account, run.job, identity, identity.attempt)
+
+def list_attempts(account: Account, run: Run, identity: RunIdentity | None = None) -> list[Attempt]:
+    """The processing jobs that a run made, the first first; none where it was a duplicate, or made none yet.
+
+    Args:
+        account: Where the run is.
+        run: The run.
+        identity: Who it is, where that is known already.
+    """
+    first = (identity or identify(account, run)).first
+    found = attempts_from(account, first, first.attempt) if first is not None else iter(())
     return [attempt for attempt in found if attempt.execution_arn == run.arn]
 
 
-def identity_of(account: Account, run: Run) -> RunIdentity:
-    """Who a run is."""
-    return identify(run.job, run.arn, read_input(account, run))
-
-
-def attempts_from(account: Account, job: Job, identity: RunIdentity, first: int) -> Iterator[Attempt]:
+def attempts_from(account: Account, name: JobName, first: int) -> Iterator[Attempt]:
     """The processing jobs of a run id from an attempt on, whoever made them. Attempts have no gaps."""
     number = first
-    while (attempt := _read(account, identity.processing_job(job, number), number)) is not None:
+    while (attempt := _read(account, name.number(number), number)) is not None:
         yield attempt
         number += 1
 
@@ -85,6 +94,7 @@ def _read(account: Account, name: str, number: int) -> Attempt | None:
 
 def _attempt(description: DescribeProcessingJobResponseTypeDef, number: int) -> Attempt:
     outputs = description.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    environment = description.get("Environment", {})
     return Attempt(
         name=description["ProcessingJobName"],
         number=number,
@@ -94,5 +104,6 @@ def _attempt(description: DescribeProcessingJobResponseTypeDef, number: int) -> 
         created=description["CreationTime"],
         ended=description.get("ProcessingEndTime"),
         outputs={output["OutputName"]: output["S3Output"]["S3Uri"] for output in outputs if "S3Output" in output},
-        execution_arn=description.get("Environment", {}).get(EXECUTION_VARIABLE),
+        execution_arn=environment.get(EXECUTION_VARIABLE),
+        parameters_digest=environment.get(PARAMETERS_VARIABLE),
     )

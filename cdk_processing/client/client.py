@@ -6,23 +6,25 @@ from typing import TYPE_CHECKING
 
 from cdk_processing.client.account import Account
 from cdk_processing.client.attempts import Attempt, list_attempts
+from cdk_processing.client.dead_letters import DeadLetter, delete_letters, delete_letters_of, list_letters
 from cdk_processing.client.diagnosis import Diagnosis, explain_run
 from cdk_processing.client.jobs import Job, find_job, list_jobs
 from cdk_processing.client.logs import LogLine, tail_run
 from cdk_processing.client.redrive import redrive_run
+from cdk_processing.client.revival import RedrivenLetter, redrive_letters
 from cdk_processing.client.runs import (
     Run,
     RunStatus,
     find_run,
     list_runs,
     read_run,
-    start_run,
     stop_run,
     wait_for_run,
 )
+from cdk_processing.client.starting import attempts_of_run_key, start_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from boto3.session import Session
 
@@ -43,7 +45,7 @@ class ProcessingClient:
 
     Example:
         >>> client = ProcessingClient()                                             # doctest: +SKIP
-        >>> run = client.start("Census/Preprocess", {"split_ratio": "0.3"})         # doctest: +SKIP
+        >>> run = client.start("Census/Preprocess", {"split_ratio": 0.3})         # doctest: +SKIP
         >>> if not client.wait(run, timeout=3600).succeeded:                        # doctest: +SKIP
         ...     print(client.explain(run).failure_reason)
     """
@@ -82,17 +84,30 @@ class ProcessingClient:
         """
         return name if isinstance(name, Job) else find_job(self.account, name)
 
-    def runs(self, job: str | Job, *, status: RunStatus | None = None, limit: int | None = 20) -> list[Run]:
-        """Runs of a job, the latest first."""
-        return list_runs(self.account, self.job(job), status=status, limit=limit)
+    def runs(
+        self, job: str | Job, *, status: RunStatus | None = None, limit: int | None = 20, outcomes: bool = False
+    ) -> list[Run]:
+        """Runs of a job, the latest first; with `outcomes`, at one more call for each run that succeeded."""
+        return list_runs(self.account, self.job(job), status=status, limit=limit, outcomes=outcomes)
 
     def run(self, job: str | Job, name: str | None = None, *, prefer: RunStatus | None = None) -> Run:
         """One run: by its name, the beginning of it, or its ARN; the latest where none is given."""
         return find_run(self.account, self.job(job), name, prefer=prefer)
 
-    def start(self, job: str | Job, parameters: Mapping[str, str] | None = None, *, run_key: str | None = None) -> Run:
-        """Start a job; `run_key` makes a second start with the same key do nothing once the first completed."""
+    def start(
+        self, job: str | Job, parameters: Mapping[str, str | float | bool] | None = None, *, run_key: str | None = None
+    ) -> Run:
+        """Start a job; a second start with the same `run_key` and parameters does nothing and ends as ``Duplicate``.
+
+        Raises:
+            InvalidParametersError: A parameter is unknown, missing or not what the job declares; lists every problem.
+            RunKeyReusedError: The run key has been used before with other parameters.
+        """
         return start_run(self.account, self.job(job), parameters=parameters, run_key=run_key)
+
+    def attempts_of_run_key(self, job: str | Job, run_key: str) -> list[Attempt]:
+        """The processing jobs that starts by hand with this run key have made so far, the first first."""
+        return attempts_of_run_key(self.account, self.job(job), run_key)
 
     def refresh(self, run: Run) -> Run:
         """The run as it is now."""
@@ -120,10 +135,40 @@ class ProcessingClient:
     def redrive(self, run: Run) -> Run:
         """Let a failed run go on with its next attempt: the same run key, so the same output location.
 
+        Its dead letter stays where it is; see :meth:`delete_dead_letters_of`.
+
         Raises:
             NothingToRedriveError: It has not failed, or another attempt of it runs or has completed.
         """
         return redrive_run(self.account, run)
+
+    def dead_letters(self, job: str | Job | None = None) -> list[DeadLetter]:
+        """Runs that were given up and events that could not be delivered, of one job or of all, the oldest first.
+
+        Raises:
+            NoDeadLettersError: The deployed jobs do not tell where their dead letters lie.
+        """
+        return list_letters(self.account, self.jobs(), None if job is None else self.job(job))
+
+    def redrive_dead_letters(
+        self, job: str | Job | None = None, *, on_result: Callable[[RedrivenLetter], None] | None = None
+    ) -> list[RedrivenLetter]:
+        """Run every dead letter again; each is deleted when its run has started, or has succeeded in the meantime.
+
+        Args:
+            job: Only those of this job.
+            on_result: Is told of each letter as it is done.
+        """
+        only = None if job is None else self.job(job)
+        return redrive_letters(self.account, self.jobs(), only, on_result=on_result)
+
+    def delete_dead_letters(self, letters: Iterable[DeadLetter]) -> list[DeadLetter]:
+        """Delete dead letters that were listed, except those nobody can read; returns those that were still there."""
+        return delete_letters(self.account, letters)
+
+    def delete_dead_letters_of(self, run: Run) -> list[DeadLetter]:
+        """Delete the dead letters of a run that has been seen to; returns them."""
+        return delete_letters_of(self.account, run)
 
     def attempts(self, run: Run) -> list[Attempt]:
         """The processing jobs of a run, the first attempt first."""

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from cdk_processing.client.attempts import Attempt, list_attempts
 from cdk_processing.client.errors import aws_errors_as_ours
+from cdk_processing.client.history import identify
 from cdk_processing.client.logs import LogLine, last_log_lines
 from cdk_processing.client.runs import run_of
 
 if TYPE_CHECKING:
     from cdk_processing.client.account import Account
+    from cdk_processing.client.outcomes import Outcome
     from cdk_processing.client.runs import Run
 
 __all__ = ["Diagnosis", "explain_run"]
@@ -46,9 +48,9 @@ class Diagnosis:
         return self.cause or self.error
 
     @property
-    def duplicate(self) -> bool:
-        """Whether it did nothing because a run with the same run key had done it already."""
-        return self.run.succeeded and not self.attempts
+    def outcome(self) -> Outcome | None:
+        """What it has done, of a run that succeeded; None of any other."""
+        return self.run.outcome
 
     @property
     def exit_message(self) -> str | None:
@@ -67,7 +69,7 @@ def explain_run(account: Account, run: Run, *, log_lines: int = 20) -> Diagnosis
     with aws_errors_as_ours(f"describe the run {run.name}"):
         execution = account.states.describe_execution(executionArn=run.arn)
     run = run_of(run.job, execution)
-    attempts = list_attempts(account, run)
+    attempts = list_attempts(account, run, identify(account, run, execution.get("input")))
     return Diagnosis(
         run=run,
         error=execution.get("error") or None,

@@ -11,11 +11,16 @@ from cdk_processing.errors import CdkProcessingError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from cdk_processing.errors import Problem
+
 __all__ = [
     "AmbiguousJobError",
     "AwsCallError",
+    "InvalidParametersError",
+    "NoDeadLettersError",
     "NothingToRedriveError",
     "ProcessingClientError",
+    "RunKeyReusedError",
     "UnknownJobError",
     "UnknownRunError",
     "WaitTimeoutError",
@@ -66,7 +71,37 @@ class UnknownRunError(ProcessingClientError):
 
 
 class NothingToRedriveError(ProcessingClientError):
-    """The run has not failed, or another attempt of it runs or has completed."""
+    """The run has not failed, or another attempt of it runs or has completed.
+
+    Attributes:
+        done: Whether its work is done; False where it, or another attempt of it, still runs.
+    """
+
+    def __init__(self, message: str, *, done: bool) -> None:
+        super().__init__(message)
+        self.done = done
+
+
+class InvalidParametersError(ProcessingClientError, ValueError):
+    """A job cannot be started with these parameters; nothing was started.
+
+    Attributes:
+        problems: Every problem found: the job's own parameters first, in the order declared.
+    """
+
+    def __init__(self, job: str, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(f"{job} was not started: {count} problem{'s' if count != 1 else ''}\n{lines}")
+
+
+class RunKeyReusedError(ProcessingClientError):
+    """The run key has been used before with other parameters; nothing was started."""
+
+
+class NoDeadLettersError(ProcessingClientError):
+    """The deployed jobs do not tell where their dead letters lie."""
 
 
 class WaitTimeoutError(ProcessingClientError):

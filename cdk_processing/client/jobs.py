@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cdk_processing.client.errors import AmbiguousJobError, AwsCallError, UnknownJobError, aws_errors_as_ours
-from cdk_processing.workflow.definition import JOB_TAG
+from cdk_processing.workflow.definition import DEAD_LETTERS_TAG, JOB_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +28,18 @@ class Job:
         name: The construct's path, ``Census/Preprocess``.
         base_name: What the names of its processing jobs begin with: ``<base_name>-<RUN_ID>-<attempt>``.
         state_machine_arn: The state machine whose executions are the job's runs.
+        dead_letters: URL of the queue where its dead letters lie, None where that is not known.
     """
 
     name: str
     base_name: str
     state_machine_arn: str
+    dead_letters: str | None = field(default=None, compare=False)
+
+    @property
+    def executions(self) -> str:
+        """What the ARN of each of its runs begins with."""
+        return f"{self.state_machine_arn.replace(':stateMachine:', ':execution:')}:"
 
 
 def list_jobs(account: Account) -> list[Job]:
@@ -74,7 +81,7 @@ def find_job(account: Account, name: str) -> Job:
 def _job(arn: str, tags: dict[str, str]) -> Job | None:
     if JOB_TAG not in tags:
         return None
-    return Job(tags[JOB_TAG], tags.get(BASE_NAME_TAG, ""), arn)
+    return Job(tags[JOB_TAG], tags.get(BASE_NAME_TAG, ""), arn, tags.get(DEAD_LETTERS_TAG))
 
 
 def _jobs_from_tag_index(account: Account) -> Iterator[Job]:

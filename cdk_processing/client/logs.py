@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cdk_processing.client.attempts import list_attempts
 from cdk_processing.client.errors import AwsCallError, aws_errors_as_ours
+from cdk_processing.client.history import identify
 from cdk_processing.client.runs import Run, read_run
 
 if TYPE_CHECKING:
@@ -84,10 +85,14 @@ def tail_run(account: Account, run: Run, *, follow: bool = False, poll_seconds: 
         poll_seconds: How long to wait between two looks.
     """
     unread: dict[str, _NewLines] = {}
+    identity = None
     while True:
         # Read the status first: what was written before the end is then still read after it.
         run = read_run(account, run.job, run.arn)
-        for attempt in list_attempts(account, run):
+        # Once a job was to be created, its name tells for good who the run is.
+        if identity is None or identity.first is None:
+            identity = identify(account, run)
+        for attempt in list_attempts(account, run, identity):
             new_lines = unread.setdefault(attempt.name, _NewLines(account, attempt.name))
             yield from new_lines.read()
         if run.ended or not follow:

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from cdk_processing.client.account import Account
-from cdk_processing.client.attempts import attempts_from, identity_of
-from cdk_processing.client.errors import NothingToRedriveError
+import hashlib
+import json
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from cdk_processing.client.attempts import attempts_from
+from cdk_processing.client.errors import AwsCallError, NothingToRedriveError
+from cdk_processing.client.history import RunIdentity, identify
 from cdk_processing.client.runs import Run, read_run, start_with_input
 
-__all__ = ["redrive_run"]
+if TYPE_CHECKING:
+    from cdk_processing.client.account import Account
+    from cdk_processing.client.attempts import Attempt
+    from cdk_processing.client.jobs import Job
+
+__all__ = ["redrive_identity", "redrive_run"]
 
 
-def redrive_run(account: Account, run: Run) -> Run:
+def redrive_run(account: Account, run: Run, known: RunIdentity | None = None) -> Run:
     """Start a run that failed once more: the same run key, so the same output location, and the next attempt number.
 
-    Two people who redrive at once start two executions with the same attempt number, hence one processing job.
+    A run whose last job completed, but which failed afterwards, goes on with that job: it is adopted, and what comes
+    after it is done. Two people who redrive at once start one execution.
+
+    Args:
+        account: Where the run is.
+        run: The run.
+        known: Who it is, from elsewhere (a dead letter), where its own history does not tell.
 
     Raises:
         NothingToRedriveError: It is still running, or it ended well, if only in a later attempt.
@@ -21,14 +37,105 @@ def redrive_run(account: Account, run: Run) -> Run:
     run = read_run(account, run.job, run.arn)
     name = f"{run.name} of {run.job.name}"
     if not run.ended:
-        raise NothingToRedriveError(f"{name} is still running; stop it first, or wait for it")
+        raise NothingToRedriveError(f"{name} is still running; stop it first, or wait for it", done=False)
     if run.succeeded:
-        raise NothingToRedriveError(f"{name} succeeded; `cdk-processing start {run.job.name}` runs the job anew")
-    identity = identity_of(account, run)
-    attempts = list(attempts_from(account, run.job, identity, 1))
+        if run.outcome is not None and not run.outcome.did_something:
+            raise NothingToRedriveError(f"{name} succeeded as {run.outcome}; nothing is to be done", done=True)
+        raise NothingToRedriveError(
+            f"{name} succeeded; `cdk-processing start {run.job.name}` runs the job anew", done=True
+        )
+    identity = identify(account, run)
+    if identity.first is None and known is not None and known.first is not None:
+        identity = RunIdentity(identity.event, known.first, known.run_key)
+    return redrive_identity(account, run.job, identity, run.arn)
+
+
+def redrive_identity(account: Account, job: Job, identity: RunIdentity, origin: str) -> Run:
+    """Start a run once more, knowing who it is.
+
+    Args:
+        account: Where the job is.
+        job: The job.
+        identity: Who the run is.
+        origin: The ARN of the execution that failed.
+
+    Raises:
+        NothingToRedriveError: Another attempt of it runs, or has completed.
+    """
+    first = identity.first
+    if first is None:
+        # No job was made, and no run id is known: the state machine works it out from the event anew.
+        digest = hashlib.md5(origin.encode(), usedforsecurity=False).hexdigest()
+        return _start_once(account, job, f"redrive-{digest}-1", _envelope(identity, 1))
+    name = f"{origin.rsplit(':', 1)[-1]} of {job.name}"
+    attempts = list(attempts_from(account, first, 1))
     latest = attempts[-1] if attempts else None
-    if latest is not None and latest.status == "Completed":
-        raise NothingToRedriveError(f"{name} has been redriven already: {latest.name} completed")
-    if latest is not None and not latest.has_ended:
-        raise NothingToRedriveError(f"{name} is being run already: {latest.name} is {latest.status}")
-    return start_with_input(account, run.job, identity.redrive_input(1 if latest is None else latest.number + 1))
+    attempt = 1 if latest is None else latest.number + 1
+    if latest is not None and latest.is_of(job):
+        maker = _maker(account, job, latest)
+        if maker is not None and not maker.ended:
+            raise NothingToRedriveError(
+                f"{name} is being run already, by {maker.name}: {latest.name} is {latest.status}", done=False
+            )
+        if not latest.has_ended:
+            raise NothingToRedriveError(
+                f"{name} has a job that has not ended: {latest.name} is {latest.status}; try again when it has, or "
+                f"stop it with `aws sagemaker stop-processing-job --processing-job-name {latest.name}`",
+                done=False,
+            )
+        if latest.status == "Completed":
+            if maker is None or maker.succeeded:
+                raise NothingToRedriveError(f"{name} has been redriven already: {latest.name} completed", done=True)
+            # The job did its work, and the run failed after it: that job is to be adopted, not done again.
+            attempt = latest.number
+    return _start_once(account, job, f"redrive-{first.run_id}-{attempt}", _envelope(identity, attempt))
+
+
+def _maker(account: Account, job: Job, attempt: Attempt) -> Run | None:
+    """The run that made a job; None where Step Functions has forgotten it, which it does after 90 days."""
+    try:
+        return read_run(account, job, str(attempt.execution_arn))
+    except AwsCallError as error:
+        if error.code == "ExecutionDoesNotExist":
+            return None
+        raise
+
+
+def _envelope(identity: RunIdentity, attempt: int) -> str:
+    redrive: dict[str, Any] = {"event": identity.event}
+    if identity.run_key is not None:
+        redrive["run_key"] = identity.run_key
+    if identity.first is not None:
+        redrive["run_id"] = identity.first.run_id
+    # Letters as they are: escaped, an input just within Step Functions' limit would not be any more.
+    return json.dumps({"redrive": {**redrive, "attempt": attempt}}, ensure_ascii=False, separators=(",", ":"))
+
+
+def _start_once(account: Account, job: Job, name: str, text: str) -> Run:
+    """Start a redrive under a name that says which it is, so that it is started once, and found again.
+
+    A redrive that failed, or did nothing, has used up its name; the next one is numbered.
+    """
+    for number in count(1):
+        numbered = name if number == 1 else f"{name}-{number}"
+        try:
+            before = read_run(account, job, f"{job.executions}{numbered}")
+        except AwsCallError as error:
+            if error.code != "ExecutionDoesNotExist":
+                raise
+            return _start(account, job, numbered, text)
+        if not before.ended:
+            raise NothingToRedriveError(f"it is being redriven already: {before.name} of {job.name}", done=False)
+        if before.succeeded and (before.outcome is None or before.outcome.did_something):
+            raise NothingToRedriveError(f"it has been redriven already: {before.name} of {job.name}", done=True)
+    raise AssertionError("count() does not end")
+
+
+def _start(account: Account, job: Job, name: str, text: str) -> Run:
+    try:
+        return start_with_input(account, job, text, name=name)
+    except AwsCallError as error:
+        if error.code != "ExecutionAlreadyExists":
+            raise
+        # Somebody was quicker by a moment.
+        raise NothingToRedriveError(f"it is being redriven already: {name} of {job.name}", done=False) from None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import islice
@@ -15,9 +15,10 @@ from cdk_processing.client.errors import (
     WaitTimeoutError,
     aws_errors_as_ours,
 )
+from cdk_processing.client.outcomes import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from types_boto3_stepfunctions.type_defs import DescribeExecutionOutputTypeDef, ExecutionListItemTypeDef
 
@@ -32,7 +33,6 @@ __all__ = [
     "read_input",
     "read_run",
     "run_of",
-    "start_run",
     "start_with_input",
     "stop_run",
     "wait_for_run",
@@ -52,6 +52,7 @@ class Run:
         status: Step Functions' own word.
         started: When it was started, with a timezone.
         stopped: When it ended, or None while it runs.
+        outcome: What it has done, of a run that succeeded; None where it was only listed, which does not tell.
     """
 
     job: Job
@@ -60,6 +61,7 @@ class Run:
     status: RunStatus
     started: datetime
     stopped: datetime | None = None
+    outcome: Outcome | None = None
 
     @property
     def ended(self) -> bool:
@@ -77,7 +79,9 @@ class Run:
         return max((self.stopped or datetime.now(timezone.utc)) - self.started, timedelta())
 
 
-def list_runs(account: Account, job: Job, *, status: RunStatus | None = None, limit: int | None = 20) -> list[Run]:
+def list_runs(
+    account: Account, job: Job, *, status: RunStatus | None = None, limit: int | None = 20, outcomes: bool = False
+) -> list[Run]:
     """Runs of a job, the latest first.
 
     Args:
@@ -85,9 +89,14 @@ def list_runs(account: Account, job: Job, *, status: RunStatus | None = None, li
         job: The job.
         status: Only runs in that state; left out, all.
         limit: At most so many; None for all that AWS still knows (90 days).
+        outcomes: Bring the outcome of each run that succeeded, with one more call for each.
     """
     with aws_errors_as_ours(f"list the runs of {job.name}"):
-        return list(islice(_executions(account, job, status, limit), limit))
+        found = list(islice(_executions(account, job, status, limit), limit))
+    if not outcomes or not found:
+        return found
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return list(pool.map(lambda run: read_run(account, job, run.arn) if run.succeeded else run, found))
 
 
 def _executions(account: Account, job: Job, status: RunStatus | None, limit: int | None) -> Iterator[Run]:
@@ -108,12 +117,8 @@ def run_of(job: Job, execution: ExecutionListItemTypeDef | DescribeExecutionOutp
         status=execution["status"],
         started=execution["startDate"],
         stopped=execution.get("stopDate"),
+        outcome=Outcome.parse(execution.get("output")) if execution["status"] == "SUCCEEDED" else None,  # type: ignore[arg-type]
     )
-
-
-def execution_arn(job: Job, name: str) -> str:
-    """The ARN of a run of that name; Step Functions derives one from the other."""
-    return f"{job.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
 
 
 def find_run(account: Account, job: Job, name: str | None = None, *, prefer: RunStatus | None = None) -> Run:
@@ -135,7 +140,7 @@ def find_run(account: Account, job: Job, name: str | None = None, *, prefer: Run
             raise UnknownRunError(f"{job.name} has not run yet; start it with `cdk-processing start {job.name}`")
         return latest[0]
     try:
-        return read_run(account, job, name if name.startswith("arn:") else execution_arn(job, name))
+        return read_run(account, job, name if name.startswith("arn:") else f"{job.executions}{name}")
     except AwsCallError as error:
         if error.code not in ("ExecutionDoesNotExist", "InvalidArn"):
             raise
@@ -154,30 +159,18 @@ def read_run(account: Account, job: Job, arn: str) -> Run:
     return run_of(job, execution)
 
 
-def start_run(
-    account: Account, job: Job, *, parameters: Mapping[str, str] | None = None, run_key: str | None = None
-) -> Run:
-    """Start a job by hand.
+def start_with_input(account: Account, job: Job, text: str, *, name: str | None = None) -> Run:
+    """Start an execution of a job's state machine with an input as it is.
 
     Args:
         account: Where the job is.
         job: The job.
-        parameters: Values for the job's ``Parameter``s; what is left out takes its default.
-        run_key: What makes this run the same as another: a second start with the key of a run that completed does
-            nothing. Left out, a fresh one, so that every start runs.
+        text: The input, JSON.
+        name: The execution's name, which can be given once; left out, a fresh one.
     """
-    request: dict[str, Any] = {}
-    if run_key is not None:
-        request["run_key"] = run_key
-    if parameters:
-        request["parameters"] = dict(parameters)
-    return start_with_input(account, job, json.dumps(request))
-
-
-def start_with_input(account: Account, job: Job, text: str) -> Run:
-    """Start an execution of a job's state machine with an input as it is."""
+    named = {} if name is None else {"name": name}
     with aws_errors_as_ours(f"start {job.name}"):
-        started = account.states.start_execution(stateMachineArn=job.state_machine_arn, input=text)
+        started = account.states.start_execution(stateMachineArn=job.state_machine_arn, input=text, **named)
     return read_run(account, job, started["executionArn"])
 
 
@@ -226,4 +219,5 @@ def wait_for_run(
         if latest.status != run.status and on_change is not None:
             on_change(latest)
         run = latest
-    return run
+    # A run that was listed after its end does not tell its outcome yet.
+    return read_run(account, run.job, run.arn) if run.succeeded and run.outcome is None else run

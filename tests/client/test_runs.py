@@ -7,11 +7,6 @@ from cdk_processing.client import NothingToRedriveError, UnknownJobError, Unknow
 
 
 @pytest.fixture(scope="module")
-def client(three_jobs):
-    return three_jobs.processing
-
-
-@pytest.fixture(scope="module")
 def failed(three_jobs, client):
     return client.wait(client.start("Three/Break", run_key="to-be-mended"), timeout=60, poll_seconds=0.05)
 
@@ -42,7 +37,13 @@ def test_a_second_start_with_the_key_of_a_completed_run_does_nothing(client):
     assert second.succeeded
     assert len(client.attempts(first)) == 1
     assert client.attempts(second) == []
-    assert (client.explain(first).duplicate, client.explain(second).duplicate) == (False, True)
+    assert (first.outcome.status, second.outcome.status) == ("Completed", "Duplicate")
+    assert second.outcome.made_by == first.arn
+    assert client.explain(second).outcome == second.outcome
+    listed = {run.name: run.outcome for run in client.runs("Copy", limit=2, outcomes=True)}
+    assert listed == {first.name: first.outcome, second.name: second.outcome}
+    assert [run.outcome for run in client.runs("Copy", limit=2)] == [None, None]
+    assert client.wait(client.runs("Copy", limit=1)[0]).outcome == second.outcome
 
 
 def test_a_failed_run_is_explained_by_its_reason_its_message_and_its_log(client, failed):

@@ -1,0 +1,125 @@
+"""Parameters of a deployed job: what it declares, and whether values fit, before anything is started.
+
+The job itself checks the same when it runs; here it is told sooner, and all of it at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cdk_processing.client.errors import InvalidParametersError, nearest
+from cdk_processing.errors import Problem
+from cdk_processing.request.runtime import RunTimeValue, parameter_text, value_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from cdk_processing.client.account import Account
+    from cdk_processing.client.jobs import Job
+
+__all__ = ["ParameterValues", "check_parameters", "declared_parameters", "parameters_digest"]
+
+
+@dataclass(frozen=True)
+class ParameterValues:
+    """Values for a job's parameters, as text.
+
+    Attributes:
+        given: What is to be handed to the run.
+        effective: What the job will get: every parameter in the order declared, with its default where none is given.
+    """
+
+    given: dict[str, str]
+    effective: dict[str, str]
+
+
+def declared_parameters(account: Account, job: Job) -> tuple[RunTimeValue, ...]:
+    """The parameters that a deployed job declares, in its order; none where it has none."""
+    described = account.states.describe_state_machine(stateMachineArn=job.state_machine_arn)
+    prepare = json.loads(described["definition"]).get("States", {}).get("Prepare", {})
+    return tuple(_read(item) for item in prepare.get("Assign", {}).get("declared", []))
+
+
+def check_parameters(
+    job: str, declared: Sequence[RunTimeValue], values: Mapping[str, str | float | bool]
+) -> ParameterValues:
+    """Values for a job's parameters, known to fit.
+
+    Args:
+        job: The job's name, for errors.
+        declared: What the job declares.
+        values: Values by name: text, or what reads as one.
+
+    Raises:
+        InvalidParametersError: They do not fit; lists every problem.
+    """
+    problems = [*_problems(declared, values), *_unknown(job, declared, values)]
+    if problems:
+        raise InvalidParametersError(job, problems)
+    given = {
+        item.parameter: str(parameter_text(values[item.parameter])) for item in declared if item.parameter in values
+    }
+    defaults = {item.parameter: item.default for item in declared if item.default is not None}
+    return ParameterValues(
+        given, {item.parameter: given.get(item.parameter, defaults.get(item.parameter, "")) for item in declared}
+    )
+
+
+def parameters_digest(effective: Mapping[str, str]) -> str:
+    """What the job's environment variable ``CDK_PROCESSING_PARAMETERS`` holds for these values.
+
+    The state machine computes the same (`cdk_processing.workflow.launches.parameters_digest`): the MD5 of
+    ``name=MD5;name=MD5``.
+
+    Args:
+        effective: Every parameter in the order declared, and its value.
+    """
+    return _md5(";".join(f"{name}={_md5(value)}" for name, value in effective.items()))
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _read(item: Mapping[str, Any]) -> RunTimeValue:
+    return RunTimeValue(
+        "PARAMETER",
+        str(item["name"]),
+        item.get("default"),
+        type=str(item.get("type", "string")),
+        enum_values=tuple(item.get("values", ())),
+    )
+
+
+def _problems(declared: Sequence[RunTimeValue], values: Mapping[str, Any]) -> Iterator[Problem]:
+    for item in declared:
+        name = item.parameter
+        if name not in values:
+            if item.default is None:
+                yield Problem(name, None, "given, it has no default", f"add {name}=<{' or '.join(_allowed(item))}>")
+            continue
+        text = parameter_text(values[name])
+        if text is None:
+            yield Problem(name, values[name], "a str, an int, a float or a bool", "convert the value")
+        elif (problem := value_problem(item, text)) is not None:
+            yield problem
+
+
+def _allowed(item: RunTimeValue) -> tuple[str, ...]:
+    return item.enum_values or (("true", "false") if item.type == "boolean" else (item.type,))
+
+
+def _unknown(job: str, declared: Sequence[RunTimeValue], values: Mapping[str, Any]) -> Iterator[Problem]:
+    known = [item.parameter for item in declared]
+    for name, value in values.items():
+        if name in known:
+            continue
+        if not known:
+            yield Problem(name, value, f"left out: {job} has no parameters", f"start it without {name}")
+            continue
+        near = nearest(name, known)
+        fix = f"did you mean {' or '.join(near)}?" if near else f"its parameters are {', '.join(known)}"
+        yield Problem(name, value, f"a parameter of {job}", fix)

@@ -1,0 +1,109 @@
+"""Starting a job by hand, with what can be told to be wrong told first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from cdk_processing.client.attempts import Attempt, attempts_from
+from cdk_processing.client.errors import AwsCallError, RunKeyReusedError, aws_errors_as_ours
+from cdk_processing.client.history import JobName
+from cdk_processing.client.parameters import ParameterValues, check_parameters, declared_parameters, parameters_digest
+from cdk_processing.client.runs import read_input, read_run, start_with_input
+from cdk_processing.request.runtime import parameter_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cdk_processing.client.account import Account
+    from cdk_processing.client.jobs import Job
+    from cdk_processing.client.runs import Run
+
+__all__ = ["attempts_of_run_key", "start_run"]
+
+
+def start_run(
+    account: Account,
+    job: Job,
+    *,
+    parameters: Mapping[str, str | float | bool] | None = None,
+    run_key: str | None = None,
+) -> Run:
+    """Start a job by hand.
+
+    Args:
+        account: Where the job is.
+        job: The job.
+        parameters: Values for the job's ``Parameter``s; what is left out takes its default. Numbers and truth values
+            are handed over as text: ``0.2``, ``true``.
+        run_key: What makes this run the same as another: a second start with the same key and the same parameters
+            does nothing and ends as ``Duplicate``. Left out, a fresh one, so that every start runs.
+
+    Raises:
+        InvalidParametersError: A parameter is unknown, missing or not what the job declares; lists every problem.
+        RunKeyReusedError: The run key has been used before with other parameters.
+    """
+    values = _checked(account, job, parameters or {})
+    if run_key is not None and values.effective:
+        _refuse_other_parameters(account, job, run_key, values)
+    request: dict[str, Any] = {}
+    if run_key is not None:
+        request["run_key"] = run_key
+    if values.given:
+        request["parameters"] = values.given
+    return start_with_input(account, job, json.dumps(request, ensure_ascii=False))
+
+
+def attempts_of_run_key(account: Account, job: Job, run_key: str) -> list[Attempt]:
+    """The processing jobs that starts by hand with this run key have made so far, the first first."""
+    # As the state machine has it: 'manual:' & run_key, hashed behind the state machine's ARN.
+    digest = hashlib.md5(f"{job.state_machine_arn}manual:{run_key}".encode(), usedforsecurity=False).hexdigest()
+    try:
+        found = list(attempts_from(account, JobName(job.base_name, digest, 1), 1))
+    except AwsCallError as error:
+        if _is_denied(error):  # Whoever may start the job need not be allowed to look; the run itself sees to it.
+            return []
+        raise
+    return [attempt for attempt in found if attempt.is_of(job)]
+
+
+def _checked(account: Account, job: Job, parameters: Mapping[str, str | float | bool]) -> ParameterValues:
+    try:
+        with aws_errors_as_ours(f"read the parameters of {job.name}"):
+            declared = declared_parameters(account, job)
+    except AwsCallError as error:
+        if _is_denied(error):  # As above.
+            return ParameterValues({name: _text(value) for name, value in parameters.items()}, {})
+        raise
+    return check_parameters(job.name, declared, parameters)
+
+
+def _refuse_other_parameters(account: Account, job: Job, run_key: str, values: ParameterValues) -> None:
+    for attempt in attempts_of_run_key(account, job, run_key)[:1]:
+        if attempt.parameters_digest in (None, parameters_digest(values.effective)):
+            continue
+        raise RunKeyReusedError(
+            f"run_key must be a new one for new parameters, got {run_key!r}, which {_told(account, job, attempt)}; "
+            f"give another run key to run {job.name} with these (with the parameters of that run, nothing is run again)"
+        )
+
+
+def _told(account: Account, job: Job, attempt: Attempt) -> str:
+    """Who has used a run key before, and with what, as far as Step Functions still knows."""
+    told = f"{attempt.name} used on {attempt.created:%Y-%m-%d %H:%M}"
+    try:
+        run = read_run(account, job, str(attempt.execution_arn))
+        given = json.loads(read_input(account, run)).get("parameters", {})
+    except (AwsCallError, ValueError):
+        return f"{told} with other parameters"
+    values = ", ".join(f"{name}={value}" for name, value in given.items()) or "none, so the defaults"
+    return f"{told} (run {run.name}) with other parameters: {values}"
+
+
+def _text(value: str | float | bool) -> str:
+    return parameter_text(value) or str(value)
+
+
+def _is_denied(error: AwsCallError) -> bool:
+    return error.code in ("AccessDenied", "AccessDeniedException")

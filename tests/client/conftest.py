@@ -1,0 +1,77 @@
+"""What the tests of the client share: a client of the three jobs, and ways to bring a deployed job into trouble."""
+
+import json
+import time
+from contextlib import contextmanager
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def client(three_jobs):
+    return three_jobs.processing
+
+
+@pytest.fixture(scope="module")
+def finish(client):
+    """Wait for the end of a run."""
+    return lambda run: client.wait(run, timeout=60, poll_seconds=0.05)
+
+
+@pytest.fixture(scope="module")
+def stopped(client):
+    """A run that was stopped while its job ran, once the job has stopped too."""
+
+    def stop(run):
+        until(lambda: client.attempts(run))
+        ended = client.stop(run)
+        until(lambda: client.attempts(run)[-1].has_ended)
+        return ended
+
+    return stop
+
+
+@pytest.fixture(scope="module")
+def input_of(three_jobs):
+    """What a run was started with."""
+    states = three_jobs.client("stepfunctions")
+    return lambda run: json.loads(states.describe_execution(executionArn=run.arn)["input"])
+
+
+@pytest.fixture(scope="module")
+def changed(three_jobs):
+    """Change the definition of a deployed job for a while."""
+    states = three_jobs.client("stepfunctions")
+
+    @contextmanager
+    def change(job, edit):
+        text = states.describe_state_machine(stateMachineArn=job.state_machine_arn)["definition"]
+        definition = json.loads(text)
+        edit(definition)
+        states.update_state_machine(stateMachineArn=job.state_machine_arn, definition=json.dumps(definition))
+        yield
+        states.update_state_machine(stateMachineArn=job.state_machine_arn, definition=text)
+
+    return change
+
+
+@pytest.fixture(scope="module")
+def taken(three_jobs):
+    """Take the name of a processing job, as somebody outside may do; the job is like another one."""
+    sagemaker = three_jobs.client("sagemaker")
+
+    def take(name, like, **more):
+        described = sagemaker.describe_processing_job(ProcessingJobName=like)
+        fields = ("ProcessingResources", "AppSpecification", "RoleArn", "ProcessingOutputConfig", "ProcessingInputs")
+        request = {field: described[field] for field in fields if described.get(field)}
+        sagemaker.create_processing_job(ProcessingJobName=name, **request, **more)
+
+    return take
+
+
+def until(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found
