@@ -37,13 +37,16 @@ _MARKER = re.compile(
 INSTANCE_TYPE = "{{run:INSTANCE_TYPE}}"
 _PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
-#: What the whole text of a value looks like, by type ("" for anything): one pattern for synth, for the client, and for the run itself.
+#: What the whole text of a value looks like, by type ("" for anything): one pattern for synth, for the client, and for
+#: the run itself.
 PATTERNS = {
     "string": "",
     "integer": r"-?[0-9]+",
     "number": r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?",
     "boolean": r"(true|false)",
 }
+# From here on a float is written with an exponent.
+_WHOLE = 1e16
 _TYPES: dict[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _WORDS = {"string": "a str", "integer": "an integer", "number": "a number", "boolean": "true or false"}
 
@@ -178,7 +181,8 @@ class Parameter:
                 f"type must be str, int, float or bool, got {self.type!r}; take one of those (Parameter({self.name!r}))"
             )
         allowed = self.enum_values
-        if allowed is not None and (isinstance(allowed, (str, bytes)) or not allowed):
+        # Not a set either: its order is another one at each synth.
+        if allowed is not None and (not isinstance(allowed, (list, tuple)) or not allowed):
             raise RunTimeValueError(
                 f"enum_values must be a list of at least one value, got {allowed!r}; write [...] or leave it out "
                 f"(Parameter({self.name!r}))"
@@ -296,6 +300,8 @@ def parameter_text(value: Any) -> str | None:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE:
+        return str(int(value))  # as JSON has no other 1.0 than 1, nor has the run
     return repr(value) if isinstance(value, (int, float)) else None
 
 

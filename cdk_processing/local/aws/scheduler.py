@@ -15,7 +15,9 @@ from uuid import uuid4
 
 from cdk_processing.local.aws import ministack
 from cdk_processing.local.aws.roles import AssumedRole, AssumedRoles
-from cdk_processing.local.aws.schedules import Schedule, ScheduleError, substitute
+from cdk_processing.local.aws.schedules import ScheduleError, schedule_of, substitute
+from cdk_processing.local.faults import SchedulesRepeated
+from cdk_processing.local.injection import Faults
 
 __all__ = ["Scheduler"]
 
@@ -29,8 +31,9 @@ _LOOK_EVERY = 1.0
 class Scheduler:
     """The clock of EventBridge Scheduler."""
 
-    def __init__(self, roles: AssumedRoles) -> None:
+    def __init__(self, roles: AssumedRoles, faults: Faults) -> None:
         self._roles = roles
+        self._faults = faults
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._calls = ThreadPoolExecutor(8, "schedule")
@@ -93,7 +96,7 @@ class Scheduler:
             if record.get("State") != "ENABLED":
                 continue
             try:
-                schedule = Schedule.from_record(record)
+                schedule = schedule_of(record)
                 due = schedule.next_after(last)
             except ScheduleError as problem:
                 logger.debug("schedule %s never fires: %s", record["Arn"], problem)
@@ -118,6 +121,12 @@ class Scheduler:
             ministack.forget_schedule(place)
 
     def _fire(self, record: Mapping[str, Any], scheduled: datetime) -> str:
+        struck = self._faults.for_schedule() if self._faults else None
+        copies = struck.fault.copies if struck and isinstance(struck.fault, SchedulesRepeated) else 1
+        first, *_ = [self._deliver(record, scheduled) for _ in range(copies)]
+        return first
+
+    def _deliver(self, record: Mapping[str, Any], scheduled: datetime) -> str:
         execution_id = str(uuid4())
         target = record["Target"]
         payload = target.get("Input") or _default_event(record, scheduled)
