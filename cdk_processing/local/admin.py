@@ -1,4 +1,4 @@
-"""The embedded AWS's own endpoints, under ``/_cdk_processing/``: what runs, and firing a schedule.
+"""The embedded AWS's own endpoints, under ``/_cdk_processing/``: what runs, schedules, faults and alarms.
 
 They are for the command line and for tests on this machine, and answer on the loopback socket only.
 """
@@ -12,8 +12,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 from cdk_processing.local.aws import ministack
+from cdk_processing.local.aws.alarms import Alarms
 from cdk_processing.local.aws.scheduler import Scheduler
+from cdk_processing.local.faults import fault_from_json
+from cdk_processing.local.injection import Faults
 from cdk_processing.local.sagemaker.jobs import Job, ProcessingJobs
+from cdk_processing.local.stepfunctions.execution import wait_until_ends_are_told
 
 __all__ = ["PREFIX", "Admin"]
 
@@ -23,10 +27,19 @@ PREFIX = "/_cdk_processing/"
 class Admin:
     """An ASGI application: answers the own endpoints and hands everything else on."""
 
-    def __init__(self, aws: Callable[..., Awaitable[None]], jobs: ProcessingJobs, scheduler: Scheduler) -> None:
+    def __init__(
+        self,
+        aws: Callable[..., Awaitable[None]],
+        jobs: ProcessingJobs,
+        scheduler: Scheduler,
+        faults: Faults,
+        alarms: Alarms,
+    ) -> None:
         self._aws = aws
         self._jobs = jobs
         self._scheduler = scheduler
+        self._faults = faults
+        self._alarms = alarms
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
@@ -46,25 +59,47 @@ class Admin:
 
     def _answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         try:
-            match method, path.removeprefix(PREFIX):
+            match method, *path.removeprefix(PREFIX).split("/"):
                 case "GET", "ping":
                     return 200, {"status": "ready"}
                 case "GET", "runs":
                     return 200, {"runs": [_run(job) for job in self._jobs.everywhere()]}
                 case "POST", "fire-schedule":
                     return 200, self._fire(json.loads(body))
+                case "POST", "alarms":
+                    wait_until_ends_are_told()
+                    return 200, {"alarms": self._alarms.all(_instant(json.loads(body)))}
+                case "GET", "alerts":
+                    wait_until_ends_are_told()
+                    return 200, {"alerts": self._alarms.alerts()}
+                case "POST", "faults":
+                    return 200, self._faults.inject(fault_from_json(json.loads(body))).describe()
+                case "GET", "faults":
+                    return 200, {"faults": [fault.describe() for fault in self._faults.all()]}
+                case "GET", "faults", number:
+                    return 200, self._faults.get(int(number)).describe()
+                case "DELETE", "faults":
+                    self._faults.clear()
+                    return 200, {}
+                case "DELETE", "faults", number:
+                    return 200, self._faults.remove(int(number)).describe()
                 case _:
                     return 404, {"error": f"there is no {method} {path}"}
         except (KeyError, ValueError) as problem:
             return 400, {"error": str(problem.args[0] if problem.args else problem)}
 
     def _fire(self, request: dict[str, Any]) -> dict[str, Any]:
-        at = datetime.fromisoformat(request["at"].replace("Z", "+00:00")) if request.get("at") else None
-        if at is not None and at.tzinfo is None:
-            raise ValueError(f"at must name its timezone, got {request['at']}")
+        at = _instant(request)
         with ministack.request_scope(request["account"], request["region"]):
             execution = self._scheduler.fire(request["name"], at or datetime.now(timezone.utc), request.get("group"))
         return {"execution_id": execution}
+
+
+def _instant(request: dict[str, Any]) -> datetime | None:
+    at = datetime.fromisoformat(request["at"].replace("Z", "+00:00")) if request.get("at") else None
+    if at is not None and at.tzinfo is None:
+        raise ValueError(f"at must name its timezone, got {request['at']}")
+    return at
 
 
 def _run(job: Job) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from cdk_processing.errors import CdkProcessingError
+from cdk_processing.local.faults import Fault, InjectedFault
 
 __all__ = ["LocalAws", "LocalAwsError"]
 
@@ -43,6 +44,8 @@ class LocalAws:
         python: Interpreter that jobs run with, instead of an environment like their image's.
         region: The region of :meth:`environment` and :meth:`client`; others work too.
         account_id: The account of :meth:`environment` and :meth:`client`.
+        wait_scale: Share of their time, 0 to 1, that waits of Step Functions take: Wait states and delays before a
+            Retry. 0.01 makes a second of 100. ``TimeoutSeconds`` and what is not a wait keep their time.
         runner: ``module:function`` that runs a job, for tests of the embedded AWS itself.
 
     Example:
@@ -57,14 +60,20 @@ class LocalAws:
         python: str | os.PathLike[str] | None = None,
         region: str = DEFAULT_REGION,
         account_id: str = DEFAULT_ACCOUNT,
+        wait_scale: float = 1.0,
         runner: str | None = None,
     ) -> None:
         if not (len(account_id) == 12 and account_id.isdigit()):
             raise ValueError(f"account_id must be 12 digits, got {account_id!r}")
+        if not (isinstance(wait_scale, (int, float)) and 0 <= wait_scale <= 1):
+            raise ValueError(
+                f"wait_scale must be a number from 0 (no wait at all) to 1 (as in AWS), got {wait_scale!r}"
+            )
         self.region = region
         self.account_id = account_id
         self.port = port or 0
         self._python = os.fspath(python) if python is not None else None
+        self._wait_scale = float(wait_scale)
         self._runner = runner
         self._process: subprocess.Popen[bytes] | None = None
         self._work_dir: Path | None = None
@@ -182,6 +191,61 @@ class LocalAws:
         runs: list[dict[str, Any]] = self._admin("GET", "runs")["runs"]
         return runs
 
+    def alarms(self, at: datetime | None = None) -> list[dict[str, Any]]:
+        """Every CloudWatch alarm, evaluated as of an instant: now, or "26 hours later" without waiting.
+
+        Alarms are evaluated whenever a datapoint of theirs comes in, and by this call. A change of state found here is
+        notified like any other and stays; datapoints that come in later are judged at their own time again.
+
+        Args:
+            at: The instant, with a timezone; left out, now. Nothing is taken to happen until then.
+
+        Returns:
+            ``name``, ``arn``, ``description``, ``state`` (``OK``, ``ALARM`` or ``INSUFFICIENT_DATA``) and ``reason`` of
+            each, sorted by name.
+
+        Raises:
+            ValueError: ``at`` has no timezone.
+        """
+        if at is not None and at.tzinfo is None:
+            raise ValueError(f"at must have a timezone, got {at!r}; datetime.now(timezone.utc) has one")
+        alarms: list[dict[str, Any]] = self._admin("POST", "alarms", {"at": at.isoformat() if at else None})["alarms"]
+        return alarms
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Every notification of an alarm that a topic has accepted, oldest first.
+
+        One that the topic's policy, or the policy of the key it is encrypted with, does not admit is not among them.
+
+        Returns:
+            ``topic_arn``, ``alarm`` (its name), ``state`` (the new one), ``description`` and ``message`` (what
+            CloudWatch publishes, as a dict) of each.
+        """
+        alerts: list[dict[str, Any]] = self._admin("GET", "alerts")["alerts"]
+        return alerts
+
+    def inject(self, fault: Fault) -> InjectedFault:
+        """Let something go wrong from now on: one of :mod:`cdk_processing.local.faults`.
+
+        Returns:
+            The fault in force: ends with a ``with`` block or ``remove()``, and knows how often it has struck.
+
+        Raises:
+            ValueError: It is about a service or an operation that AWS does not have.
+
+        Example:
+            >>> with aws.inject(faults.throttling(times=3)) as throttled:  # doctest: +SKIP
+            ...     ...
+            >>> throttled.hits  # doctest: +SKIP
+            3
+        """
+        number = self._admin("POST", "faults", fault.to_json())["id"]
+        return InjectedFault(fault, number, self._admin)
+
+    def clear_faults(self) -> None:
+        """Remove every fault; events that one held are delivered now."""
+        self._admin("DELETE", "faults")
+
     # -- the process
 
     def _listen(self) -> socket.socket:
@@ -237,6 +301,7 @@ class LocalAws:
             "GATEWAY_PORT": str(self.port),
             "MINISTACK_REGION": self.region,
             "MINISTACK_ACCOUNT_ID": self.account_id,
+            "SFN_WAIT_SCALE": repr(self._wait_scale),
             "AWS_ACCESS_KEY_ID": self.account_id,
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_EC2_METADATA_DISABLED": "true",

@@ -10,6 +10,8 @@ Settings, in ``pytest.ini`` or ``[tool.pytest.ini_options]``:
 - ``cdk_processing_app``: the command that synthesizes the app, run in pytest's root folder; left out, the ``app``
   of the ``cdk.json`` there. ``none`` deploys nothing: the test then calls ``local_aws.deploy(app)``.
 - ``cdk_processing_python``: interpreter that jobs run with, instead of an environment like their image's.
+- ``cdk_processing_wait_scale``: share of their time, 0 to 1, that waits and retry delays of Step Functions take, so
+  that tests with faults need not wait as long as AWS does. Left out, they take the time they take in AWS.
 
 This module is imported in every pytest run of whoever has the library installed, so it imports nothing itself.
 """
@@ -32,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the settings."""
     parser.addini("cdk_processing_app", "Command that synthesizes the app for local_aws; cdk.json's by default")
     parser.addini("cdk_processing_python", "Interpreter that jobs run with; one like their image's by default")
+    parser.addini("cdk_processing_wait_scale", "Share of their time that waits of Step Functions take", default="1")
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +45,19 @@ def local_aws(pytestconfig: pytest.Config) -> Iterator[DeployedAws]:
 
     folder = pytestconfig.rootpath
     app = pytestconfig.getini("cdk_processing_app") or None
-    with LocalAws(python=pytestconfig.getini("cdk_processing_python") or None) as aws, DeployedAws(aws) as deployed:
+    python = pytestconfig.getini("cdk_processing_python") or None
+    wait_scale = _wait_scale(pytestconfig.getini("cdk_processing_wait_scale"))
+    with LocalAws(python=python, wait_scale=wait_scale) as aws, DeployedAws(aws) as deployed:
         if app != "none":
             deployed.deploy(app, folder=folder)
         yield deployed
+
+
+def _wait_scale(setting: str) -> float:
+    try:
+        scale = float(setting)
+    except ValueError:
+        scale = -1.0
+    if not 0 <= scale <= 1:
+        raise pytest.UsageError(f"cdk_processing_wait_scale must be a number from 0 to 1, got {setting!r}")
+    return scale

@@ -143,31 +143,51 @@ def _assemble(options: argparse.Namespace) -> _Parts:
     from cdk_processing.local import stepfunctions
     from cdk_processing.local.admin import Admin
     from cdk_processing.local.aws import ministack
+    from cdk_processing.local.aws.alarms import Alarms
     from cdk_processing.local.aws.encryption import hold_callers_to_keys
+    from cdk_processing.local.aws.faulty_calls import FaultyCalls
+    from cdk_processing.local.aws.faulty_events import let_faults_strike_deliveries
+    from cdk_processing.local.aws.metrics import Metrics
     from cdk_processing.local.aws.roles import AssumedRoles
     from cdk_processing.local.aws.s3_events import name_versions_in_events
     from cdk_processing.local.aws.scheduler import Scheduler
+    from cdk_processing.local.aws.stack_events import announce_stack_statuses
+    from cdk_processing.local.aws.tables import fill_leading_keys
     from cdk_processing.local.aws.targets import hold_rule_targets_to_their_roles
+    from cdk_processing.local.aws.topics import hold_topics_to_keys
+    from cdk_processing.local.injection import Faults
     from cdk_processing.local.sagemaker.jobs import ProcessingJobs
     from cdk_processing.local.sagemaker.service import SageMaker
 
     roles = AssumedRoles(f"http://127.0.0.1:{options.port}")
-    jobs = ProcessingJobs(roles, _runner(options))
-    sagemaker = SageMaker(jobs)
-    scheduler = Scheduler(roles)
+    faults = Faults()
+    jobs = ProcessingJobs(roles, _runner(options), faults)
+    sagemaker = SageMaker(jobs, faults)
+    scheduler = Scheduler(roles, faults)
+
+    metrics = Metrics()
+    alarms = Alarms(metrics)
 
     def reset() -> None:
+        faults.clear(deliver=False)
+        alarms.reset()
         jobs.reset()
         roles.reset()
 
     ministack.register_service("sagemaker", "SageMaker.", sagemaker.handle, reset)
+    metrics.install()
+    alarms.install()
+    announce_stack_statuses()
+    fill_leading_keys()
+    hold_topics_to_keys()
     stepfunctions.install(sagemaker, roles)
-    hold_rule_targets_to_their_roles()
+    hold_rule_targets_to_their_roles(faults)
+    let_faults_strike_deliveries(faults)
     hold_callers_to_keys()
     name_versions_in_events()
     ministack.count_loopback_as_tls()
     scheduler.install()
-    admin = Admin(ministack.application(), jobs, scheduler)
+    admin = Admin(FaultyCalls(ministack.application(), faults), jobs, scheduler, faults, alarms)
     return _Parts(admin, [scheduler.close, lambda: jobs.close(_JOBS_END_WITHIN)])
 
 

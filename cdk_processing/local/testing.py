@@ -16,6 +16,7 @@ from cdk_processing.local.deployment.assembly import Assembly
 from cdk_processing.local.deployment.deploy import Deployment, DeploymentError, client_of, deploy
 from cdk_processing.local.deployment.synthesis import synthesize
 from cdk_processing.local.engine import LocalAws
+from cdk_processing.local.faults import Fault, InjectedFault
 
 __all__ = ["DeployedAws", "RunFailedError"]
 
@@ -114,7 +115,9 @@ class DeployedAws:
         pages = self.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self.bucket(bucket), Prefix=prefix)
         return {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}
 
-    def start(self, job: str, parameters: Mapping[str, str] | None = None, *, run_key: str | None = None) -> Run:
+    def start(
+        self, job: str, parameters: Mapping[str, str | float | bool] | None = None, *, run_key: str | None = None
+    ) -> Run:
         """Start a job by hand; wait for it with :meth:`wait_for_run`."""
         return self.processing.start(self.deployment.job(job).state_machine_arn, parameters, run_key=run_key)
 
@@ -138,6 +141,43 @@ class DeployedAws:
                 + (f"; fire one of them with local_aws.aws.fire_schedule: {', '.join(found)}" if found else "")
             )
         self.aws.fire_schedule(found[0].rsplit("/", 1)[-1], at)
+
+    def alarms(self, at: datetime | None = None) -> list[dict[str, Any]]:
+        """Every alarm as of an instant, as :meth:`LocalAws.alarms <cdk_processing.local.engine.LocalAws.alarms>`.
+
+        Example:
+            >>> def test_somebody_is_told_when_no_file_came_all_day(local_aws):       # doctest: +SKIP
+            ...     tomorrow = datetime.now(timezone.utc) + timedelta(hours=26)
+            ...     assert "ALARM" in [alarm["state"] for alarm in local_aws.alarms(at=tomorrow)]
+        """
+        return self.aws.alarms(at)
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """What reached a topic, as :meth:`LocalAws.alerts <cdk_processing.local.engine.LocalAws.alerts>`.
+
+        Example:
+            >>> def test_somebody_is_told_when_a_run_fails(local_aws):                # doctest: +SKIP
+            ...     local_aws.put("Census/Raw", "census/broken.csv", b"")
+            ...     local_aws.wait_for_run("Census/Preprocess", must_succeed=False)
+            ...     assert [alert["state"] for alert in local_aws.alerts()] == ["ALARM"]
+        """
+        return self.aws.alerts()
+
+    def inject(self, fault: Fault) -> InjectedFault:
+        """Let something go wrong from now on, as :meth:`LocalAws.inject <cdk_processing.local.engine.LocalAws.inject>`.
+
+        Example:
+            >>> def test_a_throttled_run_still_makes_one_job(local_aws):              # doctest: +SKIP
+            ...     with local_aws.inject(faults.throttling(times=3)) as throttled:
+            ...         local_aws.put("Census/Raw", "census/a.csv", b"1,2")
+            ...         local_aws.wait_for_run("Census/Preprocess")
+            ...     assert throttled.hits == 3
+        """
+        return self.aws.inject(fault)
+
+    def clear_faults(self) -> None:
+        """Remove every fault that is in force."""
+        self.aws.clear_faults()
 
     def wait_for_run(self, job: str, *, timeout: float = 120, must_succeed: bool = True) -> Run:
         """Wait for the next run of a job and for its end.

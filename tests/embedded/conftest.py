@@ -18,7 +18,7 @@ def embedded():
     from cdk_processing.local.engine import LocalAws
     from cdk_processing.local.testing import DeployedAws
 
-    with LocalAws(python=sys.executable) as aws, DeployedAws(aws) as deployed:
+    with LocalAws(python=sys.executable, wait_scale=0.02) as aws, DeployedAws(aws) as deployed:
         yield deployed
 
 

@@ -92,12 +92,19 @@ def register_service(name: str, target_prefix: str, handler: WireHandler, on_res
 
 
 def count_loopback_as_tls() -> None:
-    """Let a policy that demands TLS admit what comes over loopback: nothing on the way could read it."""
+    """Let a policy that demands TLS admit what comes over loopback: nothing on the way could read it.
+
+    And what no request began: a thread that ends a job, or fires a schedule, calls other services as AWS's own do.
+    """
 
     def wrap(pin: Callable[[str, bool], None]) -> Callable[[str, bool], None]:
         return lambda source_ip, _secure_transport: pin(source_ip, True)
 
+    def secure(origin: contextvars.ContextVar[tuple[str, bool]]) -> contextvars.ContextVar[tuple[str, bool]]:
+        return contextvars.ContextVar(origin.name, default=("127.0.0.1", True))
+
     replace_internal("ministack.app", "pin_request_origin", wrap)
+    replace_internal("ministack.core.iam_evaluator", "_request_origin", secure)
 
 
 def main_loop_call(function: Callable[[], object]) -> None:
@@ -150,8 +157,8 @@ def after_provisioning(resource_type: str, finish: Callable[[str, Mapping[str, A
         finish(result[0], properties)
         return result
 
-    def updated(physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], stack: str) -> Any:
-        result = update(physical_id, old, new, stack)
+    def updated(physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], stack: str, *logical_id: str) -> Any:
+        result = update(physical_id, old, new, stack, *logical_id)
         finish(result[0], new)
         return result
 

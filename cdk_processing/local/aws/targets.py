@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from cdk_processing.local.aws import ministack
+from cdk_processing.local.injection import Faults
 
 __all__ = ["hold_rule_targets_to_their_roles", "start_refusal"]
 
@@ -20,10 +22,10 @@ _target: contextvars.ContextVar[tuple[Mapping[str, Any], Mapping[str, Any]] | No
 )
 
 
-def hold_rule_targets_to_their_roles() -> None:
+def hold_rule_targets_to_their_roles(faults: Faults) -> None:
     """Check trust and permission before a rule starts a state machine; what is refused goes to the target's queue."""
     ministack.replace_internal(_EVENTS, "_invoke_target", _remember_target)
-    ministack.replace_internal(_EVENTS, "_dispatch_to_stepfunctions", _start_with_role)
+    ministack.replace_internal(_EVENTS, "_dispatch_to_stepfunctions", functools.partial(_start_with_role, faults))
 
 
 def start_refusal(role_arn: str | None, service: str, source_arn: str, machine_arn: str) -> str | None:
@@ -34,7 +36,11 @@ def start_refusal(role_arn: str | None, service: str, source_arn: str, machine_a
     if not ministack.service_may_assume(role_arn, service, account, source_arn):
         return f"{service} is not authorized to assume the role {role_arn} for {source_arn}"
     # An alias or a version is started with permission on the state machine itself.
-    return ministack.role_principal(role_arn, service.partition(".")[0]).denial("states:StartExecution", machine_arn)
+    denial = ministack.role_principal(role_arn, service.partition(".")[0]).denial("states:StartExecution", machine_arn)
+    machine = ministack.internal("ministack.services.stepfunctions", "_state_machines").get(machine_arn)
+    if denial is None and machine is not None and machine.get("status") == "DELETING":
+        return f"State machine is deleting: {machine_arn}"
+    return denial
 
 
 def _remember_target(invoke: Callable[..., None]) -> Callable[..., None]:
@@ -48,7 +54,7 @@ def _remember_target(invoke: Callable[..., None]) -> Callable[..., None]:
     return invoke_target
 
 
-def _start_with_role(start: Callable[..., None]) -> Callable[..., None]:
+def _start_with_role(faults: Faults, start: Callable[..., None]) -> Callable[..., None]:
     def dispatch_to_stepfunctions(arn: str, payload: str) -> None:
         found = _target.get()
         if found is None:
@@ -60,12 +66,12 @@ def _start_with_role(start: Callable[..., None]) -> Callable[..., None]:
             start(arn, payload)
         else:
             logger.warning("rule %s did not start %s: %s", rule.get("Arn"), arn, refusal)
-            _bury(payload, target, rule, refusal)
+            _bury(faults, payload, target, rule, refusal)
 
     return dispatch_to_stepfunctions
 
 
-def _bury(payload: str, target: Mapping[str, Any], rule: Mapping[str, Any], refusal: str) -> None:
+def _bury(faults: Faults, payload: str, target: Mapping[str, Any], rule: Mapping[str, Any], refusal: str) -> None:
     """Put what could not be delivered into the target's dead-letter queue, where queue and key let EventBridge."""
     queue = (target.get("DeadLetterConfig") or {}).get("Arn")
     if not queue:
@@ -84,6 +90,10 @@ def _bury(payload: str, target: Mapping[str, Any], rule: Mapping[str, Any], refu
             if not ministack.service_may_deliver(policy, _SERVICE, action, key, account, source):
                 logger.warning("event lost: the policy of %s does not allow %s to %s", key, action, _SERVICE)
                 return
+    # EventBridge's own call does not pass the wire, where faults strike those of others.
+    if faults and faults.for_call("sqs", "SendMessage") is not None:
+        logger.warning("event lost: a fault keeps %s from %s", _SERVICE, queue)
+        return
     ministack.send_to_queue(
         queue,
         payload,

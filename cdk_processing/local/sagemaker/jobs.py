@@ -15,6 +15,8 @@ from typing import Any, Literal, Protocol
 from cdk_processing.local.aws import ministack
 from cdk_processing.local.aws.roles import AssumedRoles
 from cdk_processing.local.contract import AccessDeniedError, Outcome, ProgressObserver, RoleSession
+from cdk_processing.local.faults import Fault, JobFails, JobStuck
+from cdk_processing.local.injection import Faults
 from cdk_processing.local.sagemaker import pulls
 from cdk_processing.local.sagemaker.errors import in_use, not_found, validation
 from cdk_processing.local.sagemaker.logs import LogStream
@@ -65,6 +67,7 @@ class Job:
         self.bytes_total = 0
         self.stream: LogStream | None = None
         self.turn: Future[None] | None = None
+        self.fault: Fault | None = None
         self._lock = threading.Lock()
         self._fields: dict[str, Any] = {
             **{key: deepcopy(value) for key, value in request.items() if key != "Tags"},
@@ -130,8 +133,9 @@ class Job:
 class ProcessingJobs:
     """Every job there ever was, by account and region, and the threads that run them."""
 
-    def __init__(self, roles: AssumedRoles, run_job: RunJob, at_once: int | None = None) -> None:
+    def __init__(self, roles: AssumedRoles, run_job: RunJob, faults: Faults, at_once: int | None = None) -> None:
         self.roles = roles
+        self._faults = faults
         self._run_job = run_job
         self._jobs: dict[tuple[str, str, str], Job] = {}
         self._lock = threading.Lock()
@@ -156,10 +160,21 @@ class ProcessingJobs:
                     f"Could not assume role {request['RoleArn']}. Please ensure that the role exists and allows "
                     "principal 'sagemaker.amazonaws.com' to assume the role."
                 )
+            job.fault = self._fault_of(request)
             self._jobs[key] = job
         self._announce(job)
+        if isinstance(job.fault, JobStuck):
+            # No turn, so that it keeps none from another; stopping it ends it.
+            return job
         job.turn = self._threads.submit(contextvars.copy_context().run, self._run, job)
         return job
+
+    def _fault_of(self, request: Mapping[str, Any]) -> Fault | None:
+        """What goes wrong with a job that is accepted, if anything."""
+        if not self._faults:
+            return None
+        struck = self._faults.for_job(request["ProcessingResources"]["ClusterConfig"].get("InstanceType"))
+        return struck.fault if struck else None
 
     def get(self, name: str) -> Job:
         """A job of the account and region at hand.
@@ -182,18 +197,10 @@ class ProcessingJobs:
         job = self.get(name)
         if job.status == "Stopping" or not job.update(ProcessingJobStatus="Stopping"):
             raise validation(f"The request was rejected because the processing job is in status {job.status}.")
-        self._stopping(job)
-
-    def stop_if_running(self, job: Job) -> None:
-        """End a job that nobody waits for any more."""
-        if job.status == "InProgress" and job.update(ProcessingJobStatus="Stopping"):
-            self._stopping(job)
-
-    def _stopping(self, job: Job) -> None:
         self._announce(job)
         job.stop.set()
-        if job.turn is not None and job.turn.cancel():
-            # It has not had its turn yet, and shall not wait for it only to end.
+        if isinstance(job.fault, JobStuck) or (job.turn is not None and job.turn.cancel()):
+            # It has not had its turn yet (or gets none), and shall not wait for it only to end.
             self._end(job, Outcome("Stopped"))
 
     def here(self) -> Iterator[Job]:
@@ -242,6 +249,8 @@ class ProcessingJobs:
     def _outcome(self, job: Job) -> Outcome:
         if job.stop.is_set():
             return Outcome("Stopped")
+        if isinstance(job.fault, JobFails):
+            return Outcome("Failed", job.fault.reason)
         job.phase("Preparing")
         description = job.describe()
         session = self.roles.assume(description["RoleArn"], job.region, "SageMaker")

@@ -11,12 +11,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cdk_processing.local.aws import ministack
-from cdk_processing.local.sagemaker.errors import ServiceError, validation
+from cdk_processing.local.aws.faulty_calls import LOSE_ANSWER
+from cdk_processing.local.faults import AnswerLost, CallFails, QuotaExceeded
+from cdk_processing.local.injection import Faults
+from cdk_processing.local.sagemaker.errors import ServiceError, limit_exceeded, validation
 from cdk_processing.local.sagemaker.jobs import Job, ProcessingJobs, job_arn
 from cdk_processing.local.sagemaker.rules import check_request, create_context
 from cdk_processing.local.sagemaker.validation import OPERATIONS, is_operation, validate
 
-__all__ = ["SageMaker"]
+__all__ = ["AnswerLostError", "SageMaker"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +43,20 @@ _SUMMARY = (
 )
 
 
+class AnswerLostError(Exception):
+    """The call is done, and whoever made it shall not hear of it (a fault)."""
+
+    def __init__(self, *, retried: bool) -> None:
+        super().__init__("the answer is lost")
+        self.retried = retried
+
+
 class SageMaker:
     """The service: one instance for the whole embedded AWS, accounts and regions kept apart inside."""
 
-    def __init__(self, jobs: ProcessingJobs) -> None:
+    def __init__(self, jobs: ProcessingJobs, faults: Faults) -> None:
         self.jobs = jobs
+        self._faults = faults
         self._operations: dict[str, Callable[[Mapping[str, Any], ministack.Principal], dict[str, Any]]] = {
             "CreateProcessingJob": self._create,
             "DescribeProcessingJob": self._describe,
@@ -73,6 +85,8 @@ class SageMaker:
             return _error(ServiceError("UnrecognizedClientException", str(refused)))
         except ServiceError as error:
             return _error(error)
+        except AnswerLostError:
+            return 200, {LOSE_ANSWER: "true"}, b""
         except Exception:
             logger.exception("SageMaker.%s failed", operation)
             return _error(ServiceError("InternalFailure", f"SageMaker.{operation} failed; see the server's log", 500))
@@ -82,7 +96,18 @@ class SageMaker:
 
         Raises:
             ServiceError: What the API answers instead.
+            AnswerLostError: The call is done, but a fault has its answer lost.
         """
+        struck = self._faults.for_call("sagemaker", operation) if self._faults else None
+        match struck.fault if struck else None:
+            case CallFails(code=code, message=message, status=status):
+                raise ServiceError(code, message, status)
+            case AnswerLost(retried=retried):
+                self._do(operation, request, principal)
+                raise AnswerLostError(retried=retried)
+        return self._do(operation, request, principal)
+
+    def _do(self, operation: str, request: Any, principal: ministack.Principal) -> dict[str, Any]:
         handler = self._operations.get(operation)
         if handler is None:
             known = "is not an operation of SageMaker" if not is_operation(operation) else "is not supported yet"
@@ -106,7 +131,20 @@ class SageMaker:
         if denial is not None:
             raise ServiceError("AccessDeniedException", denial)
         check_request(request)
+        self._check_quota(request["ProcessingResources"]["ClusterConfig"])
         return {"ProcessingJobArn": self.jobs.add(request).arn}
+
+    def _check_quota(self, cluster: Mapping[str, Any]) -> None:
+        struck = self._faults.for_quota(cluster.get("InstanceType")) if self._faults else None
+        if struck is not None and isinstance(struck.fault, QuotaExceeded):
+            fault = struck.fault
+            requested = fault.requested or cluster["InstanceCount"]
+            raise limit_exceeded(
+                f"The account-level service limit '{fault.instance_type} for processing job usage' is {fault.limit} "
+                f"Instances, with current utilization of {fault.limit} Instances and a request delta of {requested} "
+                "Instances. Please use AWS Service Quotas to request an increase for this quota. If AWS Service Quotas "
+                "is not available, contact AWS support to request an increase for this quota."
+            )
 
     def _describe(self, request: Mapping[str, Any], principal: ministack.Principal) -> dict[str, Any]:
         _authorize(principal, "DescribeProcessingJob", _arn(request["ProcessingJobName"]))

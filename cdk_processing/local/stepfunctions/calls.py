@@ -94,7 +94,7 @@ class RoleCalls:
     @staticmethod
     def _call(client: Any, operation: str, request: dict[str, Any], prefix: str, fallback: str) -> dict[str, Any]:
         from botocore import xform_name
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
         try:
             response: dict[str, Any] = getattr(client, xform_name(operation))(**request)
@@ -103,6 +103,9 @@ class RoleCalls:
             message = f"{error.response['Error'].get('Message', '')} (Service: {prefix}, Status Code: {status})"
             name = _exception_class(client, operation, error.response["Error"]["Code"])
             raise execution_error(f"{prefix}.{name or fallback}", message) from error
+        except HTTPClientError as error:
+            # What the Java SDK calls an error that no service answered with.
+            raise execution_error(f"{prefix}.SdkClientException", f"Unable to execute HTTP request: {error}") from error
         except BotoCoreError as error:
             raise execution_error("States.Runtime", f"{prefix}: {error}") from error
         return response

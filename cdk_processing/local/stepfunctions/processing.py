@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
 from cdk_processing.local.aws import ministack
 from cdk_processing.local.sagemaker.errors import ServiceError
 from cdk_processing.local.sagemaker.jobs import Job, job_arn
-from cdk_processing.local.sagemaker.service import SageMaker
+from cdk_processing.local.sagemaker.service import AnswerLostError, SageMaker
 from cdk_processing.local.stepfunctions.execution import current_execution, execution_error, wait_or_be_stopped
 from cdk_processing.local.stepfunctions.permissions import sync_denial
 
@@ -23,6 +24,9 @@ _CLASSES = {
     "ResourceNotFound": "SageMaker.ResourceNotFoundException",
 }
 _ANY_OTHER = "SageMaker.AmazonSageMakerException"
+# What the Java SDK calls an error that no service answered with. Not seen in public for this call; AWS names
+# `Lambda.SdkClientException` among those a state should retry.
+_NO_ANSWER = "SageMaker.SdkClientException"
 
 
 class ProcessingTasks:
@@ -45,23 +49,38 @@ class ProcessingTasks:
                 denial = sync_denial(execution.principal, _arn(arguments))
                 if denial is not None:
                     raise ServiceError("AccessDeniedException", denial)
-            answer = self._sagemaker.call("CreateProcessingJob", arguments, execution.principal)
+            answer = self._create(arguments, execution.principal)
         except ServiceError as error:
             raise execution_error(_CLASSES.get(error.code, _ANY_OTHER), _cause(error)) from error
+        except AnswerLostError as error:
+            raise execution_error(_NO_ANSWER, "Unable to execute HTTP request: Connection reset") from error
         if not sync:
             return answer
-        return self._follow(self._sagemaker.jobs.get(arguments["ProcessingJobName"]))
+        return self._follow(self._sagemaker.jobs.get(arguments["ProcessingJobName"]), execution.principal)
 
-    def _follow(self, job: Job) -> dict[str, Any]:
+    def _create(self, arguments: Any, principal: ministack.Principal) -> dict[str, Any]:
+        while True:
+            try:
+                return self._sagemaker.call("CreateProcessingJob", arguments, principal)
+            except AnswerLostError as lost:
+                if not lost.retried:
+                    raise
+
+    def _follow(self, job: Job, principal: ministack.Principal) -> dict[str, Any]:
         if not wait_or_be_stopped(job.ended):
             # The state timed out or the execution was stopped: AWS stops the job then, and does not wait for its end.
-            if not job.ended.is_set():
-                self._sagemaker.jobs.stop_if_running(job)
+            self._stop(job, principal)
             raise execution_error("States.TaskFailed", "the task was ended before the job")
         description = job.describe_in_milliseconds()
         if description["ProcessingJobStatus"] != "Completed":
             raise execution_error("States.TaskFailed", json.dumps(description))
         return description
+
+    def _stop(self, job: Job, principal: ministack.Principal) -> None:
+        # Tried once and no more: nobody is told where it fails, and the job then goes on.
+        # https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-sync
+        with contextlib.suppress(ServiceError, AnswerLostError):
+            self._sagemaker.call("StopProcessingJob", {"ProcessingJobName": job.name}, principal)
 
 
 def _arn(arguments: Any) -> str:
