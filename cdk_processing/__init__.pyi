@@ -1,8 +1,12 @@
 from .constructs.bucket import DataBucket as DataBucket
 from .constructs.job import ProcessingJob as ProcessingJob
 from .constructs.platform import ProcessingPlatform as ProcessingPlatform
+from .constructs.triggers.base import EventField as EventField
+from .constructs.triggers.deploy import OnDeploy as OnDeploy
+from .constructs.triggers.event import OnEvent as OnEvent
 from .constructs.triggers.object_created import OnObjectCreated as OnObjectCreated
 from .constructs.triggers.schedule import OnSchedule as OnSchedule
+from .constructs.triggers.success_of import OnSuccessOf as OnSuccessOf
 from .errors import CdkProcessingError as CdkProcessingError
 from .errors import DeclarationError as DeclarationError
 from .errors import RunTimeValueError as RunTimeValueError
@@ -35,5 +39,6 @@ from .request.runtime import ExecutionVariables as ExecutionVariables
 from .request.runtime import Parameter as Parameter
 from .request.spark import PySparkProcessor as PySparkProcessor
 from .request.spark import SparkJarProcessor as SparkJarProcessor
+from .workflow.failures import LaunchPolicy as LaunchPolicy
 
 __version__: str

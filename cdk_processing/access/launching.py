@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cdk_processing.access.statement import Place, Statement, literal
 
-__all__ = ["LaunchAccess", "start_statements", "workflow_statements"]
+__all__ = ["LaunchAccess", "start_statements", "turn_statements", "workflow_statements"]
 
 #: Step Functions makes this rule itself, to hear when a job ends.
 SYNC_RULE = "rule/StepFunctionsGetEventsForSageMakerProcessingJobsRule"
@@ -24,6 +24,9 @@ class LaunchAccess:
         queue_arn: The dead-letter queue.
         key_arn: The key that encrypts the queue.
         manifests: Objects that the state machine writes manifests to: a bucket's ARN and a prefix; None without.
+        table_arn: The table of leases and newest arrivals, where a trigger asks for them.
+        item_prefix: What the job's items in the table begin with.
+        announces: Whether the job tells others of its success.
     """
 
     place: Place
@@ -32,6 +35,9 @@ class LaunchAccess:
     queue_arn: str
     key_arn: str
     manifests: str | None = None
+    table_arn: str | None = None
+    item_prefix: str = ""
+    announces: bool = False
 
 
 def workflow_statements(access: LaunchAccess) -> list[Statement]:
@@ -39,12 +45,34 @@ def workflow_statements(access: LaunchAccess) -> list[Statement]:
 
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html#connect-sagemaker-iam
     """
-    return [*_run_jobs(access), *_write_manifests(access), *send_dead_letters(access), _deliver_logs()]
+    return [
+        *_run_jobs(access),
+        *_write_manifests(access),
+        *_keep_items(access),
+        *_announce(access),
+        *send_dead_letters(access),
+        _deliver_logs(),
+    ]
 
 
 def start_statements(state_machine_arn: str) -> list[Statement]:
     """The statements of the role that EventBridge and the scheduler start the job with."""
     return [Statement("StartRuns", ["states:StartExecution"], [state_machine_arn])]
+
+
+def turn_statements(place: Place, state_machine_name: str) -> list[Statement]:
+    """What a job whose runs take turns needs besides: to ask whether another of its runs still goes on.
+
+    In a policy of its own, because a state machine cannot be made before the role that its name would stand in.
+    """
+    return [
+        Statement(
+            "DescribeRuns",
+            ["states:DescribeExecution"],
+            [place.arn("states", f"execution:{state_machine_name}:*")],
+            wildcard_reason="Executions are named by Step Functions; the pattern covers this state machine's only.",
+        )
+    ]
 
 
 def send_dead_letters(access: LaunchAccess) -> Iterator[Statement]:
@@ -89,6 +117,22 @@ def _write_manifests(access: LaunchAccess) -> Iterator[Statement]:
             [f"{literal(access.manifests)}*"],
             wildcard_reason="Each run writes a manifest of its own, below this job's prefix.",
         )
+
+
+def _keep_items(access: LaunchAccess) -> Iterator[Statement]:
+    if access.table_arn is not None:
+        yield Statement(
+            "KeepItems",
+            ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+            [access.table_arn],
+            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+            {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{literal(access.item_prefix)}*"]}},
+        )
+
+
+def _announce(access: LaunchAccess) -> Iterator[Statement]:
+    if access.announces:
+        yield Statement("Announce", ["events:PutEvents"], [access.place.arn("events", "event-bus/default")])
 
 
 def _deliver_logs() -> Statement:

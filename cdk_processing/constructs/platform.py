@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 from aws_cdk import CfnResource, Stack
 from constructs import Construct
 
+from cdk_processing.constructs.alarms import alarm_on_dead_letters
 from cdk_processing.constructs.resources import (
     account_token,
     acknowledge,
@@ -18,6 +19,7 @@ from cdk_processing.constructs.resources import (
     resource,
     stack_of,
 )
+from cdk_processing.workflow.turns import EXPIRES, ITEM_ID
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
@@ -58,6 +60,8 @@ class ProcessingPlatform(Construct):
         self.dead_letter_queue_url: str = self._queue.ref
         self.alert_topic_arn: str = self._topic.ref
         self.log_group_arn: str = self._log_group.get_att("Arn").to_string()
+        queue_name = {"Fn::GetAtt": [self._queue.logical_id, "QueueName"]}
+        alarm_on_dead_letters(self, "DeadLettersAlarm", queue_name=queue_name, topic_arn=self.alert_topic_arn)
 
     @classmethod
     def of(cls, scope: Construct) -> ProcessingPlatform:
@@ -108,6 +112,35 @@ class ProcessingPlatform(Construct):
         from cdk_processing.constructs.bucket import DataBucket
 
         return DataBucket(self, "Data")
+
+    @property
+    def table_arn(self) -> str:
+        """ARN of the table of leases and newest arrivals."""
+        return self._table.get_att("Arn").to_string()
+
+    @property
+    def table_name(self) -> str:
+        """Name of the table of leases and newest arrivals."""
+        return self._table.ref
+
+    @cached_property
+    def _table(self) -> CfnResource:
+        """Made when the first trigger asks for something that must be remembered between runs."""
+        return resource(
+            self,
+            "Turns",
+            "AWS::DynamoDB::Table",
+            {
+                "AttributeDefinitions": [{"AttributeName": ITEM_ID, "AttributeType": "S"}],
+                "KeySchema": [{"AttributeName": ITEM_ID, "KeyType": "HASH"}],
+                "BillingMode": "PAY_PER_REQUEST",
+                "TimeToLiveSpecification": {"AttributeName": EXPIRES, "Enabled": True},
+            },
+            acknowledge(
+                "AwsSolutions-DDB3",
+                "It holds who runs now and what came last; what was so at an earlier time is of no use.",
+            ),
+        )
 
     def _make_key(self) -> CfnResource:
         return resource(

@@ -15,7 +15,7 @@ from cdk_processing.request.datasets import AthenaDatasetDefinition, RedshiftDat
 from cdk_processing.request.keys import key_arn
 from cdk_processing.request.location import S3Location
 
-__all__ = ["bucket_access", "result_access", "send_events"]
+__all__ = ["bucket_access", "is_encrypted_with_a_key", "result_access", "send_events"]
 
 
 class _Bucket(NamedTuple):
@@ -31,6 +31,11 @@ def bucket_access(location: S3Location, *, exact: bool = False) -> BucketAccess:
     """A location as what a role is to be allowed on: the part of its key that is known before a run."""
     bucket = _bucket(location)
     return BucketAccess(bucket.arn, location.fixed_key, exact, bucket.key_arn)
+
+
+def is_encrypted_with_a_key(location: S3Location) -> bool:
+    """Whether a bucket is known to have a KMS key of its own."""
+    return _bucket(location).key_arn is not None
 
 
 def result_access(query: AthenaDatasetDefinition | RedshiftDatasetDefinition) -> list[BucketAccess]:

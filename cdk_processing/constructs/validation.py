@@ -11,17 +11,18 @@ from constructs import Construct
 
 from cdk_processing.constructs.image import image_problems
 from cdk_processing.constructs.network import network_problems
-from cdk_processing.constructs.triggers.base import Trigger
+from cdk_processing.constructs.triggers.base import EventField, Trigger
 from cdk_processing.errors import Problem
 from cdk_processing.request.files import LocalFile, LocalFiles
 from cdk_processing.request.instances import instance_types
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.model import known_instance_types
 from cdk_processing.request.request import ProcessingRequest
-from cdk_processing.request.runtime import RunTimeValue, segments
+from cdk_processing.request.runtime import RunTimeValue, segments, value_problem
 from cdk_processing.request.tokens import is_token
+from cdk_processing.workflow.failures import LaunchPolicy
 
-__all__ = ["declaration_problems", "trigger_problems", "warn_of_unknown_instance_types"]
+__all__ = ["declaration_problems", "policy_problems", "trigger_problems", "warn_of_unknown_instance_types"]
 
 #: Values that can hold any text, so that a key made of them can begin with anything.
 _ANY_TEXT = frozenset({"OBJECT_KEY", "OBJECT_URI", "PARAMETER"})
@@ -39,7 +40,26 @@ def declaration_problems(request: ProcessingRequest, triggers: Sequence[Trigger]
     if not request.is_readable:
         return found  # what follows looks into channels, arguments and environment
     found += network_problems(request.processor.network_config)
+    found += _parameter_problems(request)
     return found + _local_input_problems(request) + trigger_problems(request, triggers)
+
+
+def policy_problems(policy: LaunchPolicy) -> list[Problem]:
+    """What is wrong with a launch policy."""
+    if not isinstance(policy, LaunchPolicy):
+        return [Problem("launch_policy", policy, "a LaunchPolicy", "write LaunchPolicy(retries=10)")]
+    bounds = {
+        "provisioning_slack_seconds": (60, 86_400),
+        "retry_seconds": (1, 3_600),
+        "retry_limit_seconds": (1, 86_400),
+        "retries": (0, 1_000),
+        "attempts": (1, 20),
+    }
+    return [
+        Problem(f"launch_policy.{name}", value, f"a whole number from {low:,} to {high:,}", "correct it")
+        for name, (low, high) in bounds.items()
+        if not isinstance(value := getattr(policy, name), int) or isinstance(value, bool) or not low <= value <= high
+    ]
 
 
 def trigger_problems(request: ProcessingRequest, triggers: Sequence[Trigger]) -> list[Problem]:
@@ -54,6 +74,7 @@ def trigger_problems(request: ProcessingRequest, triggers: Sequence[Trigger]) ->
         found += [problem.inside(f"triggers[{index}]").on(type(trigger).__name__) for problem in own]
         if not own:
             found += _unsupplied(request, trigger, index)
+            found += _wrongly_given(request, trigger, index)
             found += _loops(request, trigger)
     return found
 
@@ -83,6 +104,36 @@ def _unsupplied(request: ProcessingRequest, trigger: Trigger, index: int) -> lis
         for value in request.run_time_values()
         if not trigger.supplies(value)
     ]
+
+
+def _parameter_problems(request: ProcessingRequest) -> list[Problem]:
+    """One name means one parameter, wherever it is used."""
+    known: dict[str, RunTimeValue] = {}
+    found = []
+    for value in request.run_time_values():
+        first = known.setdefault(value.parameter, value)
+        if value.name == "PARAMETER" and first != value:
+            fix = "make one Parameter and use it in both places"
+            allowed = "the same everywhere: the same default, type and enum_values"
+            found.append(Problem(value.label, value.default, allowed, fix))
+    return found
+
+
+def _wrongly_given(request: ProcessingRequest, trigger: Trigger, index: int) -> list[Problem]:
+    """Values that a trigger gives for parameters that the job does not have, or that they do not take."""
+    declared = {value.parameter: value for value in request.run_time_values() if value.name == "PARAMETER"}
+    owner, found = type(trigger).__name__, []
+    for name, given in trigger.given.items():
+        field = f"triggers[{index}].parameters[{name!r}]"
+        if name not in declared:
+            allowed = (
+                f"one of the job's parameters ({', '.join(declared)})" if declared else "left out: the job has none"
+            )
+            found.append(Problem(field, name, allowed, f"use Parameter({name!r}) in the job, or drop it").on(owner))
+        elif not isinstance(given, EventField) and not is_token(given):
+            problem = value_problem(declared[name], given, field)
+            found += [problem.on(owner)] if problem is not None else []
+    return found
 
 
 def _described(trigger: Trigger) -> str:

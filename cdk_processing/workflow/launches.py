@@ -24,6 +24,8 @@ MANUAL_KEY = "manual:"
 
 _OBJECT = "$event.detail.object"
 _VERSION = f"($exists({_OBJECT}.`version-id`) ? {_OBJECT}.`version-id` : {_OBJECT}.sequencer)"
+# Other events of S3 tell of the same object and version, and are other events.
+_ARRIVAL = "$event.source = 'aws.s3' and $event.`detail-type` = 'Object Created'"
 _URI = f"'s3://' & $event.detail.bucket.name & '/' & {_OBJECT}.key"
 #: The run key of an arrival, by what makes two of them the same.
 ARRIVAL_KEYS = {
@@ -32,6 +34,8 @@ ARRIVAL_KEYS = {
     "event": f"{_URI} & '@event:' & $event.id",
 }
 _GIVEN = "$event.parameters"
+# A redrive without its event is none: the first state must not fail.
+_AGAIN = "$exists($states.input.redrive.event)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Reading:
         if self.newest_only:
             # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html: sequencers are
             # compared as text, the shorter one filled up with zeros on its right.
-            parts.append(f"'object': {_URI}, 'sequencer': $pad({_OBJECT}.sequencer, 64, '0')")
+            parts.append(f"'object': {_URI}, 'sequencer': $pad($string({_OBJECT}.sequencer), 64, '0')")
         return f"{{{', '.join(parts)}}}"
 
 
@@ -74,9 +78,9 @@ def prepare(
 ) -> dict[str, Any]:
     """The first state, but for what follows it."""
     assign: dict[str, Any] = {
-        "event": expression("$exists($states.input.redrive) ? $states.input.redrive.event : $states.input"),
+        "event": expression(f"{_AGAIN} ? $states.input.redrive.event : $states.input"),
         "run": expression(_run(readings, parameters)),
-        "attempt": expression("$exists($states.input.redrive.attempt) ? $states.input.redrive.attempt : 1"),
+        "attempt": expression(_attempt("$states.input.redrive")),
         "tries": 0,
         "looks": 0,
     }
@@ -119,31 +123,37 @@ def _run(readings: Sequence[Reading], parameters: Sequence[RunTimeValue]) -> str
         else ""
     )
     missing = (
-        ",\n    'problem': $exists($read.key) or $exists($again.run_key) ? null : $read.missing"
+        ",\n    'problem': $exists($read.key) or $type($again.run_key) = 'string' ? null : $read.missing"
         if any(reading.missing for reading in readings)
         else ""
     )
     return f"""(
-  $input := $states.input;
-  $again := $input.redrive;
-  $event := $exists($again) ? $again.event : $input;
+  $again := {_AGAIN} ? $states.input.redrive;
+  $event := $exists($again) ? $again.event : $states.input;
   $given := $type({_GIVEN}) = 'object' ? {_GIVEN} : {{}};
-  $read := {own}$event.source = 'aws.s3' ? {{'key': {ARRIVAL_KEYS["version"]}, 'given': $given}}
+  $read := {own}{_ARRIVAL} ? {{'key': {ARRIVAL_KEYS["version"]}, 'given': $given}}
     : $event.source = 'aws.scheduler' ? {{'key': $event.schedule & '@' & $event.time, 'given': $given}}
-    : $exists($event.run_key) ? {{'key': {quoted(MANUAL_KEY)} & $string($event.run_key), 'given': $given}}
+    : $exists($event.run_key) and $type($event.run_key) != 'null'
+      ? {{'key': {quoted(MANUAL_KEY)} & $string($event.run_key), 'given': $given}}
+    : $exists($event.id) and $exists($event.`detail-type`) ? {{'key': 'event:' & $event.id, 'given': $given}}
     : {{'key': $states.context.Execution.Id, 'given': $given}};
-  $key := $exists($again.run_key) ? $again.run_key
+  $key := $type($again.run_key) = 'string' ? $again.run_key
     : $exists($read.key) ? $read.key
     : $states.context.Execution.Id;
   {{
     'key': $key,
-    'id': $exists($again.run_id) ? $again.run_id : $hash($states.context.StateMachine.Id & $key, 'MD5'),
+    'id': $type($again.run_id) = 'string' ? $again.run_id : $hash($states.context.StateMachine.Id & $key, 'MD5'),
     'time': $exists($read.time) ? $read.time : $exists($event.time) ? $event.time
       : $states.context.Execution.StartTime,
     'redriven': $exists($again),
-    'attempt': $exists($again.attempt) ? $again.attempt : 1{given}{newest}{missing}
+    'attempt': {_attempt("$again")}{given}{newest}{missing}
   }}
 )"""
+
+
+def _attempt(redrive: str) -> str:
+    """Counted on from by later states, so that what is no number is not let in."""
+    return f"$type({redrive}.attempt) = 'number' ? {redrive}.attempt : 1"
 
 
 def _declared(parameter: RunTimeValue) -> dict[str, Any]:

@@ -10,12 +10,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from cdk_processing.request.tokens import is_token
 from cdk_processing.workflow.jsonata import quoted
 
 __all__ = ["UnknownOperatorError", "condition", "field", "path"]
 
 _ANY = "true"
-_ANYTHING = "(.|\\s)*"
+# Not "(.|\\s)*": a blank would be read in two ways, and each blank of a text that does not match doubles the work.
+_ANYTHING = "[\\s\\S]*"
+_TEXT = "$type($v) = 'string'"
+# EventBridge looks at values alone: an object is as if it were not there.
+_LEAF = "$type($v) != 'object'"
 
 
 class UnknownOperatorError(ValueError):
@@ -45,6 +50,8 @@ def condition(pattern: Mapping[str, Any], root: str = "$event") -> str:
 
 def field(root: str, name: str) -> str:
     """A member of an object, whatever its name."""
+    if "`" in name or "%}" in name:  # one would end the name, the other the expression
+        return f"$lookup({root}, {quoted(name)})"
     return f"{root}.{name}" if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else f"{root}.`{name}`"
 
 
@@ -59,50 +66,90 @@ def _either(conditions: Sequence[str]) -> str:
     return conditions[0] if len(conditions) == 1 else f"({' or '.join(conditions)})"
 
 
-def _literal(value: Any) -> str:
+def _is(value: Any) -> str:
+    """Whether ``$v`` is a value; the type too, because some engines hold 1 to be true."""
+    if isinstance(value, str):
+        return f"$v = {quoted(value)}"
     if value is None:
-        return "null"
+        return "$type($v) = 'null'"
     if isinstance(value, bool):
-        return "true" if value else "false"
-    return quoted(value) if isinstance(value, str) else repr(value)
+        return f"$type($v) = 'boolean' and $v = {'true' if value else 'false'}"
+    return f"$type($v) = 'number' and $v = {value!r}"
 
 
 def _matches(where: str, wanted: Any) -> str:
     if not isinstance(wanted, Mapping):
         # An event's field may itself be a list: any of its values will do. The wanted one on the left: `in` takes both.
-        return f"{_literal(wanted)} in {where}"
+        return f"{quoted(wanted)} in {where}" if isinstance(wanted, str) else _some(where, _is(wanted))
     [(operator, value)] = wanted.items()
+    if operator == "exists":
+        return _some(where, _LEAF) if value else f"$not({_some(where, _LEAF)})"
+    return _some(where, _test(operator, value))
+
+
+def _some(where: str, test: str) -> str:
+    """Whether a value, or one of a list of values, passes a test of ``$v``."""
+    return f"true in $map([{where}], function($v) {{ {test} }})"
+
+
+def _test(operator: str, value: Any) -> str:
+    """What an operator asks of one value, ``$v``."""
     if operator not in _OPERATORS:
         raise UnknownOperatorError(operator)
-    return _OPERATORS[operator](where, value)
+    return _OPERATORS[operator](value)
 
 
-def _each(where: str, test: str) -> str:
-    """Whether a text, or one of a list of texts, passes a test of ``$v``."""
-    return f"$count($filter([{where}], function($v) {{ $type($v) = 'string' and {test} }})) > 0"
+def _prefix(value: Any) -> str:
+    return f"{_TEXT} and {_begins(*_cased(value))}"
 
 
-def _prefix(where: str, value: Any) -> str:
-    text, wanted = _cased(value)
-    return _each(where, f"$substring({text}, 0, $length({wanted})) = {wanted}")
+def _suffix(value: Any) -> str:
+    return f"{_TEXT} and {_ends(*_cased(value))}"
 
 
-def _suffix(where: str, value: Any) -> str:
-    text, wanted = _cased(value)
-    return _each(where, f"$substring({text}, -$length({wanted})) = {wanted}")
+def _equals_ignore_case(value: str) -> str:
+    text, wanted = _cased({"equals-ignore-case": value})
+    return f"{_TEXT} and {text} = {wanted}"
+
+
+def _begins(text: str, wanted: str) -> str:
+    return f"$substring({text}, 0, $length({wanted})) = {wanted}"
+
+
+def _ends(text: str, wanted: str) -> str:
+    return f"({wanted} = '' or $substring({text}, -$length({wanted})) = {wanted})"
 
 
 def _cased(value: Any) -> tuple[str, str]:
     """What is compared: the text as it is, or in lower case for ``{"equals-ignore-case": "a"}``."""
     if isinstance(value, Mapping):
-        return "$lowercase($v)", quoted(value["equals-ignore-case"].lower())
+        # Lowered by the run: what is known at deployment only is a token here, and must stay as it is.
+        return "$lowercase($v)", f"$lowercase({quoted(value['equals-ignore-case'])})"
     return "$v", quoted(value)
 
 
-def _wildcard(where: str, value: str) -> str:
-    parts = re.findall(r"\\\\|\\\*|\*|[^*\\]+|\\", value)
-    body = "".join(_ANYTHING if part == "*" else _escaped(part[-1] if part[0] == "\\" else part) for part in parts)
-    return _each(where, f"$contains($v, /^{body}$/)")
+def _wildcard(value: str) -> str:
+    # What stands between the stars; "\\*" and "\\\\" mean the character itself.
+    fixed = [""]
+    for part in re.findall(r"\\\\|\\\*|\*|[^*\\]+|\\", value):
+        if part == "*":
+            fixed.append("")
+        else:
+            fixed[-1] += part[-1] if part[0] == "\\" else part
+    if is_token(value):
+        return f"{_TEXT} and {_affixes(fixed)}"
+    body = _ANYTHING.join(_escaped(text) for text in fixed)
+    return f"{_TEXT} and $contains($v, /^{body}$/)"
+
+
+def _affixes(fixed: list[str]) -> str:
+    """A wildcard with a token in it, which no regular expression can hold: what the text begins and ends with."""
+    if len(fixed) == 1:
+        return f"$v = {quoted(fixed[0])}"
+    if len(fixed) > 2:
+        raise UnknownOperatorError("wildcard (several * beside a value that is known only at deployment)")
+    start, end = (quoted(text) for text in fixed)
+    return f"$length($v) >= $length({start}) + $length({end}) and {_begins('$v', start)} and {_ends('$v', end)}"
 
 
 def _escaped(text: str) -> str:
@@ -110,27 +157,29 @@ def _escaped(text: str) -> str:
     return re.sub(r"[^\w \-]", lambda match: f"\\u{ord(match[0]):04x}" if ord(match[0]) < 0x10000 else match[0], text)
 
 
-def _numeric(where: str, value: Sequence[Any]) -> str:
-    bounds = [f"{where} {value[at]} {value[at + 1]!r}" for at in range(0, len(value), 2)]
-    return f"($type({where}) = 'number' and {' and '.join(bounds)})"
+def _numeric(value: Sequence[Any]) -> str:
+    bounds = [f"$v {value[at]} {value[at + 1]!r}" for at in range(0, len(value), 2)]
+    return f"$type($v) = 'number' and {' and '.join(bounds)}"
 
 
-def _anything_but(where: str, value: Any) -> str:
+def _anything_but(value: Any) -> str:
     if isinstance(value, Mapping):
         [(operator, unwanted)] = value.items()
-        listed = unwanted if isinstance(unwanted, list) else [unwanted]
-        none_of = [f"$not({_matches(where, {operator: item})})" for item in listed]
+        tests = [f"({_test(operator, item)})" for item in _listed(unwanted)]
     else:
-        none_of = [f"$not({_matches(where, item)})" for item in (value if isinstance(value, list) else [value])]
-    return f"($exists({where}) and {' and '.join(none_of)})"
+        tests = [f"({_is(item)})" for item in _listed(value)]
+    return f"{_LEAF} and $not({' or '.join(tests)})"
 
 
-_OPERATORS: dict[str, Callable[[str, Any], str]] = {
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+_OPERATORS: dict[str, Callable[[Any], str]] = {
     "prefix": _prefix,
     "suffix": _suffix,
-    "equals-ignore-case": lambda where, value: _each(where, f"$lowercase($v) = {quoted(value.lower())}"),
+    "equals-ignore-case": _equals_ignore_case,
     "wildcard": _wildcard,
     "numeric": _numeric,
     "anything-but": _anything_but,
-    "exists": lambda where, value: f"$exists({where})" if value else f"$not($exists({where}))",
 }

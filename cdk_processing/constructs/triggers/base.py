@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from constructs import Construct
@@ -9,8 +12,39 @@ from constructs import Construct
 from cdk_processing.errors import Problem
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import RunTimeValue
+from cdk_processing.workflow.jsonata import quoted
+from cdk_processing.workflow.launches import Reading
+from cdk_processing.workflow.patterns import path
 
-__all__ = ["Launch", "Trigger"]
+__all__ = ["EventField", "Launch", "Trigger"]
+
+_PATH = re.compile(r"\$(\.[A-Za-z_][A-Za-z0-9_-]*)+")
+
+
+@dataclass(frozen=True, slots=True)
+class EventField:
+    """A value that an event brings, by its path.
+
+    Args:
+        path: ``$.`` and the names that lead to the value, such as ``$.detail.batch-id``.
+
+    Example:
+        >>> EventField("$.detail.table").problems("run_key")
+        []
+    """
+
+    path: str
+
+    def problems(self, field: str) -> list[Problem]:
+        """What is wrong with the path."""
+        if isinstance(self.path, str) and _PATH.fullmatch(self.path):
+            return []
+        allowed = "$ and the names that lead to a value, such as EventField('$.detail.table')"
+        return [Problem(field, self.path, allowed, "correct the path")]
+
+    def compile(self) -> str:
+        """The value, as JSONata."""
+        return path(self.path)
 
 
 class Launch(NamedTuple):
@@ -22,6 +56,8 @@ class Launch(NamedTuple):
         state_machine_arn: What to start.
         role_arn: The role to start it with.
         queue_arn: Where an event goes that could not be delivered.
+        alert_topic_arn: Where alarms go.
+        path: The job's path.
     """
 
     scope: Construct
@@ -29,6 +65,8 @@ class Launch(NamedTuple):
     state_machine_arn: Any
     role_arn: Any
     queue_arn: Any
+    alert_topic_arn: Any
+    path: str
 
 
 class Trigger(Protocol):
@@ -42,6 +80,14 @@ class Trigger(Protocol):
     def watched(self) -> S3Location | None:
         """Where new objects launch the job; None for other triggers."""
 
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """Values for the job's parameters, by name: text, or an :class:`EventField`."""
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether its runs must not overlap."""
+
     def supplies(self, value: RunTimeValue) -> bool:
         """Whether a run that this trigger launches knows the value."""
 
@@ -51,6 +97,13 @@ class Trigger(Protocol):
     def problems(self) -> list[Problem]:
         """What is wrong with the trigger alone."""
 
+    def reading(self, version: Callable[[], str]) -> Reading | None:
+        """How its events are read, where that is not the usual way.
+
+        Args:
+            version: Tells what the job is at present: another text as soon as anything in its request changes.
+        """
+
     def bind(self, launch: Launch) -> None:
         """Make the one resource that the trigger is."""
 
@@ -58,3 +111,35 @@ class Trigger(Protocol):
 #: What every run knows, whatever launched it.
 ALWAYS_KNOWN = frozenset({"RUN_ID", "TRIGGER_TIME", "ATTEMPT"})
 OBJECT_VALUES = frozenset({"OBJECT_URI", "OBJECT_KEY", "OBJECT_BUCKET", "OBJECT_SIZE", "OBJECT_VERSION_ID"})
+
+
+def supplies(trigger: Trigger, value: RunTimeValue, known: frozenset[str] = frozenset()) -> bool:
+    """Whether a value is known always, or to this trigger, or given by it, or has a default."""
+    return value.name in ALWAYS_KNOWN | known or value.default is not None or value.parameter in trigger.given
+
+
+def given_problems(given: Any, *, brings_values: bool = True) -> list[Problem]:
+    """What is wrong with values for parameters.
+
+    Args:
+        given: The values by name.
+        brings_values: Whether the trigger's events bring values, so that some may be taken from there.
+    """
+    if not isinstance(given, Mapping):
+        return [Problem("parameters", given, "a dict of name to text", "write {'name': 'value'}")]
+    found = []
+    for name, value in given.items():
+        field = f"parameters[{name!r}]"
+        if isinstance(value, EventField) and brings_values:
+            found += value.problems(field)
+        elif not isinstance(value, str):
+            allowed = "a str or an EventField" if brings_values else "a str"
+            found.append(Problem(field, value, allowed, f"write {str(value)!r}"))
+    return found
+
+
+def compiled_parameters(given: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Values for parameters as JSONata."""
+    return tuple(
+        (name, value.compile() if isinstance(value, EventField) else quoted(value)) for name, value in given.items()
+    )

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from cdk_processing.constructs.resources import path_of, resource
-from cdk_processing.constructs.storage import send_events
-from cdk_processing.constructs.triggers.base import ALWAYS_KNOWN, OBJECT_VALUES, Launch
+from cdk_processing.constructs.alarms import expect_arrivals, within_problems
+from cdk_processing.constructs.storage import is_encrypted_with_a_key, send_events
+from cdk_processing.constructs.triggers.base import OBJECT_VALUES, Launch, supplies
+from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import RunTimeValue, has_run_time_value
+from cdk_processing.workflow.launches import ARRIVAL_KEYS, Reading
+from cdk_processing.workflow.patterns import condition
 
-__all__ = ["OnObjectCreated"]
+if TYPE_CHECKING:
+    from aws_cdk import Duration
+
+__all__ = ["Dedupe", "OnObjectCreated"]
+
+#: What makes two arrivals the same.
+Dedupe = Literal["version", "content", "event"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +37,24 @@ class OnObjectCreated:
     Args:
         location: The bucket and the key prefix to watch: ``bucket.at("census/")``.
         suffix: Only keys that end so, for example ``.csv``.
+        dedupe: What makes two arrivals the same, so that the second makes no job. ``version``: the object's version
+            (on a bucket without versions, the write). ``content``: key and content, so that the same file put there
+            again is not processed again; by its ETag, which tells content only on a bucket without a KMS key, and of a
+            multipart upload only where the parts are the same. ``event``: the notification, so that whatever S3 tells
+            of is processed.
+        newest_only: Whether an arrival is superseded, and makes no job, when a newer version of its key has been told
+            of before it: S3 keeps no order. What is newest is remembered for 30 days.
+        expect_within: Raise an alarm when nothing has arrived for so long: a ``Duration`` or ``timedelta`` of whole
+            hours, 1 hour to 7 days. It is on from the deployment to the first arrival. Left out, nothing is expected.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html
     """
 
     location: S3Location
     suffix: str = ""
+    dedupe: Dedupe = "version"
+    newest_only: bool = False
+    expect_within: timedelta | Duration | None = None
 
     @property
     def service(self) -> str:
@@ -43,9 +66,19 @@ class OnObjectCreated:
         """The watched prefix."""
         return self.location
 
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """An arrival brings no parameters."""
+        return {}
+
+    @property
+    def takes_turns(self) -> bool:
+        """Its runs may overlap."""
+        return False
+
     def supplies(self, value: RunTimeValue) -> bool:
         """All values of the object, and parameters that have a default."""
-        return value.name in ALWAYS_KNOWN | OBJECT_VALUES or value.default is not None
+        return supplies(self, value, OBJECT_VALUES)
 
     def describe(self) -> str:
         """The trigger in a few words."""
@@ -64,28 +97,32 @@ class OnObjectCreated:
                 found.append(Problem(field, value, "known at synth: nothing runs yet", "leave the run-time value out"))
             elif "**" in value:
                 found.append(Problem(field, value, "without two * in a row", "EventBridge refuses them"))
+        if self.dedupe not in get_args(Dedupe):
+            found.append(Problem("dedupe", self.dedupe, "'version', 'content' or 'event'", "write one of those"))
+        if not isinstance(self.newest_only, bool):
+            found.append(Problem("newest_only", self.newest_only, "True or False", "write one of those"))
+        if self.expect_within is not None:
+            found += within_problems("expect_within", self.expect_within)
+        if not found and self.dedupe == "content" and is_encrypted_with_a_key(self.location):
+            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html, ETag
+            allowed = "'version' or 'event' where the bucket has a KMS key: each upload has another ETag there"
+            found.append(
+                Problem("dedupe", self.dedupe, allowed, "drop the key from the bucket, or compare in the script")
+            )
         return found
+
+    def reading(self, version: Callable[[], str]) -> Reading | None:
+        """What makes two arrivals the same, where that is not the version, and whether older ones are superseded."""
+        if self.dedupe == "version" and not self.newest_only:
+            return None
+        return Reading(condition(self.pattern()), ARRIVAL_KEYS[self.dedupe], newest_only=self.newest_only)
 
     def bind(self, launch: Launch) -> None:
         """Make the rule."""
         send_events(self.location, launch.scope)
-        resource(
-            launch.scope,
-            launch.construct_id,
-            "AWS::Events::Rule",
-            {
-                "Description": f"Launches {path_of(launch.scope)}"[:512],
-                "EventPattern": self.pattern(),
-                "Targets": [
-                    {
-                        "Id": "StateMachine",
-                        "Arn": launch.state_machine_arn,
-                        "RoleArn": launch.role_arn,
-                        "DeadLetterConfig": {"Arn": launch.queue_arn},
-                    }
-                ],
-            },
-        )
+        rule = make_rule(launch, self.pattern())
+        if self.expect_within is not None:
+            expect_arrivals(launch, rule_name=rule.ref, within=self.expect_within)
 
     def pattern(self) -> dict[str, Any]:
         """The event pattern."""

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cache
-from typing import Any
+from typing import Any, Literal, get_args
 from zoneinfo import available_timezones
 
+from cdk_processing.constructs.alarms import expect_schedule
 from cdk_processing.constructs.resources import path_of, resource
-from cdk_processing.constructs.triggers.base import ALWAYS_KNOWN, Launch
+from cdk_processing.constructs.triggers.base import Launch, given_problems, supplies
 from cdk_processing.errors import Problem
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.request.tokens import is_token
+from cdk_processing.workflow.launches import Reading
 
-__all__ = ["OnSchedule"]
+__all__ = ["OnSchedule", "Overlap"]
+
+#: What becomes of a time that comes while the run of an earlier one goes on.
+Overlap = Literal["allow", "skip", "queue"]
 
 _RATE = re.compile(r"rate\(([1-9]\d*) (minute|minutes|hour|hours|day|days)\)")
 _AT = re.compile(r"at\((\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})\)")
@@ -40,6 +45,10 @@ _EXAMPLES = "cron(0 6 * * ? *), rate(12 hours) or at(2030-01-31T06:00:00)"
 class OnSchedule:
     """One run for each time that an expression names.
 
+    An alarm tells when an expected run did not happen: when no run of the job, whatever launched it, has started for
+    the schedule's longest pause, its flexible window and 2 hours. CloudWatch looks back 7 days, so a schedule that runs
+    once a week or less often has no such alarm, nor has one that ends.
+
     Args:
         expression: ``cron(minutes hours day-of-month month day-of-week year)``, ``rate(12 hours)`` or
             ``at(2030-01-31T06:00:00)``.
@@ -49,6 +58,9 @@ class OnSchedule:
         end: Nothing is launched after. A datetime with a timezone.
         flexible_window_minutes: 1-1,440: the scheduler may launch up to so many minutes late, to spread load.
         parameters: Values for the job's ``Parameter`` by name.
+        overlap: What becomes of a time that comes while the run of an earlier time of this schedule goes on. ``allow``:
+            both run. ``skip``: the later one makes no job and ends as ``Skipped``. ``queue``: it waits, in the order of
+            the times, as long as it takes. A run that is aborted holds up nobody.
 
     Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
     """
@@ -59,6 +71,7 @@ class OnSchedule:
     end: datetime | None = None
     flexible_window_minutes: int | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    overlap: Overlap = "allow"
 
     @property
     def service(self) -> str:
@@ -70,9 +83,19 @@ class OnSchedule:
         """A schedule watches nothing."""
         return None
 
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """Values for the job's parameters."""
+        return self.parameters
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether a run asks first whether another goes on."""
+        return self.overlap != "allow"
+
     def supplies(self, value: RunTimeValue) -> bool:
         """No object; parameters that it gives, or that have a default."""
-        return value.name in ALWAYS_KNOWN or value.default is not None or value.parameter in self.parameters
+        return supplies(self, value)
 
     def describe(self) -> str:
         """The trigger in a few words."""
@@ -92,10 +115,14 @@ class OnSchedule:
         window = self.flexible_window_minutes
         if window is not None and (not isinstance(window, int) or not 1 <= window <= 1440):
             found.append(Problem("flexible_window_minutes", window, "1-1,440", "leave it out for no window"))
-        for name, value in self.parameters.items():
-            if not isinstance(value, str):
-                found.append(Problem(f"parameters[{name!r}]", value, "a str", f"write {str(value)!r}"))
+        found += given_problems(self.parameters, brings_values=False)
+        if self.overlap not in get_args(Overlap):
+            found.append(Problem("overlap", self.overlap, "'allow', 'skip' or 'queue'", "write one of those"))
         return found
+
+    def reading(self, version: Callable[[], str]) -> Reading | None:
+        """As every schedule: by its own ARN and the scheduled time."""
+        return None
 
     def bind(self, launch: Launch) -> None:
         """Make the schedule."""
@@ -119,6 +146,13 @@ class OnSchedule:
             if moment is not None:
                 properties[name] = moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
         resource(launch.scope, launch.construct_id, "AWS::Scheduler::Schedule", properties)
+        expect_schedule(
+            launch,
+            expression=self.expression,
+            timezone=self.timezone,
+            end=self.end,
+            window_minutes=self.flexible_window_minutes,
+        )
 
     def _input(self) -> str:
         # The scheduled time is the same for every attempt at one occurrence; the execution id is not.
@@ -129,6 +163,8 @@ class OnSchedule:
         }
         if self.parameters:
             event["parameters"] = dict(self.parameters)
+        if self.takes_turns:
+            event["overlap"] = self.overlap
         return json.dumps(event)
 
 

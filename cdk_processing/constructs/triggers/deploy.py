@@ -1,0 +1,94 @@
+"""Launch a job when it has been deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aws_cdk import Aws
+
+from cdk_processing.constructs.triggers.base import Launch, compiled_parameters, given_problems, supplies
+from cdk_processing.constructs.triggers.rules import make_rule
+from cdk_processing.errors import Problem
+from cdk_processing.request.location import S3Location
+from cdk_processing.request.runtime import RunTimeValue
+from cdk_processing.workflow.jsonata import quoted
+from cdk_processing.workflow.launches import Reading
+
+__all__ = ["OnDeploy"]
+
+_SOURCE, _KIND = "aws.cloudformation", "CloudFormation Stack Status Change"
+
+
+@dataclass(frozen=True, slots=True)
+class OnDeploy:
+    """One run when the job's stack has been deployed, and again when a later deployment has changed the job.
+
+    What launches it is the event by which CloudFormation tells that the stack is complete. So a deployment that is
+    rolled back launches nothing, the run cannot hold a deployment up or fail it, and everything the run needs is there.
+    A job that is deployed again as it was is not run again, nor is one that comes back to what it was before: the run
+    key is what the job is.
+
+    Args:
+        parameters: Values for the job's ``Parameter`` by name.
+        every_time: Whether each deployment of the stack launches a run, the job changed or not.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/event-detail-stack-status-change.html
+    """
+
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    every_time: bool = False
+
+    @property
+    def service(self) -> str:
+        """EventBridge starts the state machine."""
+        return "events.amazonaws.com"
+
+    @property
+    def watched(self) -> S3Location | None:
+        """It watches no bucket."""
+        return None
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """Values for the job's parameters."""
+        return self.parameters
+
+    @property
+    def takes_turns(self) -> bool:
+        """Its runs may overlap."""
+        return False
+
+    def supplies(self, value: RunTimeValue) -> bool:
+        """Parameters that it gives, or that have a default."""
+        return supplies(self, value)
+
+    def describe(self) -> str:
+        """The trigger in a few words."""
+        return "every deployment" if self.every_time else "deployment of a change"
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with the trigger alone."""
+        found = given_problems(self.parameters, brings_values=False)
+        if not isinstance(self.every_time, bool):
+            found.append(Problem("every_time", self.every_time, "True or False", "write one of those"))
+        return found
+
+    def reading(self, version: Callable[[], str]) -> Reading | None:
+        """A run is known by what the job is, or by the deployment's event."""
+        given = compiled_parameters(self.parameters)
+        key = quoted(f"deployed:{version()}")
+        if given:  # other values make another run; hashed by the run, which knows what tokens have become
+            texts = " & ';' & ".join(f"{quoted(name + '=')} & $hash({value}, 'MD5')" for name, value in sorted(given))
+            key += f" & ':' & $hash({texts}, 'MD5')"
+        return Reading(
+            when=f"$event.source = {quoted(_SOURCE)}",
+            key="'event:' & $event.id" if self.every_time else key,
+            parameters=given,
+        )
+
+    def bind(self, launch: Launch) -> None:
+        """Make the rule."""
+        detail = {"stack-id": [Aws.STACK_ID], "status-details": {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]}}
+        make_rule(launch, {"source": [_SOURCE], "detail-type": [_KIND], "detail": detail})

@@ -1,0 +1,95 @@
+"""Launch a job when a run of another job has succeeded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cdk_processing.constructs.triggers.base import EventField, Launch, compiled_parameters, given_problems, supplies
+from cdk_processing.constructs.triggers.rules import make_rule
+from cdk_processing.errors import Problem
+from cdk_processing.request.location import S3Location
+from cdk_processing.request.runtime import RunTimeValue
+from cdk_processing.workflow.definition import SUCCEEDED, SUCCESS_SOURCE
+from cdk_processing.workflow.jsonata import quoted
+from cdk_processing.workflow.launches import Reading
+
+if TYPE_CHECKING:
+    from cdk_processing.constructs.job import ProcessingJob
+
+__all__ = ["OnSuccessOf"]
+
+
+@dataclass(frozen=True, slots=True)
+class OnSuccessOf:
+    """One run for each run of another job that succeeds.
+
+    The other job's state machine sends the event itself, with retries and a dead letter, because the status events of
+    SageMaker and Step Functions are best effort. However often it is delivered or redriven, one upstream run makes one
+    job. ``TRIGGER_TIME`` is the upstream run's, so that both write to the same day's folder;
+    ``ExecutionVariables.UPSTREAM_RUN_ID`` is its ``RUN_ID``.
+
+    Args:
+        job: The upstream job, in the same account and region.
+        parameters: Values for the job's ``Parameter`` by name: text, or a value that the event brings:
+            ``EventField("$.detail.outputs.train_data")`` is where the upstream run wrote its output ``train_data``,
+            ``EventField("$.detail.parameters.day")`` the value of its parameter ``day``.
+    """
+
+    job: ProcessingJob
+    parameters: Mapping[str, str | EventField] = field(default_factory=dict)
+
+    @property
+    def service(self) -> str:
+        """EventBridge starts the state machine."""
+        return "events.amazonaws.com"
+
+    @property
+    def watched(self) -> S3Location | None:
+        """It watches no bucket."""
+        return None
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """Values for the job's parameters."""
+        return self.parameters
+
+    @property
+    def takes_turns(self) -> bool:
+        """Its runs may overlap."""
+        return False
+
+    def supplies(self, value: RunTimeValue) -> bool:
+        """The upstream run's id; parameters that it gives, or that have a default."""
+        return supplies(self, value, frozenset({"UPSTREAM_RUN_ID"}))
+
+    def describe(self) -> str:
+        """The trigger in a few words."""
+        return f"success of {self.job.path}"
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with the trigger alone."""
+        if not hasattr(self.job, "announce_success"):
+            return [Problem("job", self.job, "a ProcessingJob", "pass the upstream job itself")]
+        return given_problems(self.parameters)
+
+    def reading(self, version: Callable[[], str]) -> Reading | None:
+        """A run is known by the upstream run, and has its time."""
+        upstream = self.job.state_machine_arn
+        return Reading(
+            when=f"$event.source = {quoted(SUCCESS_SOURCE)} and $event.detail.state_machine = {quoted(upstream)}",
+            key="'upstream:' & $event.detail.state_machine & '@' & $event.detail.run_id",
+            time="$event.detail.trigger_time",
+            parameters=compiled_parameters(self.parameters),
+        )
+
+    def bind(self, launch: Launch) -> None:
+        """Make the rule, and have the upstream job send its events."""
+        self.job.announce_success()
+        pattern = {
+            "source": [SUCCESS_SOURCE],
+            "detail-type": [SUCCEEDED],
+            "detail": {"state_machine": [self.job.state_machine_arn]},
+        }
+        make_rule(launch, pattern)
