@@ -1,4 +1,4 @@
-"""The README's own job and the README's own test of it, as a newcomer would type them."""
+"""The README's own apps and the README's own test, as a newcomer would type them."""
 
 import re
 import shutil
@@ -6,11 +6,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_job_and_the_test_of_the_readme_work_as_they_stand(tmp_path):
-    app, test = re.findall(r"```python\n(from .*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+@pytest.fixture(scope="module")
+def blocks():
+    """The README's Python: a job, jobs that launch each other, a test."""
+    return re.findall(r"```python\n(from .*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+def run(folder, *command):
+    done = subprocess.run(
+        [sys.executable, *command], cwd=folder, capture_output=True, text=True, timeout=240, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_job_and_the_test_of_the_readme_work_as_they_stand(blocks, tmp_path):
+    app, _, test = blocks
     (tmp_path / "app.py").write_text(app, encoding="utf-8")
     (tmp_path / "cdk.json").write_text(f'{{"app": "{sys.executable} app.py"}}', encoding="utf-8")
     (tmp_path / "tests").mkdir()
@@ -19,7 +34,15 @@ def test_the_job_and_the_test_of_the_readme_work_as_they_stand(tmp_path):
     (tmp_path / "tests" / "census.csv").write_text(f"age,income,target\n{rows}", encoding="utf-8")
     shutil.copytree(ROOT / "jobs", tmp_path / "jobs")
 
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+    status, told = run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
 
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    assert (status, "1 passed" in told) == (0, True), told
+
+
+def test_the_jobs_of_the_readme_that_launch_each_other_synthesize(blocks, tmp_path):
+    _, chain, _ = blocks
+    (tmp_path / "app.py").write_text(chain, encoding="utf-8")
+
+    status, told = run(tmp_path, "app.py")
+
+    assert status == 0, told
