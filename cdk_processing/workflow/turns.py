@@ -1,20 +1,21 @@
 """Runs that must not overlap, and arrivals that are out of date: what is kept in the platform's table.
 
-A *lease* names the execution that holds it, and holds as long as that execution runs. So nothing has to be given back,
-and nothing can leak when an execution is aborted: whoever finds the lease taken asks Step Functions whether its holder
-still runs, and takes the place of one that does not, on condition that nobody has been quicker.
+An item of the table holds the *line* of a schedule's runs: executions, in the order in which they came. The first has
+its turn, and has it as long as it runs. So nothing has to be given back, and nothing can leak when an execution is
+aborted: whoever finds another one first asks Step Functions whether that one still runs, and takes it out of the line
+if it does not, on condition that it is still the first. Every step can be done twice, as it is when an answer is lost.
 
 ```
-Admit -- queue --> TakeTicket --> JudgeHolder
-      -- skip ---> TakeLease (done: on to the job)
-                      | taken
-                   ReadLease --> DescribeHolder --> JudgeHolder -- has ended --> TakeLease
-                                      ^                 |--- runs, skip ------> Skipped
-                                      |                 |--- runs, queue
-                                      +-- WaitForTurn <-+
+Admit -- queue --> JoinLine --> ReadLine -- I am first ------------------------> on to the job
+      -- skip ---> TakeTurn (nobody was first: on to the job)     ^
+                      | somebody was                              |
+                   ReadLine -- nobody is first --> TakeTurn       |
+                      | somebody else                             |
+                   DescribeFirst --> JudgeFirst -- has ended --> LeaveLine
+                      ^                 |--- runs, skip ------> Skipped
+                      |                 |--- runs, queue
+                      +-- WaitForTurn <-+
 ```
-A *ticket* keeps those who queue in order: each puts itself in the place of the last one, is told who that was, and
-first waits for that one's end. The lease alone keeps them apart.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 
 from cdk_processing.workflow.jsonata import expression, quoted
 
-__all__ = ["LONGEST_LOOK", "admit", "newest_states", "turn_states"]
+__all__ = ["EXPIRES", "ITEM_ID", "admit", "newest_states", "turn_states"]
 
 #: Name of the attribute that identifies an item: ``<job>#<kind>#<what>``, so that a job's role reaches its own alone.
 ITEM_ID = "id"
@@ -32,7 +33,7 @@ EXPIRES = "expires"
 
 _ME = expression("$states.context.Execution.Id")
 _MONTH_SECONDS = 30 * 86_400
-_FIRST_LOOK, LONGEST_LOOK = 15, 600
+_FIRST_LOOK_SECONDS, _LATER_BY_SECONDS, _LONGEST_LOOK_SECONDS = 15, 3, 600
 _PATIENT_RETRY = [
     {
         "ErrorEquals": ["States.ALL"],
@@ -53,8 +54,8 @@ def admit(following: str, *, newest: bool, turns: bool) -> dict[str, Any]:
         choices.append({"Condition": expression("$exists($run.sequencer)"), "Next": "RecordNewest"})
     if turns:
         choices += [
-            {"Condition": expression("$event.overlap = 'queue'"), "Next": "TakeTicket"},
-            {"Condition": expression("$event.overlap = 'skip'"), "Next": "TakeLease"},
+            {"Condition": expression("$event.overlap = 'queue'"), "Next": "JoinLine"},
+            {"Condition": expression("$event.overlap = 'skip'"), "Next": "TakeTurn"},
         ]
     return {"Type": "Choice", "Choices": choices, "Default": following}
 
@@ -82,87 +83,100 @@ def newest_states(partition: str, table: str, job: str, following: str, outcome:
 
 
 def turn_states(partition: str, table: str, job: str, following: str, outcome: dict[str, Any]) -> dict[str, Any]:
-    """The states that wait for a lease, or do without the run."""
-    item = f"{quoted(f'{job}#lease#')} & $states.context.StateMachine.Id & '#' & $event.schedule"
-    ticket = _update(partition, table, item, update="SET ticket = :me", values={":me": {"S": _ME}}, old=True)
-    lease = _update(
+    """The states that wait for a turn, or do without the run."""
+    item = f"{quoted(f'{job}#line#')} & $states.context.StateMachine.Id & '#' & $event.schedule"
+    me, just_me = {":me": {"S": _ME}}, {":just_me": {"L": [{"S": _ME}]}}
+    join = _update(
         partition,
         table,
         item,
-        update="SET holder = :me",
-        condition="attribute_not_exists(holder) OR holder IN (:me, :ended)",
-        values={":me": {"S": _ME}, ":ended": {"S": expression("$exists($holder) ? $holder : '-'")}},
+        update="SET line = list_append(if_not_exists(line, :nobody), :just_me)",
+        condition="NOT contains(line, :me)",
+        values={**me, **just_me, ":nobody": {"L": []}},
     )
-    # An answer that was lost and asked for again may name ourselves.
-    before = "$states.result.Attributes.ticket.S"
-    somebody = f"$exists({before}) and {before} != $states.context.Execution.Id"
-    look = f"$min([{LONGEST_LOOK}, {_FIRST_LOOK} + 3 * $looks])"
+    take = _update(
+        partition,
+        table,
+        item,
+        update="SET line = :just_me",
+        condition="attribute_not_exists(line[0]) OR line[0] = :me",
+        values={**me, **just_me},
+    )
+    leave = _update(
+        partition,
+        table,
+        item,
+        update="REMOVE line[0]",
+        condition="line[0] = :ended",
+        values={":ended": {"S": expression("$first")}},
+    )
+    first = "$states.result.Item.line.L[0].S"
+    look = f"$min([{_LONGEST_LOOK_SECONDS}, {_FIRST_LOOK_SECONDS} + {_LATER_BY_SECONDS} * $looks])"
     return {
-        "TakeTicket": {
-            **ticket,
-            "Catch": _caught("SendDeadLetter"),
-            "Assign": {
-                "holder": expression(f"{somebody} ? {before} : '-'"),
-                "holder_status": expression(f"{somebody} ? 'UNSEEN' : 'NONE'"),
-            },
-            "Next": "JudgeHolder",
-        },
-        "TakeLease": {**lease, "Catch": _caught("JudgeLease"), "Next": following},
-        "JudgeLease": _when_condition_failed("ReadLease"),
-        "ReadLease": {
+        "JoinLine": {**join, "Catch": _caught("JudgeLine"), "Next": "ReadLine"},
+        "TakeTurn": {**take, "Catch": _caught("JudgeLine"), "Next": following},
+        "LeaveLine": {**leave, "Catch": _caught("JudgeLine"), "Next": "ReadLine"},
+        # Whatever was asked for has been done, by us or by somebody quicker: the line itself tells.
+        "JudgeLine": _when_condition_failed("ReadLine"),
+        "ReadLine": {
             "Type": "Task",
             "Resource": f"arn:{partition}:states:::dynamodb:getItem",
             "Arguments": {"TableName": table, "Key": {ITEM_ID: {"S": expression(item)}}, "ConsistentRead": True},
             "Retry": _PATIENT_RETRY,
             "Catch": _caught("SendDeadLetter"),
-            "Assign": {
-                "holder": expression("$exists($states.result.Item.holder.S) ? $states.result.Item.holder.S : '-'")
-            },
-            "Next": "DescribeHolder",
+            "Assign": {"first": expression(f"$exists({first}) ? {first} : 'nobody'")},
+            "Next": "JudgeTurn",
         },
-        "DescribeHolder": {
+        "JudgeTurn": {
+            "Type": "Choice",
+            "Choices": [
+                {"Condition": expression("$first = $states.context.Execution.Id"), "Next": following},
+                {"Condition": expression("$first = 'nobody'"), "Next": "TakeTurn"},
+            ],
+            "Default": "DescribeFirst",
+        },
+        "DescribeFirst": {
             "Type": "Task",
             "Resource": f"arn:{partition}:states:::aws-sdk:sfn:describeExecution",
-            "Arguments": {"ExecutionArn": expression("$holder")},
-            # It ran when it took its place, so it exists; Step Functions may learn of it late, and forgets it in time.
+            "Arguments": {"ExecutionArn": expression("$first")},
+            # It ran when it came into the line, so it exists; Step Functions may learn of it late, and forgets in time.
             "Retry": _PATIENT_RETRY,
             "Catch": [
                 {
                     "ErrorEquals": ["States.ALL"],
                     "Assign": {
                         "failure": expression("$states.errorOutput"),
-                        "holder_status": expression(
+                        "first_status": expression(
                             "$contains($states.errorOutput.Error & ' ' & $states.errorOutput.Cause, "
                             "/DoesNotExist|InvalidArn/) ? 'GONE' : 'UNKNOWN'"
                         ),
                     },
-                    "Next": "JudgeHolder",
+                    "Next": "JudgeFirst",
                 }
             ],
-            "Assign": {"holder_status": expression("$states.result.Status")},
-            "Next": "JudgeHolder",
+            "Assign": {"first_status": expression("$states.result.Status")},
+            "Next": "JudgeFirst",
         },
-        "JudgeHolder": {
+        "JudgeFirst": {
             "Type": "Choice",
             "Choices": [
-                {"Condition": expression("$holder_status = 'UNSEEN'"), "Next": "DescribeHolder"},
-                {"Condition": expression("$holder_status = 'UNKNOWN'"), "Next": "SendDeadLetter"},
+                {"Condition": expression("$first_status = 'UNKNOWN'"), "Next": "SendDeadLetter"},
                 {
                     # A run that somebody redrives is wanted: it waits.
                     "Condition": expression(
-                        "$holder_status = 'RUNNING' and $event.overlap = 'skip' and $not($run.redriven)"
+                        "$first_status = 'RUNNING' and $event.overlap = 'skip' and $not($run.redriven)"
                     ),
                     "Next": "Skipped",
                 },
-                {"Condition": expression("$holder_status in ['RUNNING', 'PENDING_REDRIVE']"), "Next": "WaitForTurn"},
+                {"Condition": expression("$first_status in ['RUNNING', 'PENDING_REDRIVE']"), "Next": "WaitForTurn"},
             ],
-            "Default": "TakeLease",
+            "Default": "LeaveLine",
         },
         "WaitForTurn": {
             "Type": "Wait",
             "Seconds": expression(look),
             "Assign": {"looks": expression("$looks + 1")},
-            "Next": "DescribeHolder",
+            "Next": "DescribeFirst",
         },
         "Skipped": {"Type": "Succeed", "Output": outcome},
     }
@@ -175,26 +189,21 @@ def _update(
     *,
     update: str,
     values: dict[str, Any],
-    condition: str | None = None,
-    old: bool = False,
+    condition: str,
 ) -> dict[str, Any]:
-    arguments = {
-        "TableName": table,
-        "Key": {ITEM_ID: {"S": expression(item)}},
-        "UpdateExpression": update,
-        "ExpressionAttributeValues": values,
-    }
-    if condition is not None:
-        arguments["ConditionExpression"] = condition
-    if old:
-        arguments["ReturnValues"] = "UPDATED_OLD"
     # A failed condition is an answer, not a failure to try again.
-    retry = [{"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "MaxAttempts": 0}, *_PATIENT_RETRY]
+    answer = {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "MaxAttempts": 0}
     return {
         "Type": "Task",
         "Resource": f"arn:{partition}:states:::dynamodb:updateItem",
-        "Arguments": arguments,
-        "Retry": retry if condition is not None else _PATIENT_RETRY,
+        "Arguments": {
+            "TableName": table,
+            "Key": {ITEM_ID: {"S": expression(item)}},
+            "UpdateExpression": update,
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+        },
+        "Retry": [answer, *_PATIENT_RETRY],
     }
 
 

@@ -3,12 +3,15 @@
 Source: https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
 """
 
+import functools
 import hashlib
 import json
 import re
+from copy import deepcopy
 
 from jsonata.functions import Functions
 from jsonata.jsonata import Jsonata
+from statelint.linter import Linter
 
 from cdk_processing.local.stepfunctions.times import portable
 
@@ -32,9 +35,9 @@ def evaluate(value, variables=None, **states):
 
 def _evaluate(body, bindings):
     try:
-        result = _compiled(body).evaluate(None, dict(bindings))
+        result = _run(body, bindings)
         # The engine returns None for null and for no value; Step Functions refuses only the latter.
-        defined = result is not None or _compiled(f"$exists(({body}))").evaluate(None, dict(bindings))
+        defined = result is not None or _run(f"$exists(({body}))", bindings)
     except Exception as error:
         raise QueryEvaluationError(str(error)) from error
     if not defined:
@@ -42,8 +45,18 @@ def _evaluate(body, bindings):
     return result
 
 
+def _run(body, bindings):
+    compiled = _compiled(body)
+    # Functions that call functions ($map, $filter ...) go by the instance made last, which need not be this one.
+    Jsonata.CURRENT.jsonata = compiled
+    return compiled.evaluate(None, dict(bindings))
+
+
+@functools.lru_cache(maxsize=4096)
 def _compiled(body):
-    compiled = Jsonata.jsonata(body, timeout=1000)
+    # Parsing costs more than evaluating, and a model check evaluates a few hundred expressions a million times. The
+    # engine's own time limit counts from the parsing, so it cannot be had here.
+    compiled = Jsonata.jsonata(body)
     compiled.register_lambda("hash", _hash)
     compiled.register_lambda("toMillis", _to_millis)
     compiled.register_lambda("parse", _parse)
@@ -80,3 +93,15 @@ def choose(state, variables, **states):
         if evaluate(choice["Condition"], variables, **states) is True:
             return choice["Next"]
     return state["Default"]
+
+
+def problems_of(definition):
+    """What statelint has against a definition."""
+    definition = deepcopy(definition)
+    for state in definition["States"].values():
+        if state["Type"] == "Wait" and isinstance(state["Seconds"], str):
+            # It knows numbers only; JSONata may compute them, as AWS documents:
+            # https://docs.aws.amazon.com/step-functions/latest/dg/state-wait.html
+            assert state["Seconds"].startswith("{% "), state
+            state["Seconds"] = 1
+    return Linter.validate(definition)

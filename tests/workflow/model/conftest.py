@@ -1,0 +1,94 @@
+"""The definitions that are checked: synthesized, by the real constructs."""
+
+import json
+
+import pytest
+
+from tests.constructs.conftest import flat
+from tests.workflow.model.machine import Definition
+from tests.workflow.model.runs import Subject
+
+
+@pytest.fixture(scope="session")
+def synthesized():
+    """Definitions by the job's name, and where Raw's objects arrive."""
+    from aws_cdk import App, Stack
+    from aws_cdk.assertions import Template
+
+    from cdk_processing import DataBucket
+
+    stack = Stack(App(), "Census")
+    raw, curated = DataBucket(stack, "Raw"), DataBucket(stack, "Curated")
+    _declare(stack, raw, curated)
+    template = Template.from_stack(stack).to_json()
+    machines = [each for each in template["Resources"].values() if each["Type"] == "AWS::StepFunctions::StateMachine"]
+    found = {
+        each["Metadata"]["cdk-processing"]["job"].rpartition("/")[2]: json.loads(
+            flat(each["Properties"]["DefinitionString"])
+        )
+        for each in machines
+    }
+    return found, f"<{stack.get_logical_id(raw.node.default_child)}>"
+
+
+def _declare(stack, raw, curated):
+    from cdk_processing import (
+        ExecutionVariables,
+        OnObjectCreated,
+        OnSchedule,
+        OnSuccessOf,
+        Parameter,
+        ProcessingInput,
+        ProcessingJob,
+        ProcessingOutput,
+        SKLearnProcessor,
+    )
+
+    def job(name, *triggers, source=None, instance_type="ml.m5.xlarge", **run):
+        processor = SKLearnProcessor(framework_version="1.4-2", instance_type=instance_type, instance_count=1)
+        request = processor.run(
+            code="s3://code/prep.py",
+            inputs=[ProcessingInput(source=source or raw.at("in/"), destination="/opt/ml/processing/input")],
+            outputs=[
+                ProcessingOutput(
+                    output_name="train",
+                    source="/opt/ml/processing/train",
+                    destination=curated.at(f"{name}/{ExecutionVariables.RUN_ID}/"),
+                )
+            ],
+            **run,
+        )
+        return ProcessingJob(stack, name, request, triggers=list(triggers))
+
+    job("Arrivals", OnObjectCreated(raw.at("in/")))
+    job("Manifests", OnObjectCreated(raw.at("in/")), source=ExecutionVariables.OBJECT_URI)
+    job("Types", OnObjectCreated(raw.at("in/")), instance_type=["ml.p3.2xlarge", "ml.g5.xlarge", "ml.g4dn.xlarge"])
+    job("Newest", OnObjectCreated(raw.at("in/"), newest_only=True))
+    job("ByHand", arguments=["--ratio", Parameter("ratio", default="0.2")])
+    job("Skip", OnSchedule("rate(1 hour)", overlap="skip"))
+    job("Queue", OnSchedule("rate(1 hour)", overlap="queue"))
+    job("Allow", OnSchedule("rate(1 hour)"))
+    upstream = job("Upstream", OnObjectCreated(raw.at("in/")))
+    job("Downstream", OnSuccessOf(upstream))
+
+
+@pytest.fixture(scope="session")
+def subject(synthesized):
+    """``subject(name)`` is what is checked of a job; ``change`` may make its definition another."""
+    definitions, bucket = synthesized
+    asked = {
+        "Newest": {"newest_only": True},
+        "ByHand": {"by_hand": True},
+        "Skip": {"overlap": "skip"},
+        "Queue": {"overlap": "queue"},
+        "Allow": {"overlap": "allow"},
+        "Upstream": {"announces": True},
+    }
+
+    def make(name, change=None):
+        definition = json.loads(json.dumps(definitions[name]))
+        if change is not None:
+            definition = change(definition) or definition
+        return Subject(Definition(definition), bucket=bucket, **asked.get(name, {}))
+
+    return make
