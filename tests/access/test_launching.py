@@ -1,6 +1,12 @@
 from dataclasses import replace
 
-from cdk_processing.access.launching import LaunchAccess, send_dead_letters, start_statements, workflow_statements
+from cdk_processing.access.launching import (
+    LaunchAccess,
+    send_dead_letters,
+    start_statements,
+    turn_statements,
+    workflow_statements,
+)
 from cdk_processing.access.statement import Place
 
 ROLE = "arn:aws:iam::111122223333:role/Execution"
@@ -84,6 +90,54 @@ def test_only_a_state_machine_that_writes_manifests_may_write_and_only_its_own()
     ]
 
 
+TABLE = "arn:aws:dynamodb:us-east-1:111122223333:table/Turns"
+
+
+def test_only_a_job_with_turns_or_an_order_may_reach_the_table_and_only_its_own_items():
+    access = replace(ACCESS, table_arn=TABLE, item_prefix="Census/Job#")
+
+    assert [statement for statement in rendered(workflow_statements(access)) if statement not in POLICY] == [
+        {
+            "Sid": "KeepItems",
+            "Effect": "Allow",
+            "Action": ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+            "Resource": TABLE,
+            "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["Census/Job#*"]}},
+        }
+    ]
+
+
+def test_a_star_in_the_path_of_a_job_opens_no_other_jobs_items():
+    access = replace(ACCESS, table_arn=TABLE, item_prefix="Census/J*b?#")
+    [keep] = [each for each in rendered(workflow_statements(access)) if each["Sid"] == "KeepItems"]
+
+    assert keep["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"] == ["Census/J${*}b${?}#*"]
+
+
+def test_only_a_job_that_others_depend_on_may_put_events_and_on_the_default_bus_alone():
+    access = replace(ACCESS, announces=True)
+
+    assert [statement for statement in rendered(workflow_statements(access)) if statement not in POLICY] == [
+        {
+            "Sid": "Announce",
+            "Effect": "Allow",
+            "Action": "events:PutEvents",
+            "Resource": "arn:aws:events:us-east-1:111122223333:event-bus/default",
+        }
+    ]
+
+
+def test_a_job_with_turns_may_ask_for_its_own_runs_alone():
+    assert rendered(turn_statements(ACCESS.place, "Census")) == [
+        {
+            "Sid": "DescribeRuns",
+            "Effect": "Allow",
+            "Action": "states:DescribeExecution",
+            "Resource": "arn:aws:states:us-east-1:111122223333:execution:Census:*",
+        }
+    ]
+
+
 def test_whoever_starts_runs_may_do_nothing_else():
     assert rendered(start_statements(MACHINE)) == [
         {"Sid": "StartRuns", "Effect": "Allow", "Action": "states:StartExecution", "Resource": MACHINE}
@@ -95,12 +149,17 @@ def test_dead_letters_are_sent_with_the_queues_key():
 
 
 def test_every_wildcard_in_the_launching_policies_has_a_reason():
-    access = replace(ACCESS, manifests="arn:aws:s3:::work/manifests/")
-    wide = [
-        statement
-        for statement in workflow_statements(access)
-        if any("*" in resource for resource in statement.resources)
-    ]
+    access = replace(
+        ACCESS, manifests="arn:aws:s3:::work/manifests/", table_arn=TABLE, item_prefix="J#", announces=True
+    )
+    statements = [*workflow_statements(access), *turn_statements(ACCESS.place, "Census")]
+    wide = [statement for statement in statements if any("*" in resource for resource in statement.resources)]
 
-    assert [statement.sid for statement in wide] == ["RunJobs", "ListTags", "WriteManifests", "DeliverLogs"]
+    assert [statement.sid for statement in wide] == [
+        "RunJobs",
+        "ListTags",
+        "WriteManifests",
+        "DeliverLogs",
+        "DescribeRuns",
+    ]
     assert all(len(statement.wildcard_reason.split()) > 5 for statement in wide)

@@ -16,16 +16,20 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory):
-    """A job with everything: exact object and prefix, keys, VPC, built image, arrival and schedule, added trigger."""
+    """A job with everything: exact object and prefix, keys, VPC, built image, and every trigger, some added later."""
     from aws_cdk import App, Stack
     from aws_cdk import aws_kms as kms
 
     from cdk_processing import (
         DataBucket,
+        EventField,
         ExecutionVariables,
         NetworkConfig,
+        OnDeploy,
+        OnEvent,
         OnObjectCreated,
         OnSchedule,
+        OnSuccessOf,
         Parameter,
         ProcessingImage,
         ProcessingInput,
@@ -74,13 +78,20 @@ def everything(tmp_path_factory):
         ),
         triggers=[OnObjectCreated(data.at("in/"), suffix=".csv")],
     )
-    job.add_trigger(OnObjectCreated(data.at("late/")))
-    ProcessingJob(
+    job.add_trigger(OnObjectCreated(data.at("late/"), newest_only=True))
+    nightly = ProcessingJob(
         stack,
         "Nightly",
         processor.run(code="s3://code-bucket/prep.py"),
-        triggers=[OnSchedule("rate(1 day)", flexible_window_minutes=15)],
+        triggers=[OnSchedule("rate(1 day)", flexible_window_minutes=15, overlap="skip"), OnDeploy(), OnSuccessOf(job)],
     )
+    last = ProcessingJob(
+        stack,
+        "Last",
+        processor.run(code="s3://code-bucket/prep.py"),
+        triggers=[OnEvent({"source": ["my.app"]}, run_key=EventField("$.detail.id")), OnSuccessOf(nightly)],
+    )
+    last.add_trigger(OnSchedule("rate(1 hour)", overlap="queue"))
     return template_of(app)
 
 
@@ -210,9 +221,12 @@ def test_every_finding_is_acknowledged_with_its_reason(request, declared, tmp_pa
 @pytest.mark.parametrize("declared", ["example", "everything", "datasets"])
 def test_each_statement_with_a_wildcard_gives_its_own_reason(request, declared):
     for logical_id, resource in request.getfixturevalue(declared)["Resources"].items():
-        if resource["Type"] != "AWS::IAM::Role" or "Policies" not in resource["Properties"]:
+        if resource["Type"] == "AWS::IAM::Policy":
+            policy = resource["Properties"]
+        elif resource["Type"] == "AWS::IAM::Role" and "Policies" in resource["Properties"]:
+            [policy] = resource["Properties"]["Policies"]
+        else:
             continue
-        [policy] = resource["Properties"]["Policies"]
         wild = {
             statement["Sid"]
             for statement in policy["PolicyDocument"]["Statement"]

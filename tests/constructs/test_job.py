@@ -38,24 +38,33 @@ def of_the_job(template):
 
 def test_a_job_with_one_trigger_is_six_resources(stack, raw, curated, request_for, synth):
     request = request_for(raw.at("in/"), curated.at("out/"))
-    ProcessingJob(stack, "Preprocess", request, triggers=[NIGHTLY])
+    ProcessingJob(stack, "Preprocess", request, triggers=[OnObjectCreated(raw.at("in/"))])
 
     template = synth(stack)
 
     assert sorted(template["Resources"][name]["Type"] for name in of_the_job(template)) == [
         "AWS::CloudWatch::Alarm",
+        "AWS::Events::Rule",
         "AWS::IAM::Role",
         "AWS::IAM::Role",
         "AWS::IAM::Role",
-        "AWS::Scheduler::Schedule",
         "AWS::StepFunctions::StateMachine",
     ]
 
 
+def test_a_schedule_is_one_resource_and_the_alarm_on_what_it_misses(stack, raw, request_for, synth):
+    ProcessingJob(stack, "Preprocess", request_for(raw.at("in/")), triggers=[OnObjectCreated(raw.at("in/")), NIGHTLY])
+
+    added = [name[:-8] for name in of_the_job(synth(stack)) if "OnSchedule" in name]
+
+    assert added == ["PreprocessOnSchedule", "PreprocessOnScheduleMissed"]
+    assert len(of_the_job(synth(stack))) == 6 + len(added)
+
+
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_each_further_trigger_is_one_resource_more(stack, raw, request_for, synth, count):
-    triggers = [NIGHTLY, OnObjectCreated(raw.at("a/")), OnObjectCreated(raw.at("b/")), NIGHTLY, NIGHTLY][:count]
-    ProcessingJob(stack, "Preprocess", request_for(raw.at("in/")), triggers=triggers)
+    arrivals = [OnObjectCreated(raw.at(f"{folder}/")) for folder in "abcde"]
+    ProcessingJob(stack, "Preprocess", request_for(raw.at("in/")), triggers=arrivals[:count])
 
     assert len(of_the_job(synth(stack))) == 5 + count
 
@@ -76,7 +85,7 @@ def test_a_second_job_adds_nothing_to_what_they_share(stack, raw, request_for, s
     template = synth(stack)
 
     assert len(of_the_job(template)) == 8
-    assert len([name for name in template["Resources"] if name.startswith("ProcessingPlatform")]) == 6
+    assert len([name for name in template["Resources"] if name.startswith("ProcessingPlatform")]) == 7
 
 
 def test_no_lambda_and_no_custom_resource_is_ever_made(stack, raw, curated, request_for, synth):
@@ -91,16 +100,19 @@ def test_no_lambda_and_no_custom_resource_is_ever_made(stack, raw, curated, requ
 
 def test_the_alarm_watches_the_state_machine_and_tells_the_platforms_topic(job, stack, synth, resources):
     template = synth(stack)
-    [alarm] = resources(template, "AWS::CloudWatch::Alarm").values()
+    alarms = resources(template, "AWS::CloudWatch::Alarm")
+    [alarm] = [found for name, found in alarms.items() if name.startswith("PreprocessAlarm")]
     [machine] = resources(template, "AWS::StepFunctions::StateMachine")
     [topic] = resources(template, "AWS::SNS::Topic")
 
     assert alarm["Properties"] == {
         "AlarmActions": [{"Ref": topic}],
         "AlarmDescription": (
-            "A run of Census/Preprocess failed for good. The event and the reason are in the dead-letter queue; see "
-            "why with `cdk-processing why Census/Preprocess`, and run it again with `cdk-processing redrive`."
+            "A run of Census/Preprocess failed for good, or timed out. Why: cdk-processing why Census/Preprocess. Its "
+            "event and the reason lie in the dead-letter queue: cdk-processing dead-letters. When the cause is mended, "
+            "run it again: cdk-processing redrive Census/Preprocess."
         ),
+        "AlarmName": {"Fn::Sub": "${AWS::StackName} Preprocess: a run failed or timed out"},
         "ComparisonOperator": "GreaterThanOrEqualToThreshold",
         "Dimensions": [{"Name": "StateMachineArn", "Value": {"Ref": machine}}],
         "EvaluationPeriods": 1,
@@ -129,6 +141,7 @@ def test_the_state_machine_says_in_the_template_what_it_is(stack, raw, curated, 
     assert machine["Properties"]["Tags"] == [
         {"Key": "cdk-processing:job", "Value": "Census/Preprocess"},
         {"Key": "cdk-processing:base-name", "Value": "census-preprocess"},
+        {"Key": "cdk-processing:dead-letters", "Value": {"Ref": "ProcessingPlatformDeadLetters8BABFE60"}},
     ]
 
 
@@ -218,6 +231,7 @@ def test_a_trigger_added_to_a_job_with_none_makes_the_role(job, stack, synth):
         "PreprocessAlarm",
         "PreprocessExecutionRole",
         "PreprocessOnSchedule",
+        "PreprocessOnScheduleMissed",
         "PreprocessStartRole",
         "PreprocessStateMachine",
         "PreprocessWorkflowRole",
@@ -229,7 +243,8 @@ def test_triggers_of_a_kind_are_numbered_from_the_second(stack, request_for):
 
     ids = [child.node.id for child in job.node.children]
 
-    assert [name for name in ids if name.startswith("On")] == ["OnSchedule", "OnSchedule2", "OnSchedule3"]
+    schedules = [name for name in ids if name.startswith("On") and not name.endswith("Missed")]
+    assert schedules == ["OnSchedule", "OnSchedule2", "OnSchedule3"]
 
 
 # -- what users hold --------------------------------------------------------------------------------------------------

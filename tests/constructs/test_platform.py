@@ -22,8 +22,9 @@ def only(stack, platform, synth, resources):
     return of_type
 
 
-def test_a_platform_is_a_key_a_queue_a_topic_and_a_log_group(stack, platform, synth):
+def test_a_platform_is_a_key_a_queue_with_its_alarm_a_topic_and_a_log_group(stack, platform, synth):
     assert sorted(resource["Type"] for resource in synth(stack)["Resources"].values()) == [
+        "AWS::CloudWatch::Alarm",
         "AWS::KMS::Key",
         "AWS::Logs::LogGroup",
         "AWS::SNS::Topic",
@@ -158,4 +159,4 @@ def test_a_platform_in_an_app_of_its_own_needs_no_job(synth):
     stack = Stack(App(), "Shared")
     ProcessingPlatform(stack, "Platform")
 
-    assert len(synth(stack)["Resources"]) == 6
+    assert len(synth(stack)["Resources"]) == 7

@@ -3,15 +3,16 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from cdk_processing import OnObjectCreated, OnSchedule, ProcessingJob, S3Location
+from cdk_processing import OnObjectCreated, OnSchedule, Parameter, ProcessingJob, S3Location
 
 
 @pytest.fixture
 def made(stack, request_for, synth, resources):
     """The properties of the resource that a trigger is."""
 
-    def bind(trigger, kind):
-        ProcessingJob(stack, "Preprocess", request_for(), triggers=[trigger])
+    def bind(trigger, kind, arguments=()):
+        request = request_for(arguments=arguments) if arguments else request_for()
+        ProcessingJob(stack, "Preprocess", request, triggers=[trigger])
         [found] = resources(synth(stack), kind).values()
         return found["Properties"]
 
@@ -100,7 +101,8 @@ def test_a_schedule_sends_what_is_the_same_for_every_attempt_at_one_occurrence(m
 
 
 def test_a_schedule_sends_its_parameters(made):
-    found = schedule(made, "rate(1 day)", parameters={"ratio": "0.3", "text": 'it\'s "quoted" ü'})
+    trigger = OnSchedule("rate(1 day)", parameters={"ratio": "0.3", "text": 'it\'s "quoted" ü'})
+    found = made(trigger, "AWS::Scheduler::Schedule", [Parameter("ratio", type=float), Parameter("text")])
 
     assert json.loads(found["Target"]["Input"])["parameters"] == {"ratio": "0.3", "text": 'it\'s "quoted" ü'}
 
