@@ -24,7 +24,7 @@ class LaunchAccess:
         queue_arn: The dead-letter queue.
         key_arn: The key that encrypts the queue.
         manifests: Objects that the state machine writes manifests to: a bucket's ARN and a prefix; None without.
-        table_arn: The table of leases and newest arrivals, where a trigger asks for them.
+        table_arn: The table of turns and newest arrivals, where a trigger asks for them.
         item_prefix: What the job's items in the table begin with.
         announces: Whether the job tells others of its success.
     """

@@ -77,7 +77,8 @@ class ProcessingJob(Construct):
         scope: The parent construct.
         construct_id: The construct's id.
         request: What ``processor.run(...)`` returned.
-        triggers: What launches the job. Left out, it is started by hand.
+        triggers: What launches the job. Left out, it is started by hand. An event that several of them match launches
+            one run, read as the first of them says that reads it in a way of its own.
         platform: What jobs share. Left out, the stack's own, made when its first job needs it.
         launch_policy: How patiently the job is launched: waits, retries, attempts, time for its hosts to come and go.
 

@@ -115,12 +115,12 @@ class ProcessingPlatform(Construct):
 
     @property
     def table_arn(self) -> str:
-        """ARN of the table of leases and newest arrivals."""
+        """ARN of the table of turns and newest arrivals."""
         return self._table.get_att("Arn").to_string()
 
     @property
     def table_name(self) -> str:
-        """Name of the table of leases and newest arrivals."""
+        """Name of the table of turns and newest arrivals."""
         return self._table.ref
 
     @cached_property

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from aws_cdk import Annotations, CfnResource
+from aws_cdk import Annotations, CfnResource, Stack
 from constructs import Construct, IConstruct
 
 from cdk_processing.access.execution import BucketAccess
@@ -34,8 +35,16 @@ def bucket_access(location: S3Location, *, exact: bool = False) -> BucketAccess:
 
 
 def is_encrypted_with_a_key(location: S3Location) -> bool:
-    """Whether a bucket is known to have a KMS key of its own."""
-    return _bucket(location).key_arn is not None
+    """Whether a bucket is known to encrypt with a KMS key, be it its own or AWS's."""
+    if _bucket(location).key_arn is not None:
+        return True
+    bucket = location.bucket
+    child = None if isinstance(bucket, str) else bucket.node.default_child
+    if not isinstance(child, CfnResource):
+        return False
+    # What it encrypts with by default may be given as a struct, a dict or a token: resolved, it is the template's.
+    properties = Stack.of(child).resolve(getattr(child, "bucket_encryption", None))
+    return "aws:kms" in json.dumps(properties)
 
 
 def result_access(query: AthenaDatasetDefinition | RedshiftDatasetDefinition) -> list[BucketAccess]:

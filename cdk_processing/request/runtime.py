@@ -176,7 +176,7 @@ class Parameter:
                 f"name must be 1-64 letters, digits and underscores, not beginning with a digit, got {self.name!r}; "
                 "rename the Parameter"
             )
-        if self.type not in _TYPES:
+        if not isinstance(self.type, type) or self.type not in _TYPES:
             raise RunTimeValueError(
                 f"type must be str, int, float or bool, got {self.type!r}; take one of those (Parameter({self.name!r}))"
             )

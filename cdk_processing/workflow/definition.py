@@ -97,7 +97,7 @@ class Workflow:
         policy: How patiently it is launched.
         instance_types: What is tried in turn where capacity lacks; () where the request names its one type.
         readings: How the events of triggers are read that are not read in the usual way; the first that fits counts.
-        table: Name of the table for leases and newest arrivals, where a trigger asks for them.
+        table: Name of the table for turns and newest arrivals, where a trigger asks for them.
         turns: Whether runs of a schedule must not overlap.
         announces: Whether success is told to other jobs.
     """

@@ -11,7 +11,7 @@ from typing import Any
 
 from cdk_processing.request.runtime import PATTERNS, RunTimeValue, has_run_time_value, segments
 
-__all__ = ["compile_text", "compile_tree", "expression", "parameter_value", "quoted"]
+__all__ = ["as_text", "compile_text", "compile_tree", "expression", "parameter_value", "quoted"]
 
 #: strftime directives in the picture language of XPath, which JSONata formats times with.
 _PICTURES = {
@@ -97,19 +97,26 @@ def _render(part: str | RunTimeValue) -> str:
     return _VALUES[part.name]
 
 
+def as_text(value: str) -> str:
+    """A value as text. ``$string`` keeps 15 digits of a number, and ids may have 16: two of them would be the same."""
+    whole = f"{value} = $floor({value}) ? $formatBase({value}, 10) : $string({value})"
+    return f"($type({value}) = 'number' ? ({whole}) : $string({value}))"
+
+
 def parameter_value(value: RunTimeValue) -> str:
     """A parameter's value as text; fails where it is missing, or not what the parameter takes."""
     given = f"$run.parameters.{value.parameter}"
+    text = as_text(given)
     tests = []
     if PATTERNS[value.type]:
         tests.append(f"$contains($v, /^{PATTERNS[value.type]}$/)")
     if value.enum_values:
         tests.append(f"$v in [{', '.join(quoted(each) for each in value.enum_values)}]")
-    found = f"$string({given})"
+    found = text
     if tests:
         allowed = f"one of {', '.join(value.enum_values)}" if value.enum_values else _WORDS[value.type]
         wrong = f"$error({quoted(f'parameter {value.parameter} must be {allowed}, got ')} & $v)"
-        found = f"($v := $string({given}); {' and '.join(tests)} ? $v : {wrong})"
+        found = f"($v := {text}; {' and '.join(tests)} ? $v : {wrong})"
     otherwise = _missing(value) if value.default is None else quoted(value.default)
     return f"($exists({given}) ? {found} : {otherwise})"
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cdk_processing.request.runtime import RunTimeValue
-from cdk_processing.workflow.jsonata import expression, parameter_value, quoted
+from cdk_processing.workflow.jsonata import as_text, expression, parameter_value, quoted
 
 __all__ = ["ARRIVAL_KEYS", "MANUAL_KEY", "Reading", "parameter_values", "parameters_digest", "prepare"]
 
@@ -134,7 +134,7 @@ def _run(readings: Sequence[Reading], parameters: Sequence[RunTimeValue]) -> str
   $read := {own}{_ARRIVAL} ? {{'key': {ARRIVAL_KEYS["version"]}, 'given': $given}}
     : $event.source = 'aws.scheduler' ? {{'key': $event.schedule & '@' & $event.time, 'given': $given}}
     : $exists($event.run_key) and $type($event.run_key) != 'null'
-      ? {{'key': {quoted(MANUAL_KEY)} & $string($event.run_key), 'given': $given}}
+      ? {{'key': {quoted(MANUAL_KEY)} & {as_text("$event.run_key")}, 'given': $given}}
     : $exists($event.id) and $exists($event.`detail-type`) ? {{'key': 'event:' & $event.id, 'given': $given}}
     : {{'key': $states.context.Execution.Id, 'given': $given}};
   $key := $type($again.run_key) = 'string' ? $again.run_key

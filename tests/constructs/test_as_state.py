@@ -243,6 +243,7 @@ def test_what_becomes_of_the_output_can_be_said_in_jsonata(stack, job, theirs):
             "Arguments",
         ),
     ],
+    ids=["JSONPath", "JSONata"],
 )
 def test_a_state_inside_a_map_is_in_its_language_and_has_its_permissions(
     stack, job, theirs, language, items, day, work

@@ -6,6 +6,7 @@ import pytest
 from aws_cdk import App, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
 from cfnlint.api import lint
 
 from cdk_processing import (
@@ -735,10 +736,20 @@ def test_the_newest_of_a_key_is_remembered_in_a_table_of_the_platforms(
     assert item.startswith("Census/Job#newest#")
 
 
-def test_contents_cannot_be_told_in_a_bucket_with_a_key(refused, stack):
-    bucket = DataBucket(stack, "Secret", encryption_key=kms.Key(stack, "Key"))
+@pytest.mark.parametrize(
+    "encryption",
+    [
+        lambda stack: {"encryption_key": kms.Key(stack, "Key")},
+        lambda _: {"encryption": s3.BucketEncryption.KMS_MANAGED},
+        lambda _: {"encryption": s3.BucketEncryption.DSSE_MANAGED},
+    ],
+    ids=["key of its own", "key of S3", "twice"],
+)
+def test_contents_cannot_be_told_in_a_bucket_with_a_key(refused, stack, encryption):
+    bucket = s3.Bucket(stack, "Secret", **encryption(stack))
+    location = S3Location(bucket, "in/")
 
-    assert refused(OnObjectCreated(bucket.at("in/"), dedupe="content")) == (
+    assert refused(OnObjectCreated(location, dedupe="content")) == (
         "triggers[0].dedupe must be 'version' or 'event' where the bucket has a KMS key: each upload has another ETag "
         "there, got 'content'; drop the key from the bucket, or compare in the script (OnObjectCreated)"
     )

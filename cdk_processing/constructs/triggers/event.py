@@ -19,6 +19,7 @@ from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import RunTimeValue
+from cdk_processing.workflow.jsonata import as_text
 from cdk_processing.workflow.launches import Reading
 from cdk_processing.workflow.patterns import UnknownOperatorError, condition
 
@@ -40,7 +41,8 @@ class OnEvent:
             that the event brings. Where the event lacks it, the parameter has its default; without one, the run fails
             before a job is made.
         run_key: What makes two events the same run, where the event's id is not it: ``EventField("$.detail.batch_id")``
-            for a source that tells of one batch more than once. An event without that field fails with a dead letter.
+            for a source that tells of one batch more than once. An event without that field fails with a dead letter. A
+            number is taken up to 2**53; longer ids must be text, as in any JSON.
         event_bus: Name, ARN or construct of the bus; the account's default bus where left out.
 
     Events of S3 (source ``aws.s3``) also supply the ``OBJECT_*`` values of :class:`ExecutionVariables`.
@@ -117,7 +119,7 @@ class OnEvent:
         key, missing = "'event:' & $event.id", ""
         if self.run_key is not None:
             where = self.run_key.compile()
-            key = f"($exists({where}) ? 'key:' & $string({where}))"
+            key = f"($exists({where}) ? 'key:' & {as_text(where)})"
             missing = f"the event has no {self.run_key.path}, which is to be its run key"
         return Reading(condition(self.pattern), key, missing, parameters=compiled_parameters(self.parameters))
 
