@@ -22,22 +22,23 @@ run key and attempt exactly one makes a job.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isqrt
 from typing import Any
 
 from cdk_processing.request.runtime import RunTimeValue, values_in_tree
+from cdk_processing.workflow.adoption import EXECUTION_VARIABLE, MADE_BY, PARAMETERS_VARIABLE, adoption_states
 from cdk_processing.workflow.failures import (
-    FAILURE,
     PATIENT,
+    PATIENT_RETRY,
     REASON,
     LaunchPolicy,
     backoff,
+    caught,
     next_attempt,
     next_instance_type,
     triage,
 )
 from cdk_processing.workflow.jsonata import compile_text, compile_tree, expression, quoted
-from cdk_processing.workflow.launches import MANUAL_KEY, Reading, parameter_values, parameters_digest, prepare
+from cdk_processing.workflow.launches import Reading, parameter_values, parameters_digest, prepare
 from cdk_processing.workflow.turns import admit, newest_states, turn_states
 
 __all__ = [
@@ -52,10 +53,6 @@ __all__ = [
     "definition",
 ]
 
-#: Environment variable of every job: the execution that made it, by which a job is known as one's own.
-EXECUTION_VARIABLE = "CDK_PROCESSING_EXECUTION"
-#: Environment variable of the jobs that have parameters: a digest of their values in force.
-PARAMETERS_VARIABLE = "CDK_PROCESSING_PARAMETERS"
 #: Tag of every job and state machine: the construct's path.
 JOB_TAG = "cdk-processing:job"
 #: Tag of every state machine: the URL of the queue that its dead letters go to.
@@ -65,17 +62,6 @@ SUCCESS_SOURCE, SUCCEEDED = "cdk-processing", "Processing Job Run Succeeded"
 
 SERVICE_MAX_RUNTIME = 86_400
 
-_PATIENT_RETRY = [
-    {
-        "ErrorEquals": ["States.ALL"],
-        "IntervalSeconds": 1,
-        "MaxAttempts": 6,
-        "BackoffRate": 2.0,
-        "MaxDelaySeconds": 30,
-        "JitterStrategy": "FULL",
-    }
-]
-_FIRST_LOOK_SECONDS, _LATER_BY_SECONDS = 30, 3
 
 _MANIFEST = """$exists($event.detail.object.key)
   ? [{'prefix': 's3://' & $event.detail.bucket.name & '/'}, $event.detail.object.key]
@@ -154,13 +140,9 @@ def definition(workflow: Workflow) -> dict[str, Any]:
         "NextAttempt": next_attempt(),
         **({"NextInstanceType": next_instance_type()} if workflow.instance_types else {}),
         "StopJob": _stop_job(workflow),
-        "DescribeJob": _describe_job(workflow),
-        "Judge": _judge(workflow),
-        "WaitForJob": _wait_for_job(),
+        **adoption_states(workflow.partition, _job_name(workflow), workflow.parameters, workflow.task_seconds),
         "Adopted": {"Type": "Pass", "Output": _outcome(workflow, "Completed"), **_after_success(workflow)},
-        "Duplicate": {"Type": "Succeed", "Output": _outcome(workflow, "Duplicate") | _WHOSE},
-        "AdoptFailure": _adopt_failure(),
-        **({"KeyReused": _key_reused()} if workflow.parameters else {}),
+        "Duplicate": {"Type": "Succeed", "Output": _outcome(workflow, "Duplicate") | MADE_BY},
         "SendDeadLetter": _send_dead_letter(workflow),
         "Failed": {"Type": "Fail", "Error": expression("$failure.Error"), "Cause": expression(REASON)},
     }
@@ -177,13 +159,6 @@ def manifest_key(workflow: Workflow) -> str:
     return f"{quoted(workflow.manifest_prefix)} & $run.id & '.manifest'"
 
 
-#: Of a duplicate: the execution that made the job, and how the job does.
-_WHOSE = {
-    "job_status": expression("$existing.ProcessingJobStatus"),
-    "made_by": expression(f"$existing.Environment.{EXECUTION_VARIABLE}"),
-}
-
-
 def _write_manifest(workflow: Workflow) -> dict[str, Any]:
     # S3Prefix is a string prefix: "in/1.csv" also brings "in/1.csv.bak". A manifest names one object exactly.
     return {
@@ -195,8 +170,8 @@ def _write_manifest(workflow: Workflow) -> dict[str, Any]:
             "Body": expression(_MANIFEST),
             "ContentType": "application/json",
         },
-        "Retry": _PATIENT_RETRY,
-        "Catch": _catch("SendDeadLetter"),
+        "Retry": PATIENT_RETRY,
+        "Catch": caught("SendDeadLetter"),
         "Next": "RunJob",
     }
 
@@ -218,7 +193,7 @@ def _run_job(workflow: Workflow) -> dict[str, Any]:
             "Tags": [*arguments.get("Tags", []), {"Key": JOB_TAG, "Value": workflow.job}],
         },
         "TimeoutSeconds": workflow.task_seconds,
-        "Catch": _catch("Triage"),
+        "Catch": caught("Triage"),
         "Output": _outcome(workflow, "Completed"),
         **_after_success(workflow),
     }
@@ -256,8 +231,8 @@ def _announce(workflow: Workflow) -> dict[str, Any]:
         "Type": "Task",
         "Resource": f"arn:{workflow.partition}:states:::events:putEvents",
         "Arguments": {"Entries": [entry]},
-        "Retry": _PATIENT_RETRY,
-        "Catch": _catch("SendDeadLetter"),
+        "Retry": PATIENT_RETRY,
+        "Catch": caught("SendDeadLetter"),
         "Output": expression("$states.input"),
         "End": True,
     }
@@ -269,86 +244,10 @@ def _stop_job(workflow: Workflow) -> dict[str, Any]:
         "Type": "Task",
         "Resource": f"arn:{workflow.partition}:states:::aws-sdk:sagemaker:stopProcessingJob",
         "Arguments": {"ProcessingJobName": _job_name(workflow)},
-        "Retry": _PATIENT_RETRY,
+        "Retry": PATIENT_RETRY,
         "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "SendDeadLetter"}],
         "Next": "SendDeadLetter",
     }
-
-
-def _describe_job(workflow: Workflow) -> dict[str, Any]:
-    return {
-        "Type": "Task",
-        "Resource": f"arn:{workflow.partition}:states:::aws-sdk:sagemaker:describeProcessingJob",
-        "Arguments": {"ProcessingJobName": _job_name(workflow)},
-        "Retry": _PATIENT_RETRY,
-        "Catch": _catch("SendDeadLetter"),
-        "Assign": {"existing": expression("$states.result")},
-        "Next": "Judge",
-    }
-
-
-def _judge(workflow: Workflow) -> dict[str, Any]:
-    maker = f"$existing.Environment.{EXECUTION_VARIABLE}"
-    status = "$existing.ProcessingJobStatus"
-    ours = f"{maker} = $states.context.Execution.Id"
-    executions = "$replace($states.context.StateMachine.Id, ':stateMachine:', ':execution:') & ':'"
-    of_machine = f"$exists({maker}) and $contains({maker}, {executions})"
-    choices = []
-    if workflow.parameters:
-        other = f"$existing.Environment.{PARAMETERS_VARIABLE} != {parameters_digest(workflow.parameters)}"
-        manual = f"$contains($run.key, /^{MANUAL_KEY}/)"
-        choices.append((f"$not({ours}) and {of_machine} and {manual} and {other}", "KeyReused"))
-    choices += [
-        # Made by an earlier execution of a run that is now redriven, and all that is left is to say so.
-        (f"($run.redriven or {ours}) and {of_machine} and {status} = 'Completed'", "Adopted"),
-        # Whoever made the job sees it through.
-        (f"$not({ours}) and {of_machine}", "Duplicate"),
-        # Somebody outside has taken the name: every execution of this run finds it taken, and goes on to the next.
-        (f"$not({ours})", "NextAttempt"),
-        (f"{status} in ['InProgress', 'Stopping'] and $looks < {_looks(workflow.task_seconds)}", "WaitForJob"),
-    ]
-    return {
-        "Type": "Choice",
-        "Choices": [{"Condition": expression(condition), "Next": following} for condition, following in choices],
-        "Default": "AdoptFailure",
-    }
-
-
-def _wait_for_job() -> dict[str, Any]:
-    # Longer each time: an execution's history holds 25,000 events, and a job may run for nine days.
-    return {
-        "Type": "Wait",
-        "Seconds": expression(f"{_FIRST_LOOK_SECONDS} + {_LATER_BY_SECONDS} * $looks"),
-        "Assign": {"looks": expression("$looks + 1")},
-        "Next": "DescribeJob",
-    }
-
-
-def _looks(seconds: int) -> int:
-    """How many looks, the first after 30 s and each 3 s later than the one before, take so long."""
-    # n looks take 30 n + 3 n (n - 1) / 2 seconds.
-    return (isqrt(57 * 57 + 24 * seconds) - 57) // 6 + 1
-
-
-def _adopt_failure() -> dict[str, Any]:
-    # What is told is why the job failed, not that its name was in use.
-    status = "$existing.ProcessingJobStatus"
-    failed = f"""{status} in ['Failed', 'Stopped']
-  ? {{
-    'Error': 'States.TaskFailed',
-    'Cause': $string({{'ProcessingJobStatus': {status}, 'FailureReason': $existing.FailureReason}})
-  }}
-  : {{'Error': 'States.Timeout', 'Cause': 'the job is still ' & {status} & ' beyond its time'}}"""
-    return {"Type": "Pass", "Assign": {"failure": expression(failed)}, "Next": "Triage"}
-
-
-def _key_reused() -> dict[str, Any]:
-    told = (
-        "'run_key ' & $run.key & ' was used before with other parameters, by ' & "
-        f"$existing.Environment.{EXECUTION_VARIABLE} & '; take another key, or the same parameters'"
-    )
-    failure = f"{{'Error': 'CdkProcessing.RunKeyReused', 'Cause': {told}}}"
-    return {"Type": "Pass", "Assign": {"failure": expression(failure)}, "Next": "SendDeadLetter"}
 
 
 def _send_dead_letter(workflow: Workflow) -> dict[str, Any]:
@@ -370,15 +269,11 @@ def _send_dead_letter(workflow: Workflow) -> dict[str, Any]:
                 "event": expression("$event"),
             },
         },
-        "Retry": _PATIENT_RETRY,
+        "Retry": PATIENT_RETRY,
         # The execution fails all the same, which raises the alarm, and its input still holds the event.
         "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Failed"}],
         "Next": "Failed",
     }
-
-
-def _catch(following: str) -> list[dict[str, Any]]:
-    return [{"ErrorEquals": ["States.ALL"], "Assign": {"failure": FAILURE}, "Next": following}]
 
 
 def _job_name(workflow: Workflow) -> str:

@@ -21,7 +21,17 @@ from typing import Any
 
 from cdk_processing.workflow.jsonata import expression
 
-__all__ = ["FAILURE", "PATIENT", "REASON", "LaunchPolicy", "backoff", "next_attempt", "next_instance_type", "triage"]
+__all__ = [
+    "PATIENT",
+    "PATIENT_RETRY",
+    "REASON",
+    "LaunchPolicy",
+    "backoff",
+    "caught",
+    "next_attempt",
+    "next_instance_type",
+    "triage",
+]
 
 _SETTLING_TRIES = 3
 
@@ -59,8 +69,17 @@ REASON = r"""(
     : $contains($cause, /"ProcessingJobStatus"\s*:\s*"Stopped"/) ? 'the job was stopped'
     : $cause
 )"""
-#: What a Catch keeps of an error.
-FAILURE = expression("$states.errorOutput")
+#: How calls other than that for a job are repeated: for about a minute, whatever the error is called.
+PATIENT_RETRY = [
+    {
+        "ErrorEquals": ["States.ALL"],
+        "IntervalSeconds": 1,
+        "MaxAttempts": 6,
+        "BackoffRate": 2.0,
+        "MaxDelaySeconds": 30,
+        "JitterStrategy": "FULL",
+    }
+]
 
 _TEXT = "$failure.Error & ' ' & $failure.Cause"
 # A job's description also holds the user's own texts, so of a job that failed nothing but the reason is looked at.
@@ -86,6 +105,13 @@ _PASSING = (
 )
 _SETTLING = "/AccessDenied|not authorized to perform|Could not assume role/"
 _BROKEN = f"{_JOB_FAILED} and $contains({REASON}, /^(CapacityError|InternalServerError)/)"
+
+
+def caught(following: str) -> list[dict[str, Any]]:
+    """A Catch of whatever goes wrong, which keeps it as ``$failure``."""
+    return [
+        {"ErrorEquals": ["States.ALL"], "Assign": {"failure": expression("$states.errorOutput")}, "Next": following}
+    ]
 
 
 def triage(policy: LaunchPolicy, *, several_types: bool) -> dict[str, Any]:

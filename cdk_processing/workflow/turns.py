@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cdk_processing.workflow.failures import PATIENT_RETRY, caught
 from cdk_processing.workflow.jsonata import expression, quoted
 
 __all__ = ["EXPIRES", "ITEM_ID", "admit", "newest_states", "turn_states"]
@@ -34,16 +35,6 @@ EXPIRES = "expires"
 _ME = expression("$states.context.Execution.Id")
 _MONTH_SECONDS = 30 * 86_400
 _FIRST_LOOK_SECONDS, _LATER_BY_SECONDS, _LONGEST_LOOK_SECONDS = 15, 3, 600
-_PATIENT_RETRY = [
-    {
-        "ErrorEquals": ["States.ALL"],
-        "IntervalSeconds": 1,
-        "MaxAttempts": 6,
-        "BackoffRate": 2.0,
-        "MaxDelaySeconds": 30,
-        "JitterStrategy": "FULL",
-    }
-]
 _CONDITION_FAILED = "$contains($failure.Error & ' ' & $failure.Cause, 'ConditionalCheckFailed')"
 
 
@@ -76,7 +67,7 @@ def newest_states(partition: str, table: str, job: str, following: str, outcome:
         },
     )
     return {
-        "RecordNewest": {**record, "Catch": _caught("JudgeNewest"), "Next": following},
+        "RecordNewest": {**record, "Catch": caught("JudgeNewest"), "Next": following},
         "JudgeNewest": _when_condition_failed("Superseded"),
         "Superseded": {"Type": "Succeed", "Output": outcome},
     }
@@ -113,17 +104,17 @@ def turn_states(partition: str, table: str, job: str, following: str, outcome: d
     first = "$states.result.Item.line.L[0].S"
     look = f"$min([{_LONGEST_LOOK_SECONDS}, {_FIRST_LOOK_SECONDS} + {_LATER_BY_SECONDS} * $looks])"
     return {
-        "JoinLine": {**join, "Catch": _caught("JudgeLine"), "Next": "ReadLine"},
-        "TakeTurn": {**take, "Catch": _caught("JudgeLine"), "Next": following},
-        "LeaveLine": {**leave, "Catch": _caught("JudgeLine"), "Next": "ReadLine"},
+        "JoinLine": {**join, "Catch": caught("JudgeLine"), "Next": "ReadLine"},
+        "TakeTurn": {**take, "Catch": caught("JudgeLine"), "Next": following},
+        "LeaveLine": {**leave, "Catch": caught("JudgeLine"), "Next": "ReadLine"},
         # Whatever was asked for has been done, by us or by somebody quicker: the line itself tells.
         "JudgeLine": _when_condition_failed("ReadLine"),
         "ReadLine": {
             "Type": "Task",
             "Resource": f"arn:{partition}:states:::dynamodb:getItem",
             "Arguments": {"TableName": table, "Key": {ITEM_ID: {"S": expression(item)}}, "ConsistentRead": True},
-            "Retry": _PATIENT_RETRY,
-            "Catch": _caught("SendDeadLetter"),
+            "Retry": PATIENT_RETRY,
+            "Catch": caught("SendDeadLetter"),
             "Assign": {"first": expression(f"$exists({first}) ? {first} : 'nobody'")},
             "Next": "JudgeTurn",
         },
@@ -140,7 +131,7 @@ def turn_states(partition: str, table: str, job: str, following: str, outcome: d
             "Resource": f"arn:{partition}:states:::aws-sdk:sfn:describeExecution",
             "Arguments": {"ExecutionArn": expression("$first")},
             # It ran when it came into the line, so it exists; Step Functions may learn of it late, and forgets in time.
-            "Retry": _PATIENT_RETRY,
+            "Retry": PATIENT_RETRY,
             "Catch": [
                 {
                     "ErrorEquals": ["States.ALL"],
@@ -203,14 +194,8 @@ def _update(
             "ConditionExpression": condition,
             "ExpressionAttributeValues": values,
         },
-        "Retry": [answer, *_PATIENT_RETRY],
+        "Retry": [answer, *PATIENT_RETRY],
     }
-
-
-def _caught(following: str) -> list[dict[str, Any]]:
-    return [
-        {"ErrorEquals": ["States.ALL"], "Assign": {"failure": expression("$states.errorOutput")}, "Next": following}
-    ]
 
 
 def _when_condition_failed(following: str) -> dict[str, Any]:
