@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cdk_processing.client.errors import AmbiguousJobError, AwsCallError, UnknownJobError, aws_errors_as_ours
-from cdk_processing.workflow.definition import DEAD_LETTERS_TAG, JOB_TAG
+from cdk_processing.workflow.definition import BASE_NAME_TAG, DEAD_LETTERS_TAG, JOB_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from cdk_processing.client.account import Account
 
 __all__ = ["BASE_NAME_TAG", "Job", "find_job", "list_jobs"]
-
-BASE_NAME_TAG = "cdk-processing:base-name"
-"""Tag of a job's state machine: what the names of its processing jobs begin with."""
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ from cdk_processing.workflow.launches import Reading, parameter_values, paramete
 from cdk_processing.workflow.turns import admit, newest_states, turn_states
 
 __all__ = [
+    "BASE_NAME_TAG",
     "DEAD_LETTERS_TAG",
     "EXECUTION_VARIABLE",
     "JOB_TAG",
@@ -55,6 +56,8 @@ __all__ = [
 
 #: Tag of every job and state machine: the construct's path.
 JOB_TAG = "cdk-processing:job"
+#: Tag of every state machine: what the names of its jobs begin with.
+BASE_NAME_TAG = "cdk-processing:base-name"
 #: Tag of every state machine: the URL of the queue that its dead letters go to.
 DEAD_LETTERS_TAG = "cdk-processing:dead-letters"
 #: Source and detail type of the event by which a job tells others of its success.

@@ -1,0 +1,234 @@
+"""What launches a job: its state machine and the role of that, its triggers, and the role by which they start it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from aws_cdk import CfnResource
+from constructs import Construct
+
+from cdk_processing.access.launching import (
+    LaunchAccess,
+    send_dead_letters,
+    start_statements,
+    turn_statements,
+    workflow_statements,
+)
+from cdk_processing.access.statement import acknowledgements, policy_document, service_trust
+from cdk_processing.constructs.execution import Execution
+from cdk_processing.constructs.platform import ProcessingPlatform
+from cdk_processing.constructs.resources import (
+    account_token,
+    acknowledge,
+    arn_of,
+    partition_token,
+    path_of,
+    place_of,
+    resource,
+    role,
+    stack_of,
+)
+from cdk_processing.constructs.triggers.base import Launch, Trigger
+from cdk_processing.request.request import ProcessingRequest
+from cdk_processing.workflow.definition import BASE_NAME_TAG, DEAD_LETTERS_TAG, JOB_TAG, Workflow, definition
+from cdk_processing.workflow.failures import LaunchPolicy
+
+__all__ = ["Launching"]
+
+_SCHEDULER = "scheduler.amazonaws.com"
+_NO_TRACING = (
+    "A run is one call to one service, and its history tells when each state began and ended; X-Ray would add no more "
+    "than permissions on *."
+)
+
+
+class Launching:
+    """The launching of one job.
+
+    What a trigger asks of the state machine (a run key of its own, turns, events for other jobs) is known when the
+    trigger is: what is added later is written over what was made first.
+
+    Attributes:
+        triggers: What launches the job, in the order of the declaration.
+        machine: The state machine.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        base_name: str,
+        request: ProcessingRequest,
+        execution: Execution,
+        platform: ProcessingPlatform,
+        policy: LaunchPolicy,
+        triggers: Sequence[Trigger],
+    ) -> None:
+        self._scope = scope
+        self._path = path_of(scope)
+        self._place = place_of(stack_of(scope))
+        self._base_name = base_name
+        self._request = request
+        self._execution = execution
+        self._platform = platform
+        self._policy = policy
+        self._announces = False
+        self._counts: dict[str, int] = {}
+        self._start_role: CfnResource | None = None
+        self._turn_policy: CfnResource | None = None
+        self._known_version: str | None = None
+        self.triggers: list[Trigger] = list(triggers)
+        self._role = self._make_role()
+        self.machine: CfnResource = self._make_machine()
+
+    def bind(self, triggers: Sequence[Trigger]) -> None:
+        """Make the resources of triggers that are known already."""
+        if not triggers:
+            return
+        if any(trigger.takes_turns for trigger in triggers) and self._turn_policy is None:
+            self._turn_policy = self._make_turn_policy()
+        role_arn = arn_of(self._make_start_role())
+        for trigger in triggers:
+            kind = type(trigger).__name__
+            number = self._counts[kind] = self._counts.get(kind, 0) + 1
+            trigger.bind(
+                Launch(
+                    scope=self._scope,
+                    construct_id=kind if number == 1 else f"{kind}{number}",
+                    state_machine_arn=self.machine.ref,
+                    role_arn=role_arn,
+                    queue_arn=self._platform.dead_letter_queue_arn,
+                    alert_topic_arn=self._platform.alert_topic_arn,
+                    path=self._path,
+                )
+            )
+
+    def add(self, trigger: Trigger) -> None:
+        """Let one more thing launch the job."""
+        self.triggers.append(trigger)
+        self.bind([trigger])
+        if trigger.takes_turns or trigger.reading(self._version) is not None:
+            self._write_again()
+
+    def announce(self) -> None:
+        """Have each run that succeeds send an event."""
+        if not self._announces:
+            self._announces = True
+            self._write_again()
+
+    # -- the state machine --------------------------------------------------------------------------------------------
+
+    def _make_role(self) -> CfnResource:
+        return role(
+            self._scope,
+            "WorkflowRole",
+            services=["states.amazonaws.com"],
+            statements=workflow_statements(self._access()),
+            description=f"Launches {self._path}",
+        )
+
+    def _make_machine(self) -> CfnResource:
+        logs = {"CloudWatchLogsLogGroup": {"LogGroupArn": f"{self._platform.log_group_arn}"}}
+        return resource(
+            self._scope,
+            "StateMachine",
+            "AWS::StepFunctions::StateMachine",
+            {
+                "DefinitionString": self._definition(),
+                "RoleArn": arn_of(self._role),
+                "LoggingConfiguration": {"Destinations": [logs], "IncludeExecutionData": True, "Level": "ALL"},
+                "Tags": [
+                    {"Key": JOB_TAG, "Value": self._path},
+                    {"Key": BASE_NAME_TAG, "Value": self._base_name},
+                    {"Key": DEAD_LETTERS_TAG, "Value": self._platform.dead_letter_queue_url},
+                ],
+            },
+            acknowledge("AwsSolutions-SF2", _NO_TRACING),
+        )
+
+    def _definition(self) -> str:
+        readings = [trigger.reading(self._version) for trigger in self.triggers]
+        workflow = Workflow(
+            job=self._path,
+            base_name=self._base_name,
+            request=self._execution.render(),
+            partition=partition_token(),
+            queue_url=self._platform.dead_letter_queue_url,
+            manifest_bucket=self._execution.manifest_bucket,
+            manifest_prefix=self._execution.manifest_prefix,
+            policy=self._policy,
+            instance_types=self._request.instance_types,
+            readings=tuple(reading for reading in readings if reading is not None),
+            table=self._platform.table_name if self._keeps_items() else None,
+            turns=any(trigger.takes_turns for trigger in self.triggers),
+            announces=self._announces,
+        )
+        # Tokens in the text are resolved by CDK; none of them holds a character that JSON would escape.
+        return json.dumps(definition(workflow), ensure_ascii=False)
+
+    def _version(self) -> str:
+        """What the job is, as a short text; the same at each synth, so without CDK's numbered tokens."""
+        if self._known_version is None:
+            resolved = stack_of(self._scope).resolve(self._execution.render())
+            text = json.dumps(resolved, sort_keys=True, ensure_ascii=False)
+            self._known_version = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+        return self._known_version
+
+    def _write_again(self) -> None:
+        """Write the state machine and its role again, after something was added to the job."""
+        statements = [statement.render() for statement in workflow_statements(self._access())]
+        self._role.add_property_override("Policies.0.PolicyDocument.Statement", statements)
+        self.machine.add_property_override("DefinitionString", self._definition())
+
+    def _access(self) -> LaunchAccess:
+        return LaunchAccess(
+            place=self._place,
+            base_name=self._base_name,
+            execution_role_arn=self._execution.role_arn,
+            queue_arn=self._platform.dead_letter_queue_arn,
+            key_arn=self._platform.key_arn,
+            manifests=self._execution.manifest_objects,
+            table_arn=self._platform.table_arn if self._keeps_items() else None,
+            item_prefix=f"{self._path}#",
+            announces=self._announces,
+        )
+
+    def _keeps_items(self) -> bool:
+        """Whether a trigger asks for what the platform's table remembers."""
+        readings = (trigger.reading(self._version) for trigger in self.triggers)
+        return any(trigger.takes_turns for trigger in self.triggers) or any(
+            reading is not None and reading.newest_only for reading in readings
+        )
+
+    def _make_turn_policy(self) -> CfnResource:
+        statements = turn_statements(self._place, self.machine.get_att("Name").to_string())
+        return resource(
+            self._scope,
+            "TurnPolicy",
+            "AWS::IAM::Policy",
+            {"PolicyName": "TakeTurns", "PolicyDocument": policy_document(statements), "Roles": [self._role.ref]},
+            acknowledgements(statements),
+        )
+
+    # -- the role of the triggers -------------------------------------------------------------------------------------
+
+    def _make_start_role(self) -> CfnResource:
+        """One role for all triggers of the job, trusting just the services that they are."""
+        services = sorted({trigger.service for trigger in self.triggers})
+        statements = start_statements(self.machine.ref)
+        if _SCHEDULER in services:  # the scheduler sends to a dead-letter queue as this role; EventBridge as itself
+            statements += send_dead_letters(self._access())
+        if self._start_role is None:
+            self._start_role = role(
+                self._scope,
+                "StartRole",
+                services=services,
+                statements=statements,
+                description=f"Starts {self._path}",
+            )
+        else:
+            document = [statement.render() for statement in statements]
+            self._start_role.add_property_override("AssumeRolePolicyDocument", service_trust(services, account_token()))
+            self._start_role.add_property_override("Policies.0.PolicyDocument.Statement", document)
+        return self._start_role
