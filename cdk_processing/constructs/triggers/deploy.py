@@ -28,7 +28,10 @@ class OnDeploy:
     What launches it is the event by which CloudFormation tells that the stack is complete. So a deployment that is
     rolled back launches nothing, the run cannot hold a deployment up or fail it, and everything the run needs is there.
     A job that is deployed again as it was is not run again, nor is one that comes back to what it was before: the run
-    key is what the job is.
+    key is what the job is, and the parameters.
+
+    EventBridge asks for a moment before a new rule counts, and does not say how long. Should the event of a very first
+    deployment come sooner, start the run by hand.
 
     Args:
         parameters: Values for the job's ``Parameter`` by name.
