@@ -15,8 +15,10 @@ from cdk_processing.local.deployment.node import path_with_node
 os.environ["PATH"] = path_with_node()
 os.environ["CDK_VALIDATION"] = "false"
 
-# What is tested is what comes out, not how long a busy machine takes.
-hypothesis.settings.register_profile("cdk_processing", deadline=None)
+# What is tested is what comes out, not how long a busy machine takes; and the same each time, but for EXPLORE=1.
+hypothesis.settings.register_profile(
+    "cdk_processing", deadline=None, derandomize=os.environ.get("EXPLORE") != "1", database=None
+)
 hypothesis.settings.load_profile("cdk_processing")
 
 THREE_JOBS = Path(__file__).parent / "apps" / "three_jobs"
