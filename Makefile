@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 WITH_NODE = PATH="$$($(BIN)/python -c 'from cdk_processing.local.deployment.node import path_with_node; print(path_with_node())')"
 # uv trusts what the machine trusts, as pip does: a company's own certificates, say.
 export UV_SYSTEM_CERTS ?= true
+# Processes that run tests, a file of tests in one of them; each starts what it needs by itself.
+WORKERS ?= auto
 SETUP_NEEDS := pyproject.toml scripts/setup.sh
 
 .DEFAULT_GOAL := help
@@ -19,8 +21,8 @@ setup: $(VENV)/.set-up-all ## Install everything into .venv
 demo: $(VENV)/.set-up-demo ## Deploy the example to the embedded AWS, let a file arrive, show what comes of it
 	@$(BIN)/python scripts/demo.py $(ARGS)
 
-test: $(VENV)/.set-up-all ## Run the tests; ARGS='tests/client -k start' for some of them
-	@$(WITH_NODE) $(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.set-up-all ## Run the tests; ARGS='tests/client -k start' for some of them, WORKERS=0 in one process
+	@$(WITH_NODE) $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: $(VENV)/.set-up-all ## Lint, formatting, types, and the arrows between packages
 	$(BIN)/ruff check .
