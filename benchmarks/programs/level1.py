@@ -93,18 +93,35 @@ machine = sfn.CfnStateMachine(
     ),
     tags=[sfn.CfnStateMachine.TagsEntryProperty(key="job", value="Prep")],
 )
-cloudwatch.CfnAlarm(
-    stack,
-    "Alarm",
-    comparison_operator="GreaterThanOrEqualToThreshold",
-    evaluation_periods=1,
-    threshold=1,
-    period=300,
-    statistic="Sum",
-    namespace="AWS/States",
-    metric_name="ExecutionsFailed",
-    dimensions=[cloudwatch.CfnAlarm.DimensionProperty(name="StateMachineArn", value=machine.ref)],
-    alarm_actions=[topic.ref],
+
+
+def alarm(name: str, namespace: str, metric: str, dimension: str, value: str, **options: Any) -> None:
+    """An alarm that tells the topic."""
+    usual = {"comparison_operator": "GreaterThanOrEqualToThreshold", "evaluation_periods": 1, "period": 300}
+    cloudwatch.CfnAlarm(
+        stack,
+        name,
+        threshold=1,
+        namespace=namespace,
+        metric_name=metric,
+        dimensions=[cloudwatch.CfnAlarm.DimensionProperty(name=dimension, value=value)],
+        **{**usual, "statistic": "Sum", "alarm_actions": [topic.ref], **options},
+    )
+
+
+alarm("FailedAlarm", "AWS/States", "ExecutionsFailed", "StateMachineArn", machine.ref)
+alarm("LettersAlarm", "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.attr_queue_name)
+alarm(
+    "MissedAlarm",
+    "AWS/States",
+    "ExecutionsStarted",
+    "StateMachineArn",
+    machine.ref,
+    comparison_operator="LessThanThreshold",
+    evaluation_periods=27,
+    period=3600,
+    alarm_actions=[],
+    insufficient_data_actions=[topic.ref],
 )
 start_role = role("StartRole", "events.amazonaws.com", {"Action": "states:StartExecution", "Resource": machine.ref})
 events.CfnRule(
