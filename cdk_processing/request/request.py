@@ -178,6 +178,7 @@ class ProcessingRequest:
             for index, channel in enumerate(channels):
                 found += [problem.inside(f"{field}[{index}]").on(kind.__name__) for problem in channel.problems()]
         found += [*self.program.mistakes, *self._channel_problems(), *self._argument_problems()]
+        found += self._environment_problems()
         return found + self._conformity_problems(found)
 
     def render(self, bindings: Bindings) -> dict[str, Any]:
@@ -285,6 +286,16 @@ class ProcessingRequest:
             known = [folder for folder in folders if folder]
             found += limits.check_unique("local path", known, "give each channel a folder of its own")
         return found
+
+    def _environment_problems(self) -> list[Problem]:
+        """A job with parameters carries a digest of their values beside what every job carries."""
+        given = self.processor.env
+        most = limits.ENVIRONMENT_LIMIT - 2
+        has_parameters = self.is_readable and any(value.name == "PARAMETER" for value in self.run_time_values())
+        if not has_parameters or given is None or len(given) != most + 1:  # one more is told of already
+            return []
+        fix = "put the rest into a file and read it as an input"
+        return [Problem("env", len(given), f"at most {most} variables beside a Parameter", fix)]
 
     def _argument_problems(self) -> list[Problem]:
         found = []

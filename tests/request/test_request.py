@@ -438,3 +438,14 @@ def test_a_request_holds_its_processor():
     processor = ScriptProcessor(image_uri="img:tag")
 
     assert processor.run(CODE).processor is processor
+
+
+@pytest.mark.parametrize(("arguments", "count"), [([], 99), ([Parameter("day")], 98)])
+def test_there_is_room_for_what_a_job_carries_in_its_environment(processor, arguments, count):
+    def told(number):
+        full = replace(processor, env={f"V{n}": "x" for n in range(number)})
+        return [str(problem) for problem in full.run(code=CODE, arguments=arguments).problems()]
+
+    assert told(count) == []
+    [problem] = told(count + 1)
+    assert problem.startswith(f"env must be at most {count} variables")
