@@ -110,11 +110,11 @@ def _looks(seconds: int) -> int:
 def _adopt_failure() -> dict[str, Any]:
     # What is told is why the job failed, not that its name was in use.
     status = "$existing.ProcessingJobStatus"
+    told = f"'ProcessingJobStatus': {status}, " + ", ".join(
+        f"'{field}': $existing.{field}" for field in ("FailureReason", "ExitMessage")
+    )
     failed = f"""{status} in ['Failed', 'Stopped']
-  ? {{
-    'Error': 'States.TaskFailed',
-    'Cause': $string({{'ProcessingJobStatus': {status}, 'FailureReason': $existing.FailureReason}})
-  }}
+  ? {{'Error': 'States.TaskFailed', 'Cause': $string({{{told}}})}}
   : {{'Error': 'States.Timeout', 'Cause': 'the job is still ' & {status} & ' beyond its time'}}"""
     return {"Type": "Pass", "Assign": {"failure": expression(failed)}, "Next": "Triage"}
 

@@ -60,12 +60,17 @@ class LaunchPolicy:
 #: How patiently a job is launched whose declaration does not say.
 PATIENT = LaunchPolicy()
 
-# A failed job is told as its description in JSON; what people want of it is the reason. It may be cut short, so it is
-# searched, not parsed. (A backslash right before a bracket would hide the bracket from JSONata's scanner.)
-REASON = r"""(
+# A failed job is told as its description in JSON; what people want of it is the reason, and what the script left in
+# /opt/ml/output/message. It may be cut short, so it is searched, not parsed. (A backslash right before a bracket would
+# hide the bracket from JSONata's scanner.)
+_TEXT_OF = r"""/"%s"\s*:\s*"((?:[^\\"]|\\.)*)"/"""
+REASON = rf"""(
   $cause := $exists($failure.Cause) ? $failure.Cause : '';
-  $reason := $match($cause, /"FailureReason"\s*:\s*"((?:[^\\"]|\\.)*)"/, 1);
-  $exists($reason) ? $parse('"' & $reason.groups[0] & '"')
+  $reason := $match($cause, {_TEXT_OF % "FailureReason"}, 1);
+  $message := $match($cause, {_TEXT_OF % "ExitMessage"}, 1);
+  $exists($reason)
+    ? $parse('"' & $reason.groups[0] & '"')
+      & ($exists($message) ? ' (' & $parse('"' & $message.groups[0] & '"') & ')' : '')
     : $contains($cause, /"ProcessingJobStatus"\s*:\s*"Stopped"/) ? 'the job was stopped'
     : $cause
 )"""

@@ -170,7 +170,7 @@ def test_the_users_code_fails(deploy):
     assert world.outputs() == []
     letter = _letter_of(world, key)
     job = world.describe(letter["job_name"])
-    assert letter["reason"] == run.cause == job["FailureReason"]
+    assert letter["reason"] == run.cause == f"{job['FailureReason']} ({job['ExitMessage']})"
     assert letter["reason"].startswith("AlgorithmError: ")
     assert "exit code: 3" in letter["reason"]
     assert job["ExitMessage"] == "in/a.csv has no header"

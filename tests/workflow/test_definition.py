@@ -607,6 +607,10 @@ def test_a_reused_run_key_is_told_with_what_to_do():
     ("existing", "reason"),
     [
         ({"ProcessingJobStatus": "Failed", "FailureReason": 'AlgorithmError: no "rows"'}, 'AlgorithmError: no "rows"'),
+        (
+            {"ProcessingJobStatus": "Failed", "FailureReason": "exit code: 1", "ExitMessage": "bad"},
+            "exit code: 1 (bad)",
+        ),
         ({"ProcessingJobStatus": "Stopped"}, "the job was stopped"),
     ],
 )
@@ -622,12 +626,16 @@ def test_an_adopted_failure_is_told_by_the_jobs_own_reason(existing, reason):
     [
         (FAILED_JOB, 'AlgorithmError: "ResourceInUse" C:\\x'),
         ({"Error": "E", "Cause": '{"FailureReason" : "spaced"}'}, "spaced"),
+        (
+            {"Error": "E", "Cause": '{"ExitMessage":"no \\"rows\\"","FailureReason":"exit code: 1"}'},
+            'exit code: 1 (no "rows")',
+        ),
         ({"Error": "E", "Cause": "not json"}, "not json"),
         ({"Error": "E", "Cause": '{"Status":"Stopped"}'}, '{"Status":"Stopped"}'),
         ({"Error": "E", "Cause": '{"ProcessingJobStatus": "Stopped"}'}, "the job was stopped"),
         ({"Error": "E"}, ""),
     ],
-    ids=["escaped", "spaced", "text", "no reason", "stopped", "no cause"],
+    ids=["escaped", "spaced", "message", "text", "no reason", "stopped", "no cause"],
 )
 def test_a_run_fails_with_the_reason_of_its_job(error, reason):
     failed = SIMPLE["States"]["Failed"]
