@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from constructs import Construct
 
@@ -69,31 +70,40 @@ class Launch(NamedTuple):
     path: str
 
 
-class Trigger(Protocol):
-    """What launches a job."""
+class Trigger(ABC):
+    """What launches a job; as it is here, a rule of EventBridge that brings nothing."""
+
+    __slots__ = ()
 
     @property
     def service(self) -> str:
         """The AWS service that starts the state machine."""
+        return "events.amazonaws.com"
 
     @property
     def watched(self) -> S3Location | None:
         """Where new objects launch the job; None for other triggers."""
+        return None
 
     @property
     def given(self) -> Mapping[str, Any]:
         """Values for the job's parameters, by name: text, or an :class:`EventField`."""
+        return {}
 
     @property
     def takes_turns(self) -> bool:
         """Whether its runs must not overlap."""
+        return False
 
+    @abstractmethod
     def supplies(self, value: RunTimeValue) -> bool:
         """Whether a run that this trigger launches knows the value."""
 
+    @abstractmethod
     def describe(self) -> str:
         """The trigger in a few words."""
 
+    @abstractmethod
     def problems(self) -> list[Problem]:
         """What is wrong with the trigger alone."""
 
@@ -103,7 +113,10 @@ class Trigger(Protocol):
         Args:
             version: Tells what the job is at present: another text as soon as anything in its request changes.
         """
+        del version
+        return None
 
+    @abstractmethod
     def bind(self, launch: Launch) -> None:
         """Make the one resource that the trigger is."""
 

@@ -8,10 +8,9 @@ from typing import Any
 
 from aws_cdk import Aws
 
-from cdk_processing.constructs.triggers.base import Launch, compiled_parameters, given_problems, supplies
+from cdk_processing.constructs.triggers.base import Launch, Trigger, compiled_parameters, given_problems, supplies
 from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
-from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.workflow.jsonata import quoted
 from cdk_processing.workflow.launches import Reading
@@ -22,7 +21,7 @@ _SOURCE, _KIND = "aws.cloudformation", "CloudFormation Stack Status Change"
 
 
 @dataclass(frozen=True, slots=True)
-class OnDeploy:
+class OnDeploy(Trigger):
     """One run when the job's stack has been deployed, and again when a later deployment has changed the job.
 
     What launches it is the event by which CloudFormation tells that the stack is complete. So a deployment that is
@@ -44,24 +43,9 @@ class OnDeploy:
     every_time: bool = False
 
     @property
-    def service(self) -> str:
-        """EventBridge starts the state machine."""
-        return "events.amazonaws.com"
-
-    @property
-    def watched(self) -> S3Location | None:
-        """It watches no bucket."""
-        return None
-
-    @property
     def given(self) -> Mapping[str, Any]:
         """Values for the job's parameters."""
         return self.parameters
-
-    @property
-    def takes_turns(self) -> bool:
-        """Its runs may overlap."""
-        return False
 
     def supplies(self, value: RunTimeValue) -> bool:
         """Parameters that it gives, or that have a default."""

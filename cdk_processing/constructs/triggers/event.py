@@ -11,13 +11,13 @@ from cdk_processing.constructs.triggers.base import (
     OBJECT_VALUES,
     EventField,
     Launch,
+    Trigger,
     compiled_parameters,
     given_problems,
     supplies,
 )
 from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
-from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.workflow.jsonata import as_text
 from cdk_processing.workflow.launches import Reading
@@ -30,7 +30,7 @@ _EXAMPLE = 'write {"source": ["my.app"], "detail-type": ["Batch Ready"]}'
 
 
 @dataclass(frozen=True, slots=True)
-class OnEvent:
+class OnEvent(Trigger):
     """One run for each event that matches a pattern.
 
     EventBridge delivers at least once; an event that comes twice makes one job, known by its id.
@@ -56,24 +56,9 @@ class OnEvent:
     event_bus: Any = None
 
     @property
-    def service(self) -> str:
-        """EventBridge starts the state machine."""
-        return "events.amazonaws.com"
-
-    @property
-    def watched(self) -> S3Location | None:
-        """It watches no bucket."""
-        return None
-
-    @property
     def given(self) -> Mapping[str, Any]:
         """Values for the job's parameters."""
         return self.parameters
-
-    @property
-    def takes_turns(self) -> bool:
-        """Its runs may overlap."""
-        return False
 
     def supplies(self, value: RunTimeValue) -> bool:
         """Parameters that it gives, or that have a default; an object's values, where S3 sends the events."""

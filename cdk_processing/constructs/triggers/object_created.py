@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from cdk_processing.constructs.alarms import expect_arrivals, within_problems
 from cdk_processing.constructs.storage import is_encrypted_with_a_key, send_events
-from cdk_processing.constructs.triggers.base import OBJECT_VALUES, Launch, supplies
+from cdk_processing.constructs.triggers.base import OBJECT_VALUES, Launch, Trigger, supplies
 from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
 from cdk_processing.request.location import S3Location
@@ -28,7 +28,7 @@ Dedupe = Literal["version", "content", "event"]
 
 
 @dataclass(frozen=True, slots=True)
-class OnObjectCreated:
+class OnObjectCreated(Trigger):
     """One run for each object created under a prefix, by an upload, a copy or a finished multipart upload.
 
     Objects of size 0, which consoles make for folders, launch nothing. S3 tells of an object at least once, mostly
@@ -57,24 +57,9 @@ class OnObjectCreated:
     expect_within: timedelta | Duration | None = None
 
     @property
-    def service(self) -> str:
-        """EventBridge starts the state machine."""
-        return "events.amazonaws.com"
-
-    @property
     def watched(self) -> S3Location | None:
         """The watched prefix."""
         return self.location
-
-    @property
-    def given(self) -> Mapping[str, Any]:
-        """An arrival brings no parameters."""
-        return {}
-
-    @property
-    def takes_turns(self) -> bool:
-        """Its runs may overlap."""
-        return False
 
     def supplies(self, value: RunTimeValue) -> bool:
         """All values of the object, and parameters that have a default."""

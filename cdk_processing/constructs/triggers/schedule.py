@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cache
@@ -13,12 +13,10 @@ from zoneinfo import available_timezones
 
 from cdk_processing.constructs.alarms import expect_schedule
 from cdk_processing.constructs.resources import path_of, resource
-from cdk_processing.constructs.triggers.base import Launch, given_problems, supplies
+from cdk_processing.constructs.triggers.base import Launch, Trigger, given_problems, supplies
 from cdk_processing.errors import Problem
-from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.request.tokens import is_token
-from cdk_processing.workflow.launches import Reading
 
 __all__ = ["OnSchedule", "Overlap"]
 
@@ -42,7 +40,7 @@ _EXAMPLES = "cron(0 6 * * ? *), rate(12 hours) or at(2030-01-31T06:00:00)"
 
 
 @dataclass(frozen=True, slots=True)
-class OnSchedule:
+class OnSchedule(Trigger):
     """One run for each time that an expression names.
 
     An alarm tells when an expected run did not happen: when no run of the job, whatever launched it, has started for
@@ -80,11 +78,6 @@ class OnSchedule:
         return "scheduler.amazonaws.com"
 
     @property
-    def watched(self) -> S3Location | None:
-        """A schedule watches nothing."""
-        return None
-
-    @property
     def given(self) -> Mapping[str, Any]:
         """Values for the job's parameters."""
         return self.parameters
@@ -120,10 +113,6 @@ class OnSchedule:
         if self.overlap not in get_args(Overlap):
             found.append(Problem("overlap", self.overlap, "'allow', 'skip' or 'queue'", "write one of those"))
         return found
-
-    def reading(self, version: Callable[[], str]) -> Reading | None:
-        """As every schedule: by its own ARN and the scheduled time."""
-        return None
 
     def bind(self, launch: Launch) -> None:
         """Make the schedule."""

@@ -6,10 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cdk_processing.constructs.triggers.base import EventField, Launch, compiled_parameters, given_problems, supplies
+from cdk_processing.constructs.triggers.base import (
+    EventField,
+    Launch,
+    Trigger,
+    compiled_parameters,
+    given_problems,
+    supplies,
+)
 from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
-from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.workflow.definition import SUCCEEDED, SUCCESS_SOURCE
 from cdk_processing.workflow.jsonata import quoted
@@ -22,7 +28,7 @@ __all__ = ["OnSuccessOf"]
 
 
 @dataclass(frozen=True, slots=True)
-class OnSuccessOf:
+class OnSuccessOf(Trigger):
     """One run for each run of another job that succeeds.
 
     The other job's state machine sends the event itself, with retries and a dead letter, because the status events of
@@ -41,24 +47,9 @@ class OnSuccessOf:
     parameters: Mapping[str, str | EventField] = field(default_factory=dict)
 
     @property
-    def service(self) -> str:
-        """EventBridge starts the state machine."""
-        return "events.amazonaws.com"
-
-    @property
-    def watched(self) -> S3Location | None:
-        """It watches no bucket."""
-        return None
-
-    @property
     def given(self) -> Mapping[str, Any]:
         """Values for the job's parameters."""
         return self.parameters
-
-    @property
-    def takes_turns(self) -> bool:
-        """Its runs may overlap."""
-        return False
 
     def supplies(self, value: RunTimeValue) -> bool:
         """The upstream run's id; parameters that it gives, or that have a default."""
