@@ -12,6 +12,7 @@ from cdk_processing.client.history import JobName
 from cdk_processing.client.parameters import ParameterValues, check_parameters, declared_parameters, parameters_digest
 from cdk_processing.client.runs import read_input, read_run, start_with_input
 from cdk_processing.request.runtime import parameter_text
+from cdk_processing.workflow.launches import MANUAL_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,8 +58,8 @@ def start_run(
 
 def attempts_of_run_key(account: Account, job: Job, run_key: str) -> list[Attempt]:
     """The processing jobs that starts by hand with this run key have made so far, the first first."""
-    # As the state machine has it: 'manual:' & run_key, hashed behind the state machine's ARN.
-    digest = hashlib.md5(f"{job.state_machine_arn}manual:{run_key}".encode(), usedforsecurity=False).hexdigest()
+    # As the state machine has it: the run key, hashed behind the state machine's ARN.
+    digest = hashlib.md5(f"{job.state_machine_arn}{MANUAL_KEY}{run_key}".encode(), usedforsecurity=False).hexdigest()
     try:
         found = list(attempts_from(account, JobName(job.base_name, digest, 1), 1))
     except AwsCallError as error:

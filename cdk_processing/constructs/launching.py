@@ -34,6 +34,7 @@ from cdk_processing.constructs.triggers.base import Launch, Trigger
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.workflow.definition import BASE_NAME_TAG, DEAD_LETTERS_TAG, JOB_TAG, Workflow, definition
 from cdk_processing.workflow.failures import LaunchPolicy
+from cdk_processing.workflow.launches import Reading
 
 __all__ = ["Launching"]
 
@@ -79,6 +80,7 @@ class Launching:
         self._turn_policy: CfnResource | None = None
         self._known_version: str | None = None
         self.triggers: list[Trigger] = list(triggers)
+        self._readings = self._read(triggers)
         self._role = self._make_role()
         self.machine: CfnResource = self._make_machine()
 
@@ -106,9 +108,11 @@ class Launching:
 
     def add(self, trigger: Trigger) -> None:
         """Let one more thing launch the job."""
+        added = self._read([trigger])
+        self._readings += added
         self.triggers.append(trigger)
         self.bind([trigger])
-        if trigger.takes_turns or trigger.reading(self._version) is not None:
+        if trigger.takes_turns or added:
             self._write_again()
 
     def announce(self) -> None:
@@ -148,7 +152,6 @@ class Launching:
         )
 
     def _definition(self) -> str:
-        readings = [trigger.reading(self._version) for trigger in self.triggers]
         workflow = Workflow(
             job=self._path,
             base_name=self._base_name,
@@ -159,9 +162,9 @@ class Launching:
             manifest_prefix=self._execution.manifest_prefix,
             policy=self._policy,
             instance_types=self._request.instance_types,
-            readings=tuple(reading for reading in readings if reading is not None),
-            table=self._platform.table_name if self._keeps_items() else None,
-            turns=any(trigger.takes_turns for trigger in self.triggers),
+            readings=tuple(self._readings),
+            table=self._platform.table_name if self._keeps_items else None,
+            turns=self._takes_turns,
             announces=self._announces,
         )
         # Tokens in the text are resolved by CDK; none of them holds a character that JSON would escape.
@@ -189,17 +192,24 @@ class Launching:
             queue_arn=self._platform.dead_letter_queue_arn,
             key_arn=self._platform.key_arn,
             manifests=self._execution.manifest_objects,
-            table_arn=self._platform.table_arn if self._keeps_items() else None,
+            table_arn=self._platform.table_arn if self._keeps_items else None,
             item_prefix=f"{self._path}#",
             announces=self._announces,
         )
 
+    def _read(self, triggers: Sequence[Trigger]) -> list[Reading]:
+        """How the events of triggers are read that are read in a way of their own."""
+        readings = (trigger.reading(self._version) for trigger in triggers)
+        return [reading for reading in readings if reading is not None]
+
+    @property
+    def _takes_turns(self) -> bool:
+        return any(trigger.takes_turns for trigger in self.triggers)
+
+    @property
     def _keeps_items(self) -> bool:
         """Whether a trigger asks for what the platform's table remembers."""
-        readings = (trigger.reading(self._version) for trigger in self.triggers)
-        return any(trigger.takes_turns for trigger in self.triggers) or any(
-            reading is not None and reading.newest_only for reading in readings
-        )
+        return self._takes_turns or any(reading.newest_only for reading in self._readings)
 
     def _make_turn_policy(self) -> CfnResource:
         statements = turn_statements(self._place, self.machine.get_att("Name").to_string())

@@ -123,7 +123,9 @@ def definition(workflow: Workflow) -> dict[str, Any]:
     start = "RunJob" if workflow.manifest_bucket is None else "WriteManifest"
     newest = any(reading.newest_only for reading in workflow.readings)
     admits = workflow.table is not None and (newest or workflow.turns)
-    prepared = prepare(workflow.readings, workflow.parameters, instance_types=workflow.instance_types)
+    prepared = prepare(
+        workflow.readings, workflow.parameters, instance_types=workflow.instance_types, turns=workflow.turns
+    )
     states = {"Prepare": {**prepared, "Next": "Admit" if admits else start}}
     if admits:
         assert workflow.table is not None

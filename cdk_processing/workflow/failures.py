@@ -34,6 +34,8 @@ __all__ = [
 ]
 
 _SETTLING_TRIES = 3
+# How often a job was asked for, and looked at, is counted for each job.
+_COUNTED_ANEW = {"tries": 0, "looks": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def next_attempt() -> dict[str, Any]:
 
     A state of its own, because nobody says whether arguments are evaluated anew on a Retry.
     """
-    return {"Type": "Pass", "Assign": {"attempt": expression("$attempt + 1")}, "Next": "Backoff"}
+    return {"Type": "Pass", "Assign": {"attempt": expression("$attempt + 1"), **_COUNTED_ANEW}, "Next": "Backoff"}
 
 
 def next_instance_type() -> dict[str, Any]:
@@ -165,5 +167,5 @@ def next_instance_type() -> dict[str, Any]:
     """
     left = "[$instance_types[[1..$count($instance_types) - 1]]]"
     attempt = f"{_JOB_FAILED} ? $attempt + 1 : $attempt"
-    assign = {"attempt": expression(attempt), "instance_types": expression(left)}
+    assign = {"attempt": expression(attempt), "instance_types": expression(left), **_COUNTED_ANEW}
     return {"Type": "Pass", "Assign": assign, "Next": "RunJob"}

@@ -74,7 +74,11 @@ class Reading:
 
 
 def prepare(
-    readings: Sequence[Reading], parameters: Sequence[RunTimeValue], *, instance_types: Sequence[str] = ()
+    readings: Sequence[Reading],
+    parameters: Sequence[RunTimeValue],
+    *,
+    instance_types: Sequence[str] = (),
+    turns: bool = False,
 ) -> dict[str, Any]:
     """The first state, but for what follows it."""
     assign: dict[str, Any] = {
@@ -84,6 +88,9 @@ def prepare(
         "tries": 0,
         "looks": 0,
     }
+    if turns:
+        # Not the count of looks at a job, which says when that has outlived its time.
+        assign["turn_looks"] = 0
     if parameters:
         # Not used by the machine: clients that start a run read here what they may give.
         assign["declared"] = [_declared(parameter) for parameter in parameters]

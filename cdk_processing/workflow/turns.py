@@ -102,7 +102,7 @@ def turn_states(partition: str, table: str, job: str, following: str, outcome: d
         values={":ended": {"S": expression("$first")}},
     )
     first = "$states.result.Item.line.L[0].S"
-    look = f"$min([{_LONGEST_LOOK_SECONDS}, {_FIRST_LOOK_SECONDS} + {_LATER_BY_SECONDS} * $looks])"
+    look = f"$min([{_LONGEST_LOOK_SECONDS}, {_FIRST_LOOK_SECONDS} + {_LATER_BY_SECONDS} * $turn_looks])"
     return {
         "JoinLine": {**join, "Catch": caught("JudgeLine"), "Next": "ReadLine"},
         "TakeTurn": {**take, "Catch": caught("JudgeLine"), "Next": following},
@@ -166,7 +166,7 @@ def turn_states(partition: str, table: str, job: str, following: str, outcome: d
         "WaitForTurn": {
             "Type": "Wait",
             "Seconds": expression(look),
-            "Assign": {"looks": expression("$looks + 1")},
+            "Assign": {"turn_looks": expression("$turn_looks + 1")},
             "Next": "DescribeFirst",
         },
         "Skipped": {"Type": "Succeed", "Output": outcome},

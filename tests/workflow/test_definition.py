@@ -471,7 +471,7 @@ def test_one_execution_makes_three_jobs_at_most(first):
 def test_the_next_attempt_is_another_name_after_a_wait():
     state = SIMPLE["States"]["NextAttempt"]
 
-    assert evaluate(state["Assign"], {"attempt": 4}) == {"attempt": 5}
+    assert evaluate(state["Assign"], {"attempt": 4}) == {"attempt": 5, "tries": 0, "looks": 0}
     assert (state["Next"], SIMPLE["States"]["Backoff"]["Next"]) == ("Backoff", "RunJob")
 
 

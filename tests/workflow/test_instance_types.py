@@ -112,7 +112,12 @@ def test_a_name_under_which_no_job_was_made_is_not_left_behind():
     failure = failed(f"The request failed: {CAPACITY}", "SageMaker.AmazonSageMakerException")
     variables = {"failure": failure, "instance_types": TYPES, "attempt": 3}
 
-    assert evaluate(STATES["NextInstanceType"]["Assign"], variables) == {"attempt": 3, "instance_types": TYPES[1:]}
+    assert evaluate(STATES["NextInstanceType"]["Assign"], variables) == {
+        "attempt": 3,
+        "instance_types": TYPES[1:],
+        "tries": 0,
+        "looks": 0,
+    }
 
 
 @pytest.mark.parametrize(

@@ -291,11 +291,11 @@ def test_whoever_reads_the_line_learns_who_is_first(answer, first, following):
 
 
 def test_each_look_is_later_than_the_one_before_up_to_a_limit():
-    waits = [evaluate(STATES["WaitForTurn"]["Seconds"], {"looks": looks}) for looks in range(400)]
+    waits = [evaluate(STATES["WaitForTurn"]["Seconds"], {"turn_looks": looks}) for looks in range(400)]
 
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (15, 600)
-    assert evaluate(STATES["WaitForTurn"]["Assign"], {"looks": 3}) == {"looks": 4}
+    assert evaluate(STATES["WaitForTurn"]["Assign"], {"turn_looks": 3}) == {"turn_looks": 4}
     # An execution ends at 25,000 events of history; a look is about seven, and a job may run for nine days.
     looks = 0
     while sum(waits[:looks]) + max(0, looks - 400) * 600 < 9 * 86_400:
@@ -406,9 +406,18 @@ def world():
     return World()
 
 
+def test_a_long_wait_for_a_turn_does_not_count_as_waiting_for_the_job():
+    variables = known(occurrence(1, "queue"))
+    for _ in range(1_000):
+        variables |= evaluate(STATES["WaitForTurn"]["Assign"], variables)
+    ours = {"ProcessingJobStatus": "InProgress", "Environment": {"CDK_PROCESSING_EXECUTION": me()}}
+
+    assert choose(STATES["Judge"], {**variables, "existing": ours}, context=context()) == "WaitForJob"
+
+
 def test_the_walk_would_notice_a_state_that_goes_round(world):
     run = world.start("e1", occurrence(6, "queue"))
-    run.variables["looks"] = "many"
+    run.variables["turn_looks"] = "many"
     run.state = "WaitForTurn"
 
     with pytest.raises(QueryEvaluationError):

@@ -42,7 +42,6 @@ __all__ = [
     "register_service",
     "replace_internal",
     "request_scope",
-    "role_exists",
     "role_principal",
     "schedules",
     "scope",
@@ -243,11 +242,6 @@ def _role_account_and_name(role_arn: str) -> tuple[str, str]:
     if len(parts) < 6 or not parts[5].startswith("role/"):
         return "", ""
     return parts[4], parts[5].rsplit("/", 1)[-1]
-
-
-def role_exists(role_arn: str) -> bool:
-    """Whether there is such a role."""
-    return _role(role_arn) is not None
 
 
 def role_principal(role_arn: str, session_name: str) -> Principal:
