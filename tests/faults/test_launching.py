@@ -155,6 +155,51 @@ def _type_of(world, run_key, attempt):
     return job["ProcessingResources"]["ClusterConfig"]["InstanceType"]
 
 
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        faults.throttling(times=3),
+        faults.call_fails("sagemaker:CreateProcessingJob", "ServiceUnavailable", status=503, times=3),
+    ],
+    ids=["throttled", "unavailable"],
+)
+def test_the_service_refuses_3_times_and_then_takes_the_job(deploy, trouble):
+    """Beside the matrix. What passes is waited out under the same name, and nobody is told."""
+    world = deploy(reading_job)
+
+    with world.inject(trouble) as refused:
+        key = world.put("in/a.csv")
+        (run,) = world.runs(1)
+
+    assert (refused.hits, run.end) == (3, "Completed")
+    assert world.jobs() == {world.job_name(key): "Completed"}
+    assert world.outputs() == [world.output_of(key)]
+    world.is_quiet()
+
+
+@pytest.mark.parametrize("failing", [2, 3])
+def test_sagemaker_fails_by_an_error_of_its_own(deploy, failing):
+    """Beside the matrix. A job that SageMaker itself fails is tried as the next attempt, three in all."""
+    world = deploy(reading_job)
+
+    with world.inject(faults.job_fails(times=failing)) as internal:
+        key = world.put("in/a.csv")
+        (run,) = world.runs(1)
+
+    last = "Completed" if failing == 2 else "Failed"
+    assert internal.hits == failing
+    names = [world.job_name(key, attempt) for attempt in (1, 2, 3)]
+    assert world.jobs() == dict(zip(names, ["Failed", "Failed", last], strict=True))
+    if failing == 2:
+        assert run.end == "Completed"
+        assert world.outputs() == [world.output_of(key)]
+        world.is_quiet()
+    else:
+        assert run.end == "FAILED"
+        assert world.outputs() == []
+        assert _letter_of(world, key, attempt=3)["reason"].startswith("InternalServerError")
+
+
 # -- the job does not end well ----------------------------------------------------------------------------------------
 
 
