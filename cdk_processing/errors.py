@@ -3,6 +3,7 @@
 ```
 CdkProcessingError
 ├── DeclarationError (also a ValueError)   what the user declared cannot work; lists every problem
+├── ScheduleError (also a ValueError)      an expression or timezone that EventBridge Scheduler refuses
 └── RunTimeValueError (also a ValueError)  a run-time value is written in a way that nothing could supply
 ```
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-__all__ = ["CdkProcessingError", "DeclarationError", "Problem", "RunTimeValueError"]
+__all__ = ["CdkProcessingError", "DeclarationError", "Problem", "RunTimeValueError", "ScheduleError"]
 
 _OURS = Path(__file__).parent
 
@@ -76,6 +77,18 @@ class DeclarationError(CdkProcessingError, ValueError):
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
         super().__init__(f"{subject}: {count} problem{'s' if count != 1 else ''}\n{lines}")
         _tell_without_traceback()
+
+
+class ScheduleError(CdkProcessingError, ValueError):
+    """EventBridge Scheduler refuses an expression or a timezone, or the expression never fires.
+
+    Attributes:
+        problems: Every problem found.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(map(str, self.problems)))
 
 
 def _tell_without_traceback() -> None:

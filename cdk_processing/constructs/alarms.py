@@ -12,9 +12,9 @@ from aws_cdk import CfnResource, Duration
 from constructs import Construct
 
 from cdk_processing.constructs.resources import path_of, resource, stack_of
-from cdk_processing.errors import Problem
-from cdk_processing.request.timetable import ScheduleError, longest_gap
+from cdk_processing.errors import Problem, ScheduleError
 from cdk_processing.request.tokens import is_token
+from cdk_processing.schedules import longest_gap
 
 if TYPE_CHECKING:
     from cdk_processing.constructs.triggers.base import Launch

@@ -328,17 +328,17 @@ EXPRESSIONS = [
     ("cron(0 6 ? * MOON *)", "(day of week) must be 1-7", "correct 'MOON'"),
     ("cron(0 6 * * ? 1969)", "(year) must be 1970-2199", "correct '1969'"),
     ("cron(*/0 6 * * ? *)", "(minutes) must be 0-59", "correct '*/0'"),
-    ("cron(0,61 6 * * ? *)", "(minutes) must be 0-59", "correct '0,61'"),
-    ("cron(0 6 * * * *)", "must be ? in exactly one of day of month and day of week", "write ? in the field"),
+    ("cron(0,61 6 * * ? *)", "(minutes) must be 0-59", "correct '61'"),
+    ("cron(0 6 * * * *)", "must be ? in exactly one of day of month and day of week", "write cron(0 6 * * ? *)"),
     ("cron(0 6 ? * ? *)", "must be ? in exactly one of day of month and day of week", "write ? in the field"),
     ("rate(1 hours)", "must be singular for 1 and plural otherwise", "write rate(1 hour)"),
     ("rate(5 minute)", "must be singular for 1 and plural otherwise", "write rate(5 minutes)"),
-    ("rate(0 minutes)", "must be such as cron(0 6 * * ? *), rate(12 hours) or at(2030-01-31T06:00:00)", ""),
-    ("rate(2 weeks)", "must be such as cron(0 6 * * ? *)", ""),
-    ("at(2030-02-30T06:00:00)", "must be such as cron(0 6 * * ? *)", ""),
-    ("at(2030-01-31)", "must be such as cron(0 6 * * ? *)", ""),
-    ("0 6 * * *", "must be such as cron(0 6 * * ? *)", "see the scheduler's schedule types"),
-    ("cron()", "must be such as cron(0 6 * * ? *)", ""),
+    ("rate(0 minutes)", "must be a whole number from 1 and minutes, hours or days", "write such as rate(12 hours)"),
+    ("rate(2 weeks)", "must be a whole number from 1 and minutes, hours or days", "write such as rate(12 hours)"),
+    ("at(2030-02-30T06:00:00)", "must be a date and time that there is", "write such as at(2030-01-31T06:00:00)"),
+    ("at(2030-01-31)", "must be a date and time that there is", "write such as at(2030-01-31T06:00:00)"),
+    ("0 6 * * *", "must be such as cron(0 6 * * ? *)", "write cron(0 6 * * ? *)"),
+    ("cron()", "must be 6 fields", "it has 0; write cron(0 6 * * ? *)"),
     ("", "must be such as cron(0 6 * * ? *)", ""),
     (None, "must be such as cron(0 6 * * ? *)", ""),
 ]
@@ -378,8 +378,8 @@ def test_a_well_formed_schedule_is_taken(expression):
 
 def test_an_unknown_timezone_is_told(told, request_for):
     assert told(request_for(), triggers=[OnSchedule("rate(1 day)", timezone="Europe/Berlln")]) == (
-        "triggers[0].timezone must be an IANA timezone such as 'Europe/Berlin', got 'Europe/Berlln'; "
-        "correct its name (OnSchedule)"
+        "triggers[0].timezone must be the IANA name of a timezone, such as 'Europe/Berlin', got 'Europe/Berlln'; "
+        "write 'Europe/Berlin' (OnSchedule)"
     )
 
 

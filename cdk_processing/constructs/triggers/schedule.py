@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from functools import cache
 from typing import Any, Literal, get_args
-from zoneinfo import available_timezones
 
 from cdk_processing.constructs.alarms import expect_schedule
 from cdk_processing.constructs.resources import path_of, resource
@@ -17,26 +14,12 @@ from cdk_processing.constructs.triggers.base import Launch, Trigger, given_probl
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.request.tokens import is_token
+from cdk_processing.schedules import expression_problems, timezone_problems
 
 __all__ = ["OnSchedule", "Overlap"]
 
 #: What becomes of a time that comes while the run of an earlier one goes on.
 Overlap = Literal["allow", "skip", "queue"]
-
-_RATE = re.compile(r"rate\(([1-9]\d*) (minute|minutes|hour|hours|day|days)\)")
-_AT = re.compile(r"at\((\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})\)")
-_CRON = re.compile(r"cron\((.+)\)")
-#: Field by field, what AWS's cron takes: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
-_MONTH, _DAY = "JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC", "SUN|MON|TUE|WED|THU|FRI|SAT"
-_CRON_FIELDS = (
-    ("minutes", r"\d+", 0, 59),
-    ("hours", r"\d+", 0, 23),
-    ("day of month", r"\d+|L|\d+W|LW|\?", 1, 31),
-    ("month", rf"\d+|{_MONTH}", 1, 12),
-    ("day of week", rf"\d+|{_DAY}|\d?L|(?:{_DAY})L|\d#[1-5]|(?:{_DAY})#[1-5]|\?", 1, 7),
-    ("year", r"\d+", 1970, 2199),
-)
-_EXAMPLES = "cron(0 6 * * ? *), rate(12 hours) or at(2030-01-31T06:00:00)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +80,9 @@ class OnSchedule(Trigger):
 
     def problems(self) -> list[Problem]:
         """What is wrong with the trigger alone."""
-        found = _expression_problems(self.expression)
-        if self.timezone is not None and not is_token(self.timezone) and self.timezone not in _timezones():
-            allowed = "an IANA timezone such as 'Europe/Berlin'"
-            found.append(Problem("timezone", self.timezone, allowed, "correct its name"))
+        found = [] if is_token(self.expression) else expression_problems(self.expression)
+        if self.timezone is not None and not is_token(self.timezone):
+            found += timezone_problems(self.timezone)
         for name, moment in (("start", self.start), ("end", self.end)):
             if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is None):
                 found.append(Problem(name, moment, "a datetime with a timezone", "add tzinfo=timezone.utc"))
@@ -156,55 +138,3 @@ class OnSchedule(Trigger):
         if self.takes_turns:
             event["overlap"] = self.overlap
         return json.dumps(event)
-
-
-@cache
-def _timezones() -> set[str]:
-    """Every IANA timezone; finding them reads a folder of 600 files."""
-    return available_timezones()
-
-
-def _expression_problems(expression: Any) -> list[Problem]:
-    if is_token(expression):
-        return []
-    wrong = [Problem("expression", expression, f"such as {_EXAMPLES}", "see the scheduler's schedule types")]
-    if not isinstance(expression, str):
-        return wrong
-    if rate := _RATE.fullmatch(expression):
-        if (rate[1] == "1") == rate[2].endswith("s"):
-            unit = rate[2].rstrip("s") + ("" if rate[1] == "1" else "s")
-            fix = f"write rate({rate[1]} {unit})"
-            return [Problem("expression", expression, "singular for 1 and plural otherwise", fix)]
-        return []
-    if at := _AT.fullmatch(expression):
-        try:
-            datetime.fromisoformat(at[1])
-        except ValueError:
-            return wrong
-        return []
-    cron = _CRON.fullmatch(expression)
-    return wrong if cron is None else _cron_problems(expression, cron[1].split())
-
-
-def _cron_problems(expression: str, fields: list[str]) -> list[Problem]:
-    if len(fields) != len(_CRON_FIELDS):
-        names = ", ".join(name for name, *_ in _CRON_FIELDS)
-        return [Problem("expression", expression, f"6 fields ({names})", f"it has {len(fields)}; write {_EXAMPLES}")]
-    found = []
-    for text, (name, atom, low, high) in zip(fields, _CRON_FIELDS, strict=True):
-        if not all(_is_cron_item(item, atom, low, high) for item in text.split(",")):
-            fix = f"correct {text!r}"
-            found.append(
-                Problem(f"expression ({name})", expression, f"{low}-{high}, a range, a list, a step or *", fix)
-            )
-    if not found and (fields[2] == "?") == (fields[4] == "?"):
-        allowed = "? in exactly one of day of month and day of week"
-        found.append(Problem("expression", expression, allowed, "write ? in the field that does not matter"))
-    return found
-
-
-def _is_cron_item(item: str, atom: str, low: int, high: int) -> bool:
-    match = re.fullmatch(rf"(?:\*|({atom})(?:-({atom}))?)(?:/(\d+))?", item)
-    if match is None or match[3] == "0":
-        return False
-    return all(not value.isdigit() or low <= int(value) <= high for value in match.groups()[:2] if value)

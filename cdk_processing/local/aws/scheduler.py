@@ -13,9 +13,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import uuid4
 
+from cdk_processing.errors import ScheduleError
 from cdk_processing.local.aws import ministack
 from cdk_processing.local.aws.roles import AssumedRole, AssumedRoles
-from cdk_processing.local.aws.schedules import ScheduleError, schedule_of, substitute
+from cdk_processing.local.aws.schedules import schedule_of, substitute
 from cdk_processing.local.faults import SchedulesRepeated
 from cdk_processing.local.injection import Faults
 

@@ -1,6 +1,6 @@
 """Schedules as CreateSchedule records them, and what the scheduler puts into their input. No clock in here.
 
-When a schedule is due is the business of :mod:`cdk_processing.request.timetable`.
+When a schedule is due is the business of :mod:`cdk_processing.schedules`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from cdk_processing.request.timetable import Schedule, ScheduleError, zone_named
+from cdk_processing.schedules import Schedule, zone_named
 
-__all__ = ["Schedule", "ScheduleError", "schedule_of", "substitute"]
+__all__ = ["schedule_of", "substitute"]
 
 
 def schedule_of(record: Mapping[str, Any]) -> Schedule:
