@@ -1,0 +1,143 @@
+"""``OnSuccessOf``: its rule, what the other job announces, and circles."""
+
+import json
+
+import pytest
+from aws_cdk import Stack
+
+from cdk_processing import (
+    DeclarationError,
+    EventField,
+    ExecutionVariables,
+    OnDeploy,
+    OnEvent,
+    OnSchedule,
+    OnSuccessOf,
+    Parameter,
+)
+from tests.constructs.triggers.runs import CONTEXT, PATTERN, run_of
+from tests.workflow.states_language import evaluate
+
+V = ExecutionVariables
+
+
+def test_success_of_another_job_is_one_rule_for_its_own_events(declare, rule):
+    upstream = declare(name="First")
+    declare(OnSuccessOf(upstream), name="Second")
+    found = rule()
+
+    [machine] = found["EventPattern"]["detail"].pop("state_machine")
+    assert machine["Ref"].startswith("FirstStateMachine")
+    assert found["EventPattern"] == {
+        "source": ["cdk-processing"],
+        "detail-type": ["Processing Job Run Succeeded"],
+        "detail": {},
+    }
+    assert found["Targets"][0]["Arn"]["Ref"].startswith("SecondStateMachine")
+    assert "DeadLetterConfig" in found["Targets"][0]
+
+
+def test_only_the_upstream_job_announces_and_on_the_default_bus_alone(declare, stack, synth, statements, states, flat):
+    upstream = declare(name="First")
+    declare(OnSuccessOf(upstream), name="Second")
+
+    announce = statements(synth(stack), "FirstWorkflowRole")["Announce"]
+    assert flat(announce.pop("Resource")) == (
+        "arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:event-bus/default"
+    )
+    assert announce == {"Sid": "Announce", "Effect": "Allow", "Action": "events:PutEvents"}
+    assert "Announce" not in statements(synth(stack), "SecondWorkflowRole")
+    assert states("First")["RunJob"]["Next"] == states("First")["Adopted"]["Next"] == "Announce"
+    assert "Announce" not in states("Second")
+
+
+def test_what_is_announced_matches_what_the_other_job_listens_to(declare, states, rule):
+    upstream = declare(name="First", arguments=[Parameter("day", default="mon")])
+    declare(
+        OnSuccessOf(upstream, parameters={"day": EventField("$.detail.parameters.day")}),
+        name="Second",
+        arguments=[Parameter("day"), V.UPSTREAM_RUN_ID],
+    )
+    known = evaluate(states("First")["Prepare"]["Assign"], input={}, context=CONTEXT)
+    outcome = {"run_id": "r" * 32, "job_name": "j", "outputs": {}}
+    [entry] = evaluate(states("First")["Announce"]["Arguments"], known, input=outcome, context=CONTEXT)["Entries"]
+    heard = rule()["EventPattern"]
+
+    assert (heard["source"], heard["detail-type"]) == ([entry["Source"]], [entry["DetailType"]])
+    assert set(heard["detail"]) <= set(entry["Detail"])
+    # As it is delivered: the machine's ARN is a reference in this template.
+    detail = {**entry["Detail"], "state_machine": f"<{heard['detail']['state_machine'][0]['Ref']}>"}
+    run = run_of(states("Second"), {"source": entry["Source"], "time": "later", "detail": detail})
+    assert run["key"] == f"upstream:{detail['state_machine']}@{'r' * 32}"
+    assert run["parameters"] == {"day": "mon"}
+    assert run["time"] == CONTEXT["Execution"]["StartTime"]
+
+
+def test_a_job_announces_once_however_many_listen(declare, stack, synth, statements):
+    upstream = declare(name="First")
+    for name in ("Second", "Third"):
+        declare(OnSuccessOf(upstream), name=name)
+
+    assert list(statements(synth(stack), "FirstWorkflowRole")).count("Announce") == 1
+
+
+def test_the_upstream_job_may_be_of_another_stack(app, stack, declare, synth, resources, statements, states):
+    upstream = declare(name="First")
+    other = Stack(app, "Other")
+    declare(OnSuccessOf(upstream), name="Second", scope=other)
+
+    [rule] = resources(synth(other), "AWS::Events::Rule").values()
+    [machine] = rule["Properties"]["EventPattern"]["detail"]["state_machine"]
+    assert machine["Fn::ImportValue"].startswith("Census:ExportsOutputRefFirstStateMachine")
+    assert "Announce" in statements(synth(stack), "FirstWorkflowRole")
+    assert "Announce" in states("First")
+    assert "<Census:ExportsOutputRefFirstStateMachine" in json.dumps(states("Second", other)["Prepare"])
+
+
+def test_jobs_that_would_launch_each_other_for_ever_are_refused(declare):
+    first = declare(name="First")
+    second = declare(OnSuccessOf(first), name="Second")
+    third = declare(OnSuccessOf(second), name="Third")
+
+    for upstream in (second, third):
+        with pytest.raises(DeclarationError) as raised:
+            first.add_trigger(OnSuccessOf(upstream))
+        [problem] = raised.value.problems
+        assert str(problem) == (
+            f"job must be one that Census/First does not launch, however indirectly, got '{upstream.path}'; "
+            "one of them must be launched by something else (First)"
+        )
+
+
+def test_a_job_that_would_launch_itself_is_refused_and_stays_as_it_was(declare, stack, synth):
+    job = declare()
+    before = synth(stack)
+
+    with pytest.raises(DeclarationError, match=r"job must be one that Census/Job does not launch"):
+        job.add_trigger(OnSuccessOf(job))
+
+    assert synth(stack) == before
+
+
+def test_two_ways_to_one_job_are_no_circle(declare, stack, synth, resources):
+    first = declare(name="First")
+    ways = [declare(OnSuccessOf(first), name=name) for name in ("Left", "Right")]
+    declare(*(OnSuccessOf(way) for way in ways), name="Last")
+
+    assert len(resources(synth(stack), "AWS::Events::Rule")) == 4
+
+
+@pytest.mark.parametrize("upstream", ["Census/First", None, 5])
+def test_what_is_no_job_is_told(refused, upstream):
+    assert refused(OnSuccessOf(upstream)) == (
+        f"triggers[0].job must be a ProcessingJob, got {upstream!r}; pass the upstream job itself (OnSuccessOf)"
+    )
+
+
+@pytest.mark.parametrize(
+    "trigger", [OnSchedule("rate(1 day)"), OnDeploy(), OnEvent(PATTERN)], ids=lambda trigger: type(trigger).__name__
+)
+def test_only_an_upstream_job_has_a_run_id_to_give(refused, trigger):
+    message = refused(trigger, arguments=[V.UPSTREAM_RUN_ID])
+
+    assert message.startswith("ExecutionVariables.UPSTREAM_RUN_ID must be supplied by every trigger of the job, got ")
