@@ -25,8 +25,9 @@ from cdk_processing.local.container.failures import JobFailedError
 from cdk_processing.local.deployment.deploy import Deployment, client_of, deploy
 from cdk_processing.local.deployment.synthesis import synthesize
 from cdk_processing.local.engine import LocalAws
-from cdk_processing.local.session.screen import LiveScreen, PlainScreen, Screen, in_bytes
+from cdk_processing.local.session.screen import LiveScreen, PlainScreen, Screen
 from cdk_processing.local.session.watch import Watch
+from cdk_processing.views.words import in_bytes
 
 ROOT = Path(__file__).resolve().parent.parent
 # The image of app.py's processor; which account and region it would be pulled from does not matter here.

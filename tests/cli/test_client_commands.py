@@ -1,4 +1,5 @@
 import json
+import time
 
 import pytest
 from click.testing import CliRunner
@@ -30,30 +31,62 @@ def test_jobs_are_listed_in_a_table(cli):
 def test_a_job_is_started_followed_and_listed(cli, three_jobs):
     three_jobs.put("Raw", "in/cli.dat", "x")
     output = cli("start", "Copy", "-p", "suffix=-cli", "--run-key", "cli", "--wait")
-    name = output.split(":")[0]
-    assert f"{name}: started Three/Copy" in output
-    assert f"{name}: SUCCEEDED after " in output
-    assert "already ran" in cli("start", "Copy", "suffix=-cli", "--run-key", "cli", "--wait")
-    assert "already ran" not in cli("why", "Copy", name)
-    assert cli("runs", "Copy", "-n", "2").splitlines()[2].split()[:2] == [name, "SUCCEEDED"]
-    table = [line.split() for line in cli("runs", "Copy", "-n", "2", "--outcomes").splitlines()]
-    assert [row[-1] for row in table] == ["OUTCOME", "Duplicate", "Completed"]
+    shown = output.split(":")[0]
+    assert f"{shown}: started Three/Copy\n" in output
+    assert f"{shown}: Completed after " in output
+    assert output.endswith(f"  output result: s3://{three_jobs.bucket('Results')}/copy/\n")
+    assert "nothing new runs" in cli("start", "Copy", "suffix=-cli", "--run-key", "cli", "--wait")
+    table = [line.split() for line in cli("runs", "Copy", "-n", "2").splitlines()]
+    assert [row[:2] for row in table] == [["RUN", "STATE"], [shown, "Duplicate"], [shown, "Completed"]]
 
 
-def test_a_second_start_with_a_run_key_says_that_it_already_ran(cli, three_jobs):
+def test_the_list_of_runs_names_their_executions_when_asked(cli, three_jobs):
+    run = three_jobs.processing.wait(three_jobs.processing.start("Copy"), timeout=60, poll_seconds=0.05)
+    lines = cli("runs", "Copy", "-n", "1", "--executions").splitlines()
+    assert (lines[0].split()[-1], lines[1].split()[-1]) == ("EXECUTION", run.name)
+    assert run.name not in cli("runs", "Copy", "-n", "1")
+
+
+def test_one_id_of_a_run_serves_every_command(cli, three_jobs):
+    """What `start` shows is the beginning of the RUN_ID, and each command takes it, longer ones and other names too."""
+    shown = cli("start", "Copy", "--wait").split(":")[0]
+    run = three_jobs.processing.runs("Copy", limit=1, outcomes=True)[0]
+    assert run.outcome.run_id.startswith(shown)
+    for name in (shown, shown[:6], run.outcome.run_id, run.outcome.job_name, run.name):
+        assert cli("why", "Copy", name).startswith(f"Three/Copy {shown}: Completed after ")
+        assert cli("logs", "Copy", name) == f"{shown} has written nothing.\n"
+        assert cli("stop", "Copy", name) == f"{shown} has ended already: Completed\n"
+        assert "succeeded" in cli("redrive", "Copy", name, exit_code=1)
+
+
+def test_an_id_of_no_run_is_an_error_that_names_the_latest(cli):
+    assert cli("why", "Copy", "ffffffff", exit_code=1).startswith("Error: There is no run 'ffffffff' of Three/Copy")
+
+
+def test_a_second_start_with_a_run_key_says_that_nothing_new_runs(cli, three_jobs):
     three_jobs.put("Raw", "in/cli.dat", "x")
-    assert "already ran" not in cli("start", "Copy", "--run-key", "again", "--wait")
+    assert "used before" not in cli("start", "Copy", "--run-key", "again", "--wait")
     output = cli("start", "Copy", "--run-key", "again")
-    assert output.startswith("already ran: three-copy-")
-    assert "-1 is Completed; " in output
-    duplicate = output.splitlines()[1].split(":")[0]
-    assert f"{duplicate} will end as its Duplicate" in output
+    shown = output.split(":")[0]
+    assert output.startswith(f"{shown}: this run key was used before, so nothing new runs; three-copy-{shown}")
+    assert output.endswith("-1 is Completed\n")
+    assert "started" not in output
+    duplicate = three_jobs.processing.runs("Copy", limit=1)[0].name
     three_jobs.processing.wait(three_jobs.processing.run("Copy", duplicate), timeout=60, poll_seconds=0.05)
     why = cli("why", "Copy", duplicate)
-    assert "  Duplicate: already ran: it was for another run with the same run key to do: " in why
-    assert "was Completed" in why
+    assert "  Duplicate: nothing was done; another run has the same run key\n" in why
     refused = cli("start", "Copy", "suffix=-z", "--run-key", "again", exit_code=1)
     assert refused.startswith("Error: run_key must be a new one for new parameters, got 'again'")
+
+
+def test_waiting_for_a_used_run_key_follows_the_run_that_does_the_work(cli, three_jobs):
+    three_jobs.client("s3").delete_object(Bucket=three_jobs.bucket("Raw"), Key="in/good.txt")
+    cli("start", "Break", "--run-key", "failing", "--wait", exit_code=1)
+    output = cli("start", "Break", "--run-key", "failing", "--wait", exit_code=1)
+    shown = output.split(":")[0]
+    assert "-1 is Failed\n" in output
+    assert f"{shown}: Failed after " in output
+    assert f"run it again: cdk-processing redrive Three/Break {shown}" in output
 
 
 def test_parameters_that_do_not_fit_are_told_all_at_once(cli):
@@ -69,20 +102,31 @@ def test_a_failed_run_is_explained_and_redriven(cli, three_jobs):
     assert "found " in output
     assert "exit message: good.txt is missing" in output
     why = cli("why", "Break", name)
-    assert f"Three/Break {name}: FAILED after" in why
+    assert f"Three/Break {name}: Failed after" in why
     assert "  reason: AlgorithmError" in why
     assert f"cdk-processing redrive Three/Break {name}" in why
     assert name in cli("runs", "Break", "--failed")
     assert " found " in cli("logs", "Break", name)
     three_jobs.put("Raw", "in/good.txt", "good")
-    assert "SUCCEEDED" in cli("redrive", "Break", name, "--wait")
+    output = cli("redrive", "Break", name, "--wait")
+    assert f"{name}: started Three/Break again\n" in output
+    assert f"{name}: Completed after " in output
     assert cli("redrive", "Break", name, exit_code=1).startswith("Error: ")
 
 
-def test_a_running_run_is_stopped(cli):
+def test_a_running_run_is_stopped(cli, three_jobs):
     name = cli("start", "Sleep").split(":")[0]
-    assert cli("stop", "Sleep") == f"{name}: ABORTED\n"
-    assert cli("stop", "Sleep", name) == f"{name} has ended already: ABORTED\n"
+    run = three_jobs.processing.runs("Sleep", limit=1)[0]
+    wait_until(lambda: three_jobs.processing.attempts(run))
+    assert cli("stop", "Sleep") == f"{name}: stopped\n"
+    assert cli("stop", "Sleep", name) == f"{name} has ended already: Aborted\n"
+
+
+def wait_until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_mistyped_job_is_one_line_with_the_nearest_name(cli):
@@ -123,17 +167,16 @@ def test_dead_letters_are_shown_and_stay(cli, three_jobs, given_up):
     send(three_jobs, json.dumps({"number": 1}), RULE_ARN="the-rule", TARGET_ARN=machine, ERROR_CODE="NO_PERMISSIONS")
     for _ in range(2):
         output = cli("dead-letters")
-        assert f"Three/Break  run {given_up} given up after attempt 1\n" in output
+        assert f"Three/Break  run {given_up} failed at attempt 1\n" in output
         assert "AlgorithmError" in output
-        assert 'Three/Copy  event not delivered by the-rule\n  NO_PERMISSIONS\n  event: {"number": 1}\n' in output
+        assert 'Three/Copy  event that the-rule could not deliver\n  NO_PERMISSIONS\n  event: {"number": 1}\n' in output
     assert given_up not in cli("dead-letters", "Copy")
 
 
 def test_a_dead_letter_is_run_again_and_gone(cli, three_jobs, given_up):
     three_jobs.put("Raw", "in/good.txt", "good")
     output = cli("dead-letters", "--redrive")
-    assert output.startswith(f"{given_up}: started redrive-")
-    assert " of Three/Break\n" in output
+    assert output == f"run {given_up}: started Three/Break as run {given_up}\n"
     assert cli("dead-letters") == cli("dead-letters", "--redrive") == "No dead letters.\n"
 
 
@@ -141,11 +184,13 @@ def test_what_stays_in_the_queue_is_told_and_is_a_failure(cli, three_jobs, given
     three_jobs.put("Raw", "in/good.txt", "good")
     send(three_jobs, "not JSON")
     output = cli("dead-letters", "--redrive", exit_code=1)
-    assert f"{given_up}: started redrive-" in output
-    assert "not started: nobody can read it; it stays in the queue\n" in output
+    assert f"run {given_up}: started Three/Break as run {given_up}\n" in output
+    assert "not started: nobody can read it; the letter stays in the queue\n" in output
     shown = cli("dead-letters")
-    assert "that nobody can read; it is left where it is\n  text: not JSON\n" in shown
-    assert "1 that nobody can read left in the queue" in cli("dead-letters", "--delete", "--yes", exit_code=1)
+    assert "that this version cannot read; redrive and delete leave it alone\n  text: not JSON\n" in shown
+    assert "1 left in the queue, because this version cannot read them" in cli(
+        "dead-letters", "--delete", "--yes", exit_code=1
+    )
     three_jobs.client("sqs").purge_queue(QueueUrl=three_jobs.processing.job("Break").dead_letters)
 
 
@@ -154,7 +199,7 @@ def test_jobs_whose_dead_letters_are_not_known_are_named(cli, three_jobs):
     job = three_jobs.processing.job("Sleep")
     states.untag_resource(resourceArn=job.state_machine_arn, tagKeys=["cdk-processing:dead-letters"])
     try:
-        assert "deployed with an older version: the dead letters of Three/Sleep.\n" in cli("dead-letters")
+        assert cli("dead-letters").startswith("Not shown: the dead letters of Three/Sleep; an older version of")
         assert "lack the tag cdk-processing:dead-letters; deploy" in cli("dead-letters", "Sleep", exit_code=1)
     finally:
         tag = {"key": "cdk-processing:dead-letters", "value": job.dead_letters}
@@ -163,7 +208,7 @@ def test_jobs_whose_dead_letters_are_not_known_are_named(cli, three_jobs):
 
 def test_nothing_is_deleted_without_a_yes(cli, given_up):
     output = cli("dead-letters", "--delete", answer="n\n", exit_code=1)
-    assert "Delete 1 dead letter? What they stand for will never be processed." in output
+    assert "Delete 1 dead letter? Their runs and events will never be processed." in output
     assert given_up in cli("dead-letters")
     assert cli("dead-letters", "Break", "--delete", answer="y\n").endswith("1 of 1 dead letter deleted\n")
     assert cli("dead-letters") == "No dead letters.\n"
@@ -174,5 +219,29 @@ def test_a_run_that_is_redriven_takes_its_dead_letter_along(cli, three_jobs, giv
     three_jobs.put("Raw", "in/good.txt", "good")
     output = cli("redrive", "Break", given_up, "--wait")
     assert output.startswith(f"{given_up}: its dead letter is deleted\n")
-    assert "SUCCEEDED" in output
+    assert f"{given_up}: Completed after " in output
     assert cli("dead-letters") == "No dead letters.\n"
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:9", "localhost:4566", "ftp://127.0.0.1:9", "http://", "http://[::1", "9"])
+def test_an_endpoint_that_is_no_url_is_a_mistake_in_usage(cli, url):
+    output = cli("jobs", "--endpoint-url", url, exit_code=2)
+    assert f"'--endpoint-url': must be a URL such as http://127.0.0.1:4566, got {url!r}" in output
+
+
+def test_an_endpoint_without_its_scheme_is_offered_with_one(cli):
+    assert "did you mean http://127.0.0.1:9?" in cli("jobs", "--endpoint-url", "127.0.0.1:9", exit_code=2)
+
+
+def test_an_endpoint_of_the_environment_that_is_no_url_is_a_mistake_in_usage():
+    result = CliRunner().invoke(main, ["jobs"], env={"AWS_ENDPOINT_URL": "127.0.0.1:9", "AWS_REGION": "us-east-1"})
+    assert (result.exit_code, "Traceback" in result.output) == (2, False)
+    assert "Error: AWS_ENDPOINT_URL must be a URL such as http://127.0.0.1:4566, got '127.0.0.1:9'" in result.output
+
+
+@pytest.mark.parametrize("command", [("jobs",), ("runs", "Copy"), ("why", "Copy"), ("dead-letters",)])
+def test_an_endpoint_where_nothing_listens_is_one_message(cli, command):
+    output = cli(*command, "--endpoint-url", "http://127.0.0.1:9", exit_code=1)
+    assert output.startswith("Error: Could not ")
+    assert "is `cdk-processing local` running?" in output
+    assert output.count("\n") == 1

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from cdk_processing.client import Job, Run
 from cdk_processing.local.deployment.deploy import DeployedJob
-from cdk_processing.local.session.screen import LiveScreen, PlainScreen, in_bytes
+from cdk_processing.local.session.screen import LiveScreen, PlainScreen
 from cdk_processing.local.session.watch import Watch
 
 RUN_ID = "0123456789abcdef0123456789abcdef"
@@ -135,10 +135,3 @@ def test_a_live_screen_draws_what_runs_with_the_transfer_and_the_last_line(aws, 
     assert "1.5 MB/3.0 MB" in text
     assert "[two]" in text
     assert "and 8 more" in text
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2_500_000, "2.5 MB"), (5e12, "5000.0 GB")]
-)
-def test_sizes_are_told_in_the_unit_that_fits(count, text):
-    assert in_bytes(count) == text

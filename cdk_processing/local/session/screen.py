@@ -15,6 +15,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from cdk_processing.views.words import in_bytes
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -129,12 +131,3 @@ def _transfer(view: JobView) -> RenderableType:
     bar = ProgressBar(total=view.bytes_total, completed=view.bytes_done, width=20)
     grid.add_row(bar, Text(f"{in_bytes(view.bytes_done)}/{in_bytes(view.bytes_total)}"))
     return grid
-
-
-def in_bytes(count: float) -> str:
-    """A number of bytes for people: ``3.1 MB``."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.0f} B"

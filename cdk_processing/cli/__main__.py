@@ -1,0 +1,5 @@
+"""``python -m cdk_processing.cli``."""
+
+from cdk_processing.cli import main
+
+main()

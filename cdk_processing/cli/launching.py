@@ -1,0 +1,133 @@
+"""``start``, ``stop`` and ``redrive``: begin and end runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from cdk_processing.cli.account import account_options, connect
+from cdk_processing.cli.runs import explain, follow
+from cdk_processing.cli.terminal import show_ended
+
+if TYPE_CHECKING:
+    from cdk_processing.client import Attempt, ProcessingClient, Run
+
+__all__ = ["redrive", "start", "stop"]
+
+_WAIT_HELP = "Follow the log and wait for the end; exit code 1 if the run fails."
+
+
+@click.command()
+@click.argument("job")
+@click.argument("values", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option("-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="The same as NAME=VALUE.")
+@click.option(
+    "--run-key",
+    metavar="TEXT",
+    help="Names the work of this run. A second start with the same key and the same values does nothing.",
+)
+@click.option("--wait", is_flag=True, help=_WAIT_HELP)
+@account_options
+def start(job: str, values: Sequence[str], parameters: Sequence[str], run_key: str | None, wait: bool) -> None:
+    """Start JOB by hand, with values for its parameters.
+
+    The values are checked against the job's parameters first. If one is wrong, nothing starts.
+    """
+    from cdk_processing.views.reading import started_run_id
+    from cdk_processing.views.words import short_id
+
+    given = _given([*values, *parameters])
+    client = connect()
+    found = client.job(job)
+    before = client.attempts_of_run_key(found, run_key) if run_key is not None else []
+    run = client.start(found, given, run_key=run_key)
+    shown = short_id(started_run_id(run, run_key))
+    if before:
+        _show_used_run_key(shown, before[-1])
+        run = client.run(found, before[-1].execution_arn)
+    else:
+        click.echo(f"{shown}: started {found.name}")
+    if wait:
+        _wait(client, run, shown)
+
+
+@click.command()
+@click.argument("job")
+@click.argument("run", required=False)
+@account_options
+def stop(job: str, run: str | None) -> None:
+    """Stop RUN of JOB and its processing job. Without RUN: the latest run that is running."""
+    from cdk_processing.views.reading import find_run, shown_id
+    from cdk_processing.views.states import state_of
+
+    client = connect()
+    found = find_run(client, job, run, prefer="RUNNING")
+    shown = shown_id(client, found)
+    if found.ended:
+        click.echo(f"{shown} has ended already: {state_of(found.status, found.outcome).word}")
+        return
+    client.stop(found)
+    click.echo(f"{shown}: stopped")
+
+
+@click.command()
+@click.argument("job")
+@click.argument("run", required=False)
+@click.option("--wait", is_flag=True, help=_WAIT_HELP)
+@account_options
+def redrive(job: str, run: str | None, wait: bool) -> None:
+    """Run RUN of JOB again. Without RUN: the latest run that failed.
+
+    The run keeps its RUN_ID, so it writes to the same output location. Runs that were aborted can be redriven too. The
+    run's dead letter is deleted.
+    """
+    from cdk_processing.client import ProcessingClientError
+    from cdk_processing.views.reading import find_run, shown_id
+
+    client = connect()
+    failed = find_run(client, job, run, prefer="FAILED")
+    redriven = client.redrive(failed)
+    shown = shown_id(client, failed)
+    try:
+        if client.delete_dead_letters_of(failed):
+            click.echo(f"{shown}: its dead letter is deleted")
+    except ProcessingClientError as error:
+        click.echo(f"{shown}: its dead letter was not deleted: {error}", err=True)
+    click.echo(f"{shown}: started {redriven.job.name} again")
+    if wait:
+        _wait(client, redriven, shown)
+
+
+def _given(texts: Sequence[str]) -> dict[str, str]:
+    """Parameters by name."""
+    given: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (equals and name):
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="NAME=VALUE")
+        if name in given:
+            raise click.BadParameter(f"{name} is given twice", param_hint="NAME=VALUE")
+        given[name] = value
+    return given
+
+
+def _show_used_run_key(shown: str, attempt: Attempt) -> None:
+    """Say what became of the run that has this run key, so that nothing new runs."""
+    click.echo(f"{shown}: this run key was used before, so nothing new runs; {attempt.name} is {attempt.status}")
+
+
+def _wait(client: ProcessingClient, run: Run, shown: str) -> None:
+    """Follow a run to its end, and show how it ended."""
+    from dataclasses import replace
+
+    from cdk_processing.views import run_view
+
+    follow(client, run, until_end=True)
+    ended = client.wait(run, poll_seconds=0.5)
+    show_ended(replace(run_view(ended), id=shown))
+    if ended.outcome is None or not ended.outcome.did_something:
+        explain(client, ended, 0)
+    if not ended.succeeded:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,94 @@
+"""A dead letter as people see it: what was given up, when and why."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cdk_processing.views.words import short_id
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cdk_processing.client import DeadLetter, RedrivenLetter
+
+__all__ = ["LetterView", "letter_view", "redriven_text"]
+
+_LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class LetterView:
+    """A dead letter as people see it.
+
+    Attributes:
+        when: When it was sent to the queue.
+        job: The job that it belongs to; its state machine's ARN, or ``?``, where the job is not known.
+        what: What it stands for, in a phrase: ``run 8456984e failed at attempt 3``.
+        reason: Why it was given up; empty where nobody says.
+        run_key: The run key, of a run.
+        content: The event, or the text of an unreadable letter; long ones are cut.
+        readable: Whether it can be redriven or deleted.
+    """
+
+    when: datetime
+    job: str
+    what: str
+    reason: str
+    run_key: str | None
+    content: str
+    readable: bool = True
+
+    def details(self) -> list[str]:
+        """Lines below the first one."""
+        key = [f"run key: {self.run_key}"] if self.run_key else []
+        return [*key, self.content]
+
+
+def letter_view(letter: DeadLetter) -> LetterView:
+    """A dead letter as people see it."""
+    return LetterView(
+        when=letter.when,
+        job=letter.job or letter.state_machine_arn or "?",
+        what=_what(letter),
+        reason=": ".join(part for part in (letter.error, letter.reason) if part),
+        run_key=letter.run_key,
+        content=_content(letter),
+        readable=letter.kind != "unreadable",
+    )
+
+
+def redriven_text(result: RedrivenLetter, started: str | None) -> str:
+    """What a redrive did with a letter, in a line.
+
+    Args:
+        result: What the client did.
+        started: The id of the run that it started; None where it started none.
+    """
+    stays = "" if result.deleted else "; the letter stays in the queue"
+    if result.run is not None:
+        return f"{_name(result.letter)}: started {result.run.job.name} as run {started}{stays}"
+    deleted = "; the letter is deleted" if result.deleted else stays
+    return f"{_name(result.letter)}: not started: {result.why}{deleted}"
+
+
+def _what(letter: DeadLetter) -> str:
+    if letter.kind == "run":
+        return f"{_name(letter)} failed at attempt {letter.attempt}"
+    if letter.kind == "event":
+        return f"event that {letter.source_arn} could not deliver"
+    return f"{_name(letter)} that this version cannot read; redrive and delete leave it alone"
+
+
+def _name(letter: DeadLetter) -> str:
+    if letter.kind == "run":
+        return f"run {short_id(letter.run_id) if letter.run_id else letter.run_name}"
+    return f"message {letter.message_id}"
+
+
+def _content(letter: DeadLetter) -> str:
+    unreadable = letter.kind == "unreadable"
+    text = letter.body if unreadable else json.dumps(letter.event, ensure_ascii=False)
+    short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ... ({len(text)} characters)"
+    return f"{'text' if unreadable else 'event'}: {short}"

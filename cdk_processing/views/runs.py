@@ -1,0 +1,152 @@
+"""A run as people see it: its id, its state, what it waits for, why it ended and what it wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cdk_processing.views.states import State, state_of
+from cdk_processing.views.words import short_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from cdk_processing.client import Attempt, Diagnosis, Run
+
+__all__ = ["OutputView", "Progress", "RunView", "explained_view", "run_view"]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputView:
+    """What a run wrote, or will write.
+
+    Attributes:
+        name: The output's name.
+        uri: Where it is.
+    """
+
+    name: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a run that has not ended is doing.
+
+    Attributes:
+        phase: ``Preparing``, ``Downloading``, ``Processing``, ``Uploading``, or ``Waiting``.
+        doing: What exactly: what is installed, what is waited for. Empty where the phase says it all.
+        bytes_done: Bytes transferred so far.
+        bytes_total: Bytes to transfer; 0 while nothing is transferred.
+        last_line: The last line of its log.
+    """
+
+    phase: str
+    doing: str = ""
+    bytes_done: int = 0
+    bytes_total: int = 0
+    last_line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run as people see it.
+
+    Attributes:
+        id: The beginning of its RUN_ID, or the execution's name while the RUN_ID is not known.
+        job: The job's name: the construct's path.
+        state: Its state.
+        seconds: How long it has taken.
+        execution: The name of the Step Functions execution; empty where it is not known.
+        attempt: Which attempt it is, from 1; None while no processing job was made.
+        started: When it started.
+        reason: Why it failed, or what went wrong last while it still runs.
+        exit_message: What the script wrote to ``/opt/ml/output/message``.
+        outputs: What it wrote.
+        log_tail: The last lines of its log.
+        progress: What it is doing, until it has ended.
+    """
+
+    id: str
+    job: str
+    state: State
+    seconds: float
+    execution: str = ""
+    attempt: int | None = None
+    started: datetime | None = None
+    reason: str | None = None
+    exit_message: str | None = None
+    outputs: tuple[OutputView, ...] = ()
+    log_tail: tuple[str, ...] = ()
+    progress: Progress | None = None
+
+    @property
+    def label(self) -> str:
+        """What the run is called: ``Census/Preprocess 8456984e attempt 2``."""
+        again = f" attempt {self.attempt}" if self.attempt is not None and self.attempt > 1 else ""
+        return f"{self.job} {self.id}{again}".strip()
+
+    def details(self) -> Iterator[str]:
+        """Lines that say why the run ended as it did and what it wrote."""
+        if self.reason:
+            yield f"reason: {self.reason}"
+        if self.exit_message:
+            yield f"exit message: {self.exit_message}"
+        for output in self.outputs:
+            yield f"output {output.name}: {output.uri}"
+
+
+def run_view(run: Run, run_id: str | None = None) -> RunView:
+    """A run as a list shows it.
+
+    Args:
+        run: The run.
+        run_id: Its RUN_ID, where it is known besides the outcome.
+    """
+    known = run_id or (run.outcome.run_id if run.outcome is not None else None)
+    return RunView(
+        id=short_id(known) if known else run.name,
+        job=run.job.name,
+        state=state_of(run.status, run.outcome),
+        seconds=run.duration.total_seconds(),
+        execution=run.name,
+        started=run.started,
+        outputs=output_views(run.outcome.outputs) if run.outcome is not None and run.outcome.did_something else (),
+    )
+
+
+def explained_view(diagnosis: Diagnosis, run_id: str | None = None) -> RunView:
+    """A run with the reason of its end.
+
+    Args:
+        diagnosis: What the client found out.
+        run_id: The run's RUN_ID, where it is known.
+    """
+    run, attempts = diagnosis.run, diagnosis.attempts
+    view = run_view(run, run_id)
+    latest = attempts[-1] if attempts else None
+    return RunView(
+        id=view.id,
+        job=view.job,
+        state=view.state,
+        seconds=view.seconds,
+        execution=view.execution,
+        attempt=latest.number if latest is not None else None,
+        started=view.started,
+        reason=diagnosis.failure_reason,
+        exit_message=diagnosis.exit_message,
+        outputs=view.outputs or _written(latest),
+        log_tail=tuple(line.message for line in diagnosis.log_lines),
+    )
+
+
+def output_views(outputs: Iterable[tuple[str, str]]) -> tuple[OutputView, ...]:
+    """Outputs by name and URI, as values."""
+    return tuple(OutputView(name, uri) for name, uri in outputs)
+
+
+def _written(attempt: Attempt | None) -> tuple[OutputView, ...]:
+    if attempt is None or attempt.status != "Completed":
+        return ()
+    return output_views(attempt.outputs.items())

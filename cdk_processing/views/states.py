@@ -1,0 +1,74 @@
+"""The state of a run in one word, and what that word means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from cdk_processing.client import Outcome, RunStatus
+
+__all__ = ["State", "Tone", "job_state", "state_of"]
+
+Tone = Literal["good", "bad", "stopped", "busy", "quiet"]
+"""How good the news is; a renderer chooses a colour for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state that a run can be in.
+
+    Attributes:
+        word: The word: ``Running``, ``Completed``, ``Duplicate``.
+        tone: How good the news is.
+        meaning: A sentence about it, for states that need one.
+    """
+
+    word: str
+    tone: Tone
+    meaning: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run has ended."""
+        return self.tone != "busy"
+
+
+_EXECUTION: dict[str, State] = {
+    "RUNNING": State("Running", "busy"),
+    "PENDING_REDRIVE": State("Running", "busy"),
+    "SUCCEEDED": State("Succeeded", "good"),
+    "FAILED": State("Failed", "bad"),
+    "TIMED_OUT": State("Timed out", "bad"),
+    "ABORTED": State("Aborted", "stopped"),
+}
+_OUTCOME: dict[str, State] = {
+    "Completed": State("Completed", "good"),
+    "Duplicate": State("Duplicate", "quiet", "nothing was done; another run has the same run key"),
+    "Superseded": State("Superseded", "quiet", "nothing was done; a newer version of the object arrived first"),
+    "Skipped": State("Skipped", "quiet", "nothing was done; an earlier run of the job was still going"),
+}
+_JOB: dict[str, State] = {
+    "InProgress": State("InProgress", "busy"),
+    "Stopping": State("Stopping", "busy"),
+    "Completed": State("Completed", "good"),
+    "Failed": State("Failed", "bad"),
+    "Stopped": State("Stopped", "stopped"),
+}
+
+
+def state_of(status: RunStatus, outcome: Outcome | None = None) -> State:
+    """The state of a run.
+
+    Args:
+        status: The status of its execution.
+        outcome: What it did, if it succeeded and that is known.
+    """
+    if outcome is not None and outcome.status in _OUTCOME:
+        return _OUTCOME[outcome.status]
+    return _EXECUTION.get(status, State(status.capitalize(), "quiet"))
+
+
+def job_state(status: str) -> State:
+    """The state of a processing job, in SageMaker's own word."""
+    return _JOB.get(status, State(status, "quiet"))
