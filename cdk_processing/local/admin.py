@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timezone
 from typing import Any
 
-from cdk_processing.local.aws import ministack
-from cdk_processing.local.aws.alarms import Alarms
-from cdk_processing.local.aws.scheduler import Scheduler
+from cdk_processing.local import ministack
+from cdk_processing.local.aws.cloudwatch.alarms import Alarms
+from cdk_processing.local.aws.sagemaker.jobs import Job, ProcessingJobs
+from cdk_processing.local.aws.scheduler.clock import Scheduler
+from cdk_processing.local.aws.stepfunctions.execution import wait_until_ends_are_reported
 from cdk_processing.local.faults import fault_from_json
 from cdk_processing.local.injection import Faults
-from cdk_processing.local.sagemaker.jobs import Job, ProcessingJobs
-from cdk_processing.local.stepfunctions.execution import wait_until_ends_are_told
 
 __all__ = ["PREFIX", "Admin"]
 
@@ -67,10 +67,10 @@ class Admin:
                 case "POST", "fire-schedule":
                     return 200, self._fire(json.loads(body))
                 case "POST", "alarms":
-                    wait_until_ends_are_told()
+                    wait_until_ends_are_reported()
                     return 200, {"alarms": self._alarms.all(_instant(json.loads(body)))}
                 case "GET", "alerts":
-                    wait_until_ends_are_told()
+                    wait_until_ends_are_reported()
                     return 200, {"alerts": self._alarms.alerts()}
                 case "POST", "faults":
                     return 200, self._faults.inject(fault_from_json(json.loads(body))).describe()

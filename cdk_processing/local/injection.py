@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from cdk_processing.local import faults
-from cdk_processing.local.aws.operations import ApiCalls, calls_named
+from cdk_processing.local.api_models.operations import ApiCalls, calls_named
 
 __all__ = ["FaultInForce", "Faults"]
 

@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cdk_processing.local.contract import Outcome, ProgressObserver, RoleSession
-    from cdk_processing.local.sagemaker.jobs import RunJob
+    from cdk_processing.local.job_runner import JobResult, ProgressObserver, RoleSession, RunJob
 
 __all__ = ["main"]
 
@@ -58,7 +57,7 @@ async def _serve(options: argparse.Namespace) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
-    from cdk_processing.local.aws import ministack
+    from cdk_processing.local import ministack
 
     ministack.verify_internals()
     parts = _assemble(options)
@@ -88,8 +87,8 @@ def _warm_up() -> None:
     """Load what the first job needs while nobody waits for it: the SDK and the models of the services it calls."""
     from botocore.loaders import Loader
 
-    from cdk_processing.local.aws.roles import shared_loader
-    from cdk_processing.local.sagemaker.validation import is_operation
+    from cdk_processing.local.api_models.loader import shared_loader
+    from cdk_processing.local.aws.sagemaker.validation import is_operation
 
     is_operation("CreateProcessingJob")
     importlib.import_module("boto3")
@@ -126,7 +125,7 @@ def _end_children() -> None:
                 os.kill(child, signal.SIGKILL)
 
 
-class _Parts:
+class _Server:
     """What one server is made of."""
 
     def __init__(self, application: Callable[..., Awaitable[None]], closers: list[Callable[[], None]]) -> None:
@@ -139,32 +138,26 @@ class _Parts:
                 close()
 
 
-def _assemble(options: argparse.Namespace) -> _Parts:
-    from cdk_processing.local import stepfunctions
+def _assemble(options: argparse.Namespace) -> _Server:
+    from cdk_processing.local import ministack
     from cdk_processing.local.admin import Admin
-    from cdk_processing.local.aws import ministack
-    from cdk_processing.local.aws.alarms import Alarms
-    from cdk_processing.local.aws.encryption import hold_callers_to_keys
-    from cdk_processing.local.aws.faulty_calls import FaultyCalls
-    from cdk_processing.local.aws.faulty_events import let_faults_strike_deliveries
-    from cdk_processing.local.aws.metrics import Metrics
-    from cdk_processing.local.aws.roles import AssumedRoles
-    from cdk_processing.local.aws.s3_events import name_versions_in_events
-    from cdk_processing.local.aws.scheduler import Scheduler
-    from cdk_processing.local.aws.stack_events import announce_stack_statuses
-    from cdk_processing.local.aws.tables import fill_leading_keys
-    from cdk_processing.local.aws.targets import hold_rule_targets_to_their_roles
-    from cdk_processing.local.aws.topics import hold_topics_to_keys
+    from cdk_processing.local.aws.cloudwatch.alarms import Alarms
+    from cdk_processing.local.aws.cloudwatch.metrics import Metrics
+    from cdk_processing.local.aws.iam.assumed_roles import AssumedRoles
+    from cdk_processing.local.aws.sagemaker.jobs import ProcessingJobs
+    from cdk_processing.local.aws.sagemaker.service import SageMaker
+    from cdk_processing.local.aws.scheduler.clock import Scheduler
+    from cdk_processing.local.aws.stepfunctions.calls import RoleCalls
+    from cdk_processing.local.aws.stepfunctions.processing import ProcessingTasks
     from cdk_processing.local.injection import Faults
-    from cdk_processing.local.sagemaker.jobs import ProcessingJobs
-    from cdk_processing.local.sagemaker.service import SageMaker
+    from cdk_processing.local.replacements import Parts, extend_provisioning, extend_tasks, replacements
+    from cdk_processing.local.wire.faulty_calls import FaultyCalls
 
     roles = AssumedRoles(f"http://127.0.0.1:{options.port}")
     faults = Faults()
     jobs = ProcessingJobs(roles, _runner(options), faults)
     sagemaker = SageMaker(jobs, faults)
     scheduler = Scheduler(roles, faults)
-
     metrics = Metrics()
     alarms = Alarms(metrics)
 
@@ -174,21 +167,14 @@ def _assemble(options: argparse.Namespace) -> _Parts:
         jobs.reset()
         roles.reset()
 
+    parts = Parts(metrics, alarms, scheduler, faults, RoleCalls(roles), ProcessingTasks(sagemaker))
     ministack.register_service("sagemaker", "SageMaker.", sagemaker.handle, reset)
-    metrics.install()
-    alarms.install()
-    announce_stack_statuses()
-    fill_leading_keys()
-    hold_topics_to_keys()
-    stepfunctions.install(sagemaker, roles)
-    hold_rule_targets_to_their_roles(faults)
-    let_faults_strike_deliveries(faults)
-    hold_callers_to_keys()
-    name_versions_in_events()
-    ministack.count_loopback_as_tls()
-    scheduler.install()
+    ministack.replace_all(replacements(parts))
+    extend_tasks(parts)
+    extend_provisioning()
+    metrics.observe(alarms.evaluate_those_of)
     admin = Admin(FaultyCalls(ministack.application(), faults), jobs, scheduler, faults, alarms)
-    return _Parts(admin, [scheduler.close, lambda: jobs.close(_JOBS_END_WITHIN)])
+    return _Server(admin, [scheduler.close, lambda: jobs.close(_JOBS_END_WITHIN)])
 
 
 def _runner(options: argparse.Namespace) -> RunJob:
@@ -196,13 +182,13 @@ def _runner(options: argparse.Namespace) -> RunJob:
 
     def run(
         description: Mapping[str, Any], session: RoleSession, observer: ProgressObserver, stop: threading.Event
-    ) -> Outcome:
+    ) -> JobResult:
         from cdk_processing.local.container.runner import RunnerSettings
 
-        outcome: Outcome = getattr(importlib.import_module(module), name)(
+        result: JobResult = getattr(importlib.import_module(module), name)(
             description, session, observer, stop, RunnerSettings(work_dir=options.work_dir, python=options.python)
         )
-        return outcome
+        return result
 
     return run
 

@@ -1,6 +1,6 @@
 """A data plane that does what a job's environment tells it to, for tests of the control plane."""
 
-from cdk_processing.local.contract import AccessDeniedError, Outcome
+from cdk_processing.local.job_runner import AccessDeniedError, JobResult
 
 
 def run(description, session, observer, stop, settings):
@@ -11,9 +11,9 @@ def run(description, session, observer, stop, settings):
     for line in environment.get("LOG", "").splitlines():
         observer.log(line)
     if "WAIT" in environment:
-        return Outcome("Stopped" if stop.wait(float(environment["WAIT"])) else "Completed")
+        return JobResult("Stopped" if stop.wait(float(environment["WAIT"])) else "Completed")
     if "FAIL" in environment:
-        return Outcome("Failed", environment["FAIL"])
+        return JobResult("Failed", environment["FAIL"])
     if "DENIED" in environment:
         raise AccessDeniedError(environment["DENIED"])
     if "CRASH" in environment:
@@ -21,4 +21,4 @@ def run(description, session, observer, stop, settings):
     if "CALL" in environment:
         service, operation = environment["CALL"].split(".")
         getattr(session.client(service), operation)()
-    return Outcome("Completed", exit_message=environment.get("EXIT"))
+    return JobResult("Completed", exit_message=environment.get("EXIT"))

@@ -12,7 +12,7 @@ from botocore import xform_name
 from botocore.config import Config
 
 from cdk_processing.local import faults
-from cdk_processing.local.aws.operations import Request, calls_named, operation_of, signing_name_of
+from cdk_processing.local.api_models.operations import Request, calls_named, operation_of, signing_name_of
 from cdk_processing.local.injection import Faults
 
 EVERY_FAULT = [

@@ -13,7 +13,7 @@ from jsonata.functions import Functions
 from jsonata.jsonata import Jsonata
 from statelint.linter import Linter
 
-from cdk_processing.local.stepfunctions.times import portable
+from cdk_processing.local.aws.stepfunctions.times import portable
 
 
 class QueryEvaluationError(Exception):

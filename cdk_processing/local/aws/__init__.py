@@ -1,1 +1,1 @@
-"""What MiniStack lacks or does otherwise than AWS (roles, keys, targets, schedules), and the door to its internals."""
+"""One room for each AWS service: what MiniStack lacks of it, or does otherwise than AWS."""

@@ -16,7 +16,7 @@ import botocore.exceptions
 
 from cdk_processing.local.container.failures import Halt, JobFailedError
 from cdk_processing.local.container.specification import InputChannel, JobSpecification, S3Prefix
-from cdk_processing.local.contract import ProgressObserver, RoleSession
+from cdk_processing.local.job_runner import ProgressObserver, RoleSession
 
 __all__ = ["PARALLEL_TRANSFERS", "Progress", "download_inputs", "in_parallel", "transfer_failures"]
 

@@ -27,7 +27,7 @@ from cdk_processing.local.container.failures import REASON_LIMIT, Halt, JobFaile
 from cdk_processing.local.container.sandbox import HOME, start_sandbox
 from cdk_processing.local.container.specification import JobSpecification
 from cdk_processing.local.container.uploads import ContinuousUpload, make_output_folders, open_beneath, upload_outputs
-from cdk_processing.local.contract import Outcome, ProgressObserver, RoleSession
+from cdk_processing.local.job_runner import JobResult, ProgressObserver, RoleSession
 
 __all__ = ["RunnerSettings", "run_processing_job"]
 
@@ -72,7 +72,7 @@ def run_processing_job(
     observer: ProgressObserver,
     stop: threading.Event,
     settings: RunnerSettings,
-) -> Outcome:
+) -> JobResult:
     """Run a processing job to its end, in this thread.
 
     Args:
@@ -95,16 +95,16 @@ def run_processing_job(
         job = JobSpecification.read(description)
         _run(job, folder, session, observer, stop, settings, messages)
     except JobFailedError as error:
-        return Outcome("Failed", error.reason, _joined(messages))
+        return JobResult("Failed", error.reason, _joined(messages))
     except JobStoppedError:
-        return Outcome("Stopped", None, _joined(messages))
+        return JobResult("Stopped", None, _joined(messages))
     except Exception as error:
         logger.exception("the runner failed on %s", description["ProcessingJobName"])
         reason = f"InternalServerError: We encountered an internal error. Please try again. ({error!r})"
-        return Outcome("Failed", reason[:REASON_LIMIT], _joined(messages))
+        return JobResult("Failed", reason[:REASON_LIMIT], _joined(messages))
     finally:
         _remove(folder)
-    return Outcome("Completed", None, _joined(messages))
+    return JobResult("Completed", None, _joined(messages))
 
 
 def _run(

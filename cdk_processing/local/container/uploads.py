@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from cdk_processing.local.container.channels import Progress, in_parallel, transfer_failures
 from cdk_processing.local.container.failures import Halt, JobFailedError
 from cdk_processing.local.container.specification import JobSpecification, OutputChannel
-from cdk_processing.local.contract import ProgressObserver, RoleSession
+from cdk_processing.local.job_runner import ProgressObserver, RoleSession
 
 __all__ = ["ContinuousUpload", "make_output_folders", "open_beneath", "upload_outputs"]
 

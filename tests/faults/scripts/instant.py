@@ -1,6 +1,6 @@
 """A runner for storms: what a job does is to write one object to each of its outputs, as its own role, at once."""
 
-from cdk_processing.local.contract import Outcome
+from cdk_processing.local.job_runner import JobResult
 
 
 def run(description, session, observer, stop, settings):
@@ -9,4 +9,4 @@ def run(description, session, observer, stop, settings):
         bucket, _, prefix = output["S3Output"]["S3Uri"].removeprefix("s3://").partition("/")
         body = description["ProcessingJobName"].encode()
         session.client("s3").put_object(Bucket=bucket, Key=f"{prefix.rstrip('/')}/done", Body=body)
-    return Outcome("Completed")
+    return JobResult("Completed")

@@ -9,7 +9,7 @@ the world, and are met by the next call of their service, once each:
 * of SageMaker's creation ``quota``, ``no_quota``, ``capacity``, ``denied`` and ``taken`` (somebody else has the name);
 * of what is read ``stale``: as it was a moment ago.
 
-Error names and texts are those of cdk_processing/local/stepfunctions, which says where they are known from.
+Error names and texts are those of cdk_processing/local/aws/stepfunctions, which says where they are known from.
 """
 
 import json

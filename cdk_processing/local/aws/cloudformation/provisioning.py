@@ -1,0 +1,34 @@
+"""What CloudFormation does with one type of resource: MiniStack's part, and what is added to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cdk_processing.local.ministack import internal
+
+__all__ = ["after_provisioning", "replace_deletion"]
+
+
+def after_provisioning(resource_type: str, finish: Callable[[str, Mapping[str, Any]], None]) -> None:
+    """Have something done, with its physical id and properties, after CloudFormation made or changed a resource."""
+    handlers = internal("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")[resource_type]
+    create, update = handlers["create"], handlers["update"]
+
+    def created(logical_id: str, properties: Mapping[str, Any], stack: str) -> Any:
+        result = create(logical_id, properties, stack)
+        finish(result[0], properties)
+        return result
+
+    def updated(physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], stack: str, *logical_id: str) -> Any:
+        result = update(physical_id, old, new, stack, *logical_id)
+        finish(result[0], new)
+        return result
+
+    handlers["create"], handlers["update"] = created, updated
+
+
+def replace_deletion(resource_type: str, delete: Callable[[str], None]) -> None:
+    """Have CloudFormation delete a resource, given by its physical id, in another way."""
+    handlers = internal("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
+    handlers[resource_type]["delete"] = lambda physical_id, _properties: delete(physical_id)

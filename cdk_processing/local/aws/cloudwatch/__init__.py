@@ -1,0 +1,1 @@
+"""Amazon CloudWatch: what services measure, and alarms."""

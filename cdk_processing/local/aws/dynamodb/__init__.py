@@ -1,0 +1,1 @@
+"""Amazon DynamoDB: condition keys that MiniStack does not fill."""

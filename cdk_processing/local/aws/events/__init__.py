@@ -1,0 +1,1 @@
+"""Amazon EventBridge: the default bus, and how rules reach their targets."""

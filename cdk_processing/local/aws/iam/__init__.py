@@ -1,0 +1,1 @@
+"""AWS IAM and STS: principals, trust, assumed roles, and permissions on keys."""

@@ -1,0 +1,122 @@
+"""Roles that the embedded AWS acts as: an execution role for a job, a state machine's role for its tasks.
+
+The credentials are real temporary credentials of MiniStack: every call made with them is held to the role's policies.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from cdk_processing.local import ministack
+from cdk_processing.local.api_models.loader import shared_loader
+from cdk_processing.local.aws.iam.credentials import credentials_for_role, current_role_id
+from cdk_processing.local.aws.iam.principals import Principal, role_principal
+from cdk_processing.local.job_runner import AccessDeniedError
+
+__all__ = ["AssumedRole", "AssumedRoles"]
+
+_RENEW_BEFORE = 3600.0
+
+
+class AssumedRole:
+    """A role, assumed by a service; implements :class:`~cdk_processing.local.job_runner.RoleSession`."""
+
+    def __init__(self, role_arn: str, region: str, endpoint_url: str, session_name: str) -> None:
+        self.role_arn = role_arn
+        self.region = region
+        self.endpoint_url = endpoint_url
+        self._session_name = session_name
+        self._credentials = credentials_for_role(role_arn, session_name)
+        self._clients: dict[str, Any] = {}
+        self._session: Any = None
+        self._lock = threading.Lock()
+
+    @property
+    def usable(self) -> bool:
+        """Whether the credentials last a while yet and are those of the role as it is now."""
+        fresh = self._credentials.expires - time.time() > _RENEW_BEFORE
+        return fresh and self._credentials.role_id == (current_role_id(self.role_arn) or "")
+
+    def client(self, service: str) -> Any:
+        """A boto3 client that signs as the role."""
+        client = self._clients.get(service)
+        if client is None:
+            with self._lock:
+                client = self._clients.get(service)
+                if client is None:
+                    client = self._clients[service] = self._make_client(service)
+        return client
+
+    def _make_client(self, service: str) -> Any:
+        import boto3
+        import botocore.session
+        from botocore.config import Config
+
+        if self._session is None:
+            core = botocore.session.Session()
+            core.register_component("data_loader", shared_loader())
+            self._session = boto3.Session(
+                botocore_session=core,
+                aws_access_key_id=self._credentials.access_key,
+                aws_secret_access_key=self._credentials.secret_key,
+                aws_session_token=self._credentials.token,
+                region_name=self.region,
+            )
+        config = Config(
+            retries={"mode": "standard", "max_attempts": 3},
+            max_pool_connections=32,
+            s3={"addressing_style": "path"},
+            parameter_validation=True,
+        )
+        return self._session.client(service, endpoint_url=self.endpoint_url, config=config)
+
+    def environment(self) -> Mapping[str, str]:
+        """The role's credentials as ``AWS_*`` variables."""
+        return {
+            "AWS_ACCESS_KEY_ID": self._credentials.access_key,
+            "AWS_SECRET_ACCESS_KEY": self._credentials.secret_key,
+            "AWS_SESSION_TOKEN": self._credentials.token,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    @property
+    def principal(self) -> Principal:
+        """The role with the policies it has now."""
+        return role_principal(self.role_arn, self._session_name)
+
+    def authorize(self, action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
+        """Raise :class:`AccessDeniedError` unless the role's policies allow an action."""
+        account = self.role_arn.split(":")[4]
+        with ministack.request_scope(account, self.region):
+            denial = self.principal.denial(action, resource, context)
+        if denial is not None:
+            raise AccessDeniedError(denial)
+
+
+class AssumedRoles:
+    """The roles that are assumed at the moment, one session for each role, region and session name."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        self.endpoint_url = endpoint_url
+        self._roles: dict[tuple[str, str, str], AssumedRole] = {}
+        self._lock = threading.Lock()
+
+    def assume(self, role_arn: str, region: str, session_name: str) -> AssumedRole:
+        """The role's session; a new one where the old one runs out or the role was made anew."""
+        key = (role_arn, region, session_name)
+        with self._lock:
+            role = self._roles.get(key)
+            if role is None or not role.usable:
+                role = self._roles[key] = AssumedRole(role_arn, region, self.endpoint_url, session_name)
+            return role
+
+    def reset(self) -> None:
+        """Forget every session."""
+        with self._lock:
+            self._roles.clear()

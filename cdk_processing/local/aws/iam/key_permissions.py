@@ -1,0 +1,88 @@
+"""Customer managed keys held to: whoever uses a bucket or queue that has one needs the key too, as in AWS.
+
+MiniStack encrypts, but does not ask whether the caller may use the key. A role without ``kms:Decrypt`` would work here
+and fail in AWS.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cdk_processing.local import ministack
+from cdk_processing.local.aws.kms.keys import key_arn
+from cdk_processing.local.aws.s3.buckets import bucket_key
+from cdk_processing.local.aws.sqs.queues import queue_key
+
+__all__ = ["enforce_key_too", "name_the_key"]
+
+_EVALUATOR = "ministack.core.iam_evaluator"
+_ACTIONS = "ministack.core.iam_actions"
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html#require-sse-kms
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+_NEEDS = {
+    "s3:GetObject": ("kms:Decrypt",),
+    "s3:GetObjectVersion": ("kms:Decrypt",),
+    "s3:PutObject": ("kms:GenerateDataKey",),
+    "sqs:ReceiveMessage": ("kms:Decrypt",),
+    "sqs:SendMessage": ("kms:GenerateDataKey", "kms:Decrypt"),
+}
+_KEY_IN_REQUEST = "s3:x-amz-server-side-encryption-aws-kms-key-id"
+
+# What was really denied, when the key was and not the object or queue: the answer is to name it.
+_denied: contextvars.ContextVar[tuple[str, str] | None] = contextvars.ContextVar("denied_key", default=None)
+
+
+def enforce_key_too(enforce: Callable[..., Any]) -> Callable[..., Any]:
+    """Ask for permission on the key of a bucket or queue too."""
+
+    def enforce_both(
+        access_key: str,
+        action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        service_context: dict[str, Any] | None = None,
+    ) -> Any:
+        _denied.set(None)
+        denied = enforce(access_key, action, service, region, resource_arn, service_context)
+        needed = _NEEDS.get(action)
+        if denied is not None or needed is None:
+            return denied
+        key = _key_of(service, resource_arn, service_context or {})
+        if key is None:
+            return None
+        for each in needed:
+            denied = enforce(access_key, each, "kms", region, key, None)
+            if denied is not None:
+                _denied.set((each, key))
+                return denied
+        return None
+
+    return enforce_both
+
+
+def _key_of(service: str, resource_arn: str, context: Mapping[str, Any]) -> str | None:
+    if service == "sqs":
+        return queue_key(resource_arn)
+    given = next((value for name, value in context.items() if name.lower() == _KEY_IN_REQUEST), None)
+    return key_arn(given) or bucket_key(resource_arn.partition(":::")[2].partition("/")[0])
+
+
+def name_the_key(respond: Callable[..., Any]) -> Callable[..., Any]:
+    """Name the key in the answer where the key was denied."""
+
+    def access_denied_response(service: str, action: str, principal_arn: str, *rest: Any, **options: Any) -> Any:
+        instead = _denied.get()
+        if instead is not None:
+            action, key = instead
+            explicit = bool(options.get("explicit_deny"))
+            options["message"] = ministack.internal(_ACTIONS, "identity_denial_message")(
+                action, principal_arn, key, explicit
+            )
+            if service == "sqs":
+                options["error_code"] = "KmsAccessDenied"
+        return respond(service, action, principal_arn, *rest, **options)
+
+    return access_denied_response

@@ -1,0 +1,1 @@
+"""AWS KMS: keys as other services see them."""

@@ -1,0 +1,21 @@
+"""Keys as other services see them: their ARN and their policy."""
+
+from __future__ import annotations
+
+from cdk_processing.local.ministack import internal
+
+__all__ = ["key_arn", "key_policy"]
+
+
+def key_arn(key: str | None) -> str | None:
+    """ARN of a key given by id, alias or ARN; None for AWS's own keys (``alias/aws/...``), which ask no permission."""
+    if not key or "alias/aws/" in key:
+        return None
+    record = internal("ministack.services.kms", "_resolve_key")(key)
+    return str(record["Arn"]) if record and record.get("KeyManager", "CUSTOMER") == "CUSTOMER" else None
+
+
+def key_policy(arn: str) -> str | None:
+    """A key's own policy."""
+    record = internal("ministack.services.kms", "_resolve_key")(arn)
+    return record.get("Policy") if record else None

@@ -1,0 +1,1 @@
+"""Amazon S3: keys of buckets, and versions in events."""

@@ -1,0 +1,114 @@
+"""A job's log stream in CloudWatch Logs, written with the execution role's own permissions.
+
+Lines are collected and sent a few times a second, so that a quick job costs two calls and a chatty one does not
+wait for the network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from typing import Any
+
+from cdk_processing.local.job_runner import AccessDeniedError, RoleSession
+
+__all__ = ["LOG_GROUP", "LogStream"]
+
+LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
+_SEND_EVERY = 0.5
+_BATCH_EVENTS = 5_000
+_BATCH_BYTES = 900_000
+# PutLogEvents counts 26 bytes more for each event, and refuses a larger one.
+_OVERHEAD = 26
+_LONGEST_LINE = 250_000
+
+
+class LogStream:
+    """One stream, ``<job>/algo-1-<epoch milliseconds>``."""
+
+    def __init__(self, session: RoleSession, job_name: str) -> None:
+        self.name = f"{job_name}/algo-1-{int(time.time() * 1000)}"
+        self.denial: AccessDeniedError | None = None
+        self.recent: deque[str] = deque(maxlen=20)
+        self._session = session
+        self._pending: deque[dict[str, Any]] = deque()
+        self._closed = threading.Event()
+        self._sender: threading.Thread | None = None
+        self._sending = threading.Lock()
+
+    def open(self) -> None:
+        """Create the stream, and the group with it where it is the account's first.
+
+        Raises:
+            AccessDeniedError: The execution role may not.
+        """
+        logs = self._session.client("logs")
+        try:
+            self._call(logs.create_log_stream, logGroupName=LOG_GROUP, logStreamName=self.name)
+        except logs.exceptions.ResourceNotFoundException:
+            with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
+                self._call(logs.create_log_group, logGroupName=LOG_GROUP)
+            self._call(logs.create_log_stream, logGroupName=LOG_GROUP, logStreamName=self.name)
+
+    def write(self, line: str) -> None:
+        """Take a line; it is sent soon."""
+        line = line.rstrip("\r\n")
+        self.recent.append(line)
+        if not line:
+            return  # CloudWatch Logs refuses an empty message
+        encoded = line.encode(errors="replace")
+        for start in range(0, len(encoded), _LONGEST_LINE):
+            part = encoded[start : start + _LONGEST_LINE].decode(errors="replace")
+            self._pending.append({"timestamp": int(time.time() * 1000), "message": part})
+        if self._sender is None:
+            self._sender = threading.Thread(target=self._send_until_closed, name="log-stream", daemon=True)
+            self._sender.start()
+
+    def close(self) -> None:
+        """Send what is left."""
+        self._closed.set()
+        self._send()
+
+    def _send_until_closed(self) -> None:
+        while not self._closed.wait(_SEND_EVERY):
+            self._send()
+
+    def _send(self) -> None:
+        with self._sending:
+            while self._pending and self.denial is None:
+                batch = self._next_batch()
+                try:
+                    self._call(
+                        self._session.client("logs").put_log_events,
+                        logGroupName=LOG_GROUP,
+                        logStreamName=self.name,
+                        logEvents=batch,
+                    )
+                except AccessDeniedError as denied:
+                    self.denial = denied
+                except Exception as problem:
+                    # Losing log lines must not lose the job; AWS delivers logs on a best effort too.
+                    self.recent.append(f"(lines lost: {problem})")
+
+    def _next_batch(self) -> list[dict[str, Any]]:
+        batch: list[dict[str, Any]] = []
+        size = 0
+        while self._pending and len(batch) < _BATCH_EVENTS:
+            size += len(self._pending[0]["message"].encode()) + _OVERHEAD
+            if batch and size > _BATCH_BYTES:
+                break
+            batch.append(self._pending.popleft())
+        return batch
+
+    @staticmethod
+    def _call(operation: Any, **arguments: Any) -> None:
+        from botocore.exceptions import ClientError
+
+        try:
+            operation(**arguments)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("AccessDeniedException", "AccessDenied"):
+                raise AccessDeniedError(error.response["Error"]["Message"]) from error
+            raise

@@ -1,0 +1,120 @@
+"""What a CreateProcessingJob request must satisfy beyond the service model, and what is not supported here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from cdk_processing.local.aws.sagemaker.errors import ServiceError, unsupported, validation
+from cdk_processing.request.instances import has_local_storage
+from cdk_processing.request.limits import LOCAL_PATH_PREFIX
+
+__all__ = ["check_request", "create_context"]
+
+
+def check_request(request: Mapping[str, Any]) -> None:
+    """Check the rules that hold between fields.
+
+    Raises:
+        ServiceError: ``ValidationException`` for the first rule broken.
+    """
+    for problem in _problems(request):
+        raise problem
+
+
+def _problems(request: Mapping[str, Any]) -> Iterator[ServiceError]:
+    inputs: Sequence[Mapping[str, Any]] = request.get("ProcessingInputs") or []
+    outputs: Sequence[Mapping[str, Any]] = (request.get("ProcessingOutputConfig") or {}).get("Outputs") or []
+    yield from _duplicates("input", [item["InputName"] for item in inputs])
+    yield from _duplicates("output", [item["OutputName"] for item in outputs])
+    for item in inputs:
+        yield from _input_problems(item)
+    for item in outputs:
+        yield from _output_problems(item)
+    paths = [item["S3Input"]["LocalPath"] for item in inputs if (item.get("S3Input") or {}).get("LocalPath")]
+    for path, count in Counter(path.rstrip("/") for path in paths).items():
+        if count > 1:
+            yield validation(f"LocalPath {path} is used by {count} processing inputs; each needs a path of its own")
+    yield from _cluster_problems(request)
+
+
+def _duplicates(kind: str, names: Sequence[str]) -> Iterator[ServiceError]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield validation(f"Processing {kind} names must be unique: '{name}' is given {count} times")
+
+
+def _input_problems(item: Mapping[str, Any]) -> Iterator[ServiceError]:
+    name = item["InputName"]
+    if item.get("DatasetDefinition") is not None:
+        yield unsupported(f"DatasetDefinition (input '{name}')")
+    if item.get("AppManaged"):
+        yield unsupported(f"AppManaged inputs (input '{name}')")
+    s3 = item.get("S3Input")
+    if not s3:
+        yield validation(f"ProcessingInput '{name}' must have an S3Input or a DatasetDefinition")
+        return
+    yield from _path_problems("S3Input", name, s3.get("LocalPath"))
+    if s3.get("S3CompressionType") == "Gzip" and s3.get("S3InputMode") != "Pipe":
+        yield validation(f"S3CompressionType Gzip needs S3InputMode Pipe (input '{name}')")
+    if s3.get("S3InputMode") == "Pipe":
+        yield unsupported(f"S3InputMode Pipe (input '{name}')")
+
+
+def _output_problems(item: Mapping[str, Any]) -> Iterator[ServiceError]:
+    name = item["OutputName"]
+    if item.get("FeatureStoreOutput") is not None:
+        yield unsupported(f"FeatureStoreOutput (output '{name}')")
+    if item.get("AppManaged"):
+        yield unsupported(f"AppManaged outputs (output '{name}')")
+    s3 = item.get("S3Output")
+    if not s3:
+        yield validation(f"ProcessingOutput '{name}' must have an S3Output or a FeatureStoreOutput")
+        return
+    yield from _path_problems("S3Output", name, s3.get("LocalPath"))
+
+
+def _path_problems(field: str, name: str, path: str | None) -> Iterator[ServiceError]:
+    if not path:
+        yield validation(f"LocalPath is required in {field} '{name}' unless AppManaged is true")
+    elif not path.startswith(LOCAL_PATH_PREFIX):
+        yield validation(f"LocalPath must start with {LOCAL_PATH_PREFIX} ({field} '{name}' has {path})")
+
+
+def _cluster_problems(request: Mapping[str, Any]) -> Iterator[ServiceError]:
+    cluster = request["ProcessingResources"]["ClusterConfig"]
+    if not cluster.get("InstanceType"):
+        yield (
+            unsupported("InstancePreferences")
+            if cluster.get("InstancePreferences")
+            else validation("InstanceType is required in ProcessingResources.ClusterConfig")
+        )
+        return
+    if cluster.get("VolumeKmsKeyId") and has_local_storage(str(cluster["InstanceType"])):
+        yield validation(
+            f"VolumeKmsKeyId is not supported for instance type {cluster['InstanceType']}, which has local storage"
+        )
+
+
+def create_context(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The IAM condition keys of a CreateProcessingJob request."""
+    cluster = request["ProcessingResources"]["ClusterConfig"]
+    network = request.get("NetworkConfig") or {}
+    vpc = network.get("VpcConfig") or {}
+    tags = request.get("Tags") or []
+    context: dict[str, Any] = {
+        "sagemaker:InstanceTypes": [cluster["InstanceType"]] if cluster.get("InstanceType") else None,
+        "sagemaker:VolumeKmsKey": cluster.get("VolumeKmsKeyId"),
+        "sagemaker:OutputKmsKey": (request.get("ProcessingOutputConfig") or {}).get("KmsKeyId"),
+        "sagemaker:MaxRuntimeInSeconds": (request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds"),
+        "sagemaker:NetworkIsolation": str(bool(network.get("EnableNetworkIsolation"))).lower(),
+        "sagemaker:InterContainerTrafficEncryption": str(
+            bool(network.get("EnableInterContainerTrafficEncryption"))
+        ).lower(),
+        "sagemaker:VpcSecurityGroupIds": vpc.get("SecurityGroupIds"),
+        "sagemaker:VpcSubnets": vpc.get("Subnets"),
+        "aws:TagKeys": [tag["Key"] for tag in tags] or None,
+        **{f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in tags},
+    }
+    return {key: value for key, value in context.items() if value is not None}

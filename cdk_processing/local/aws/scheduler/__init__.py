@@ -1,0 +1,1 @@
+"""Amazon EventBridge Scheduler: when schedules are due, and what they call."""

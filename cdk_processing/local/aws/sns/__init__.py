@@ -1,0 +1,1 @@
+"""Amazon SNS: topics held to their policies and keys."""

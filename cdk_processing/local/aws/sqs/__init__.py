@@ -1,0 +1,1 @@
+"""Amazon SQS: queues as other services see them."""

@@ -1,0 +1,37 @@
+"""The door to MiniStack, which has no plug-in interface: all else in this package reaches its internals through here.
+
+* ``names``: every private name of MiniStack that is used, and the check that the installed release still has it;
+* ``replacing``: how functions of MiniStack's are replaced, each of them once;
+* ``door``: MiniStack as a whole.
+
+What replaces what is listed in :mod:`cdk_processing.local.replacements`.
+"""
+
+from __future__ import annotations
+
+from cdk_processing.local.ministack.door import (
+    WireHandler,
+    WireResponse,
+    application,
+    main_loop_call,
+    register_service,
+    request_scope,
+    scope,
+)
+from cdk_processing.local.ministack.names import InternalsMovedError, internal, verify_internals
+from cdk_processing.local.ministack.replacing import Replacement, replace_all
+
+__all__ = [
+    "InternalsMovedError",
+    "Replacement",
+    "WireHandler",
+    "WireResponse",
+    "application",
+    "internal",
+    "main_loop_call",
+    "register_service",
+    "replace_all",
+    "request_scope",
+    "scope",
+    "verify_internals",
+]

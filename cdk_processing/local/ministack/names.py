@@ -1,0 +1,170 @@
+"""The names inside MiniStack that the embedded AWS stands on, and the check that they are still there.
+
+A name that is not listed here cannot be had.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import Any
+
+__all__ = ["INTERNALS", "InternalsMovedError", "internal", "verify_internals"]
+
+
+class InternalsMovedError(RuntimeError):
+    """The installed MiniStack is not the one this package was written for."""
+
+
+# Every private name in use, with the parameters that calls depend on ("" where it is data or a class).
+INTERNALS: dict[str, str] = {
+    "ministack.app:app": "scope receive send",
+    "ministack.app:AUTH": "",
+    "ministack.app:pin_request_origin": "source_ip secure_transport",
+    "ministack.app:SERVICE_REGISTRY": "",
+    "ministack.app:SERVICE_HANDLERS": "",
+    "ministack.app:_MAIN_LOOP": "",
+    "ministack.app:_loaded_modules": "",
+    "ministack.core.router:SERVICE_PATTERNS": "",
+    "ministack.core.router:extract_access_key_id": "headers query_params",
+    "ministack.core.responses:request_scope": "account_id region",
+    "ministack.core.responses:get_account_id": "",
+    "ministack.core.responses:get_region": "",
+    "ministack.core.responses:error_response_json": "code message status",
+    "ministack.core.iam_actions:access_denied_response": "service action principal_arn request_id",
+    "ministack.core.iam_actions:identity_denial_message": "action principal_arn resource explicit_deny",
+    "ministack.core.iam_actions:dynamodb_service_context": "body",
+    "ministack.core.iam_evaluator:EvalContext": "",
+    "ministack.core.iam_evaluator:AuthError": "",
+    "ministack.core.iam_evaluator:enforce": "access_key_id iam_action service region resource_arn service_context",
+    "ministack.core.iam_evaluator:evaluate": "ctx policies limits",
+    "ministack.core.iam_evaluator:combine_resource_policy": "identity ctx policy owner_account required limits",
+    "ministack.core.iam_evaluator:evaluate_resource_policy": "doc ctx service named_only direct_only",
+    "ministack.core.iam_evaluator:resolve_principal": "access_key_id account_id credential",
+    "ministack.core.iam_evaluator:_request_origin": "",
+    "ministack.core.iam_evaluator:_resource_policy": "service resource_arn",
+    "ministack.core.iam_evaluator:_POLICY_REQUIRED": "",
+    "ministack.core.iam_evaluator:_action_matches": "request_action actions not_actions",
+    "ministack.core.iam_evaluator:_conditions_met": "conditions ctx",
+    "ministack.core.iam_evaluator:_service_principal_matches": "principal service",
+    "ministack.core.iam_evaluator:_gather_role_policies": "role_name account_id",
+    "ministack.core.iam_evaluator:_permissions_boundary": "store name account_id",
+    "ministack.services.iam:_roles": "",
+    "ministack.services.sts:register_session": "access_key session",
+    "ministack.services.sts:_gen_session_access_key": "",
+    "ministack.services.sts:_gen_secret": "",
+    "ministack.services.sts:_gen_session_token": "",
+    "ministack.services.sqs:_queue_by_arn": "arn",
+    "ministack.services.sqs:_act_send_message": "data qurl",
+    "ministack.services.sqs:_dispatch": "action data qurl",
+    "ministack.services.sqs:_refresh_counts": "q",
+    "ministack.services.s3:_bucket_default_sse_headers": "bucket_name",
+    "ministack.services.s3:_put_bucket_encryption": "name body",
+    "ministack.services.s3:_fire_s3_event": "bucket_name key event_name size etag deletion_type",
+    "ministack.services.kms:_resolve_key": "key_id_or_arn",
+    "ministack.services.eventbridge:_dispatch_event": "event",
+    "ministack.services.eventbridge:_put_events": "data allow_aws_source",
+    "ministack.services.eventbridge:_invoke_target": "target event rule view",
+    "ministack.services.eventbridge:_dispatch_to_stepfunctions": "arn payload",
+    "ministack.services.eventbridge:_dispatch_to_event_bus": "spec event rule",
+    "ministack.services.eventbridge:_dispatch_to_lambda": "arn payload",
+    "ministack.services.eventbridge:_dispatch_to_sns": "arn payload",
+    "ministack.services.eventbridge:_dispatch_to_sqs": "spec payload",
+    "ministack.services.eventbridge:_matches_pattern_view": "pattern_str view owner",
+    "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS": "",
+    "ministack.services.cloudformation.stacks:_add_event": (
+        "stack_id stack_name logical_id resource_type status reason physical_id detailed_status"
+    ),
+    "ministack.services.cloudformation.stacks:CLIENT_REQUEST_TOKEN": "",
+    "ministack.services.cloudformation.handlers:_add_event": "stack_id stack_name logical_id resource_type status",
+    "ministack.services.cloudformation.changesets:_add_event": "stack_id stack_name logical_id resource_type status",
+    "ministack.services.cloudwatch:_metrics": "",
+    "ministack.services.cloudwatch:_alarms": "",
+    "ministack.services.cloudwatch:_composite_alarms": "",
+    "ministack.services.cloudwatch:_metric_bucket": "key",
+    "ministack.services.cloudwatch:_dims_key": "dims",
+    "ministack.services.cloudwatch:_calc_stats": "points",
+    "ministack.services.cloudwatch:_stat_value": "stats stat_name points",
+    "ministack.services.cloudwatch:_store_datum": "namespace name dims ts unit value values counts stat_values",
+    "ministack.services.cloudwatch:record_metric": "namespace metric_name value unit dimensions",
+    "ministack.services.cloudwatch:_evaluate_alarm": "alarm",
+    "ministack.services.cloudwatch:_evaluate_all_alarms": "",
+    "ministack.services.cloudwatch:_evaluate_parent_alarms": "child seen",
+    "ministack.services.cloudwatch:_dispatch_alarm_actions": "alarm old_state new_state reason",
+    "ministack.services.cloudwatch:_record_history": "alarm_name old_state new_state reason",
+    "ministack.services.cloudwatch:cloudformation_put_metric_alarm": "alarm",
+    "ministack.services.dynamodb:_tables": "",
+    "ministack.services.sns:_topic_by_arn_any_scope": "topic_arn",
+    "ministack.services.sns:topic_policy_allows": "topic_arn service source_arn source_account",
+    "ministack.services.sns:publish_internal": "topic_arn message subject",
+    "ministack.services.sns:_deliver_to_sqs": "endpoint envelope raw raw_message",
+    "ministack.services.scheduler:_schedules": "",
+    "ministack.services.scheduler:start_scheduler": "",
+    "ministack.services.scheduler:handle_request": "method path headers body_bytes query_params",
+    "ministack.services.stepfunctions:_ExecutionError": "",
+    "ministack.services.stepfunctions:_SERVICE_DISPATCH": "",
+    "ministack.services.stepfunctions:_state_machines": "",
+    "ministack.services.stepfunctions:_executions": "",
+    "ministack.services.stepfunctions:_tags": "",
+    "ministack.services.stepfunctions:_create_state_machine": "data",
+    "ministack.services.stepfunctions:_delete_state_machine": "data",
+    "ministack.services.stepfunctions:_start_execution": "data",
+    "ministack.services.stepfunctions:_resolve_state_machine_arn": "arn",
+    "ministack.services.stepfunctions:_stop_execution": "data",
+    "ministack.services.stepfunctions:_run_execution": "exec_arn",
+    "ministack.services.stepfunctions:_fail_execution": "execution error cause",
+    "ministack.services.stepfunctions:_add_event": "execution event_type details",
+    "ministack.services.stepfunctions:_emit_execution_status_event": "execution",
+    "ministack.services.stepfunctions:_execute_task": "state_def raw_input execution ctx",
+    "ministack.services.stepfunctions:_invoke_resource_with_timeout": "resource input_data timeout",
+    "ministack.services.stepfunctions:_invoke_aws_sdk_integration": "resource input_data",
+    "ministack.services.stepfunctions:_invoke_nested_start_execution": "resource input_data",
+    "ministack.services.stepfunctions:_invoke_nested_start_execution_sync": "resource input_data",
+    "ministack.services.stepfunctions:_call_lambda": "func_ref event",
+    "ministack.services.stepfunctions:_find_matching_retrier": "retriers error retry_counts",
+    "ministack.services.stepfunctions:_apply_output_path": "state_def data ctx",
+    "ministack.services.stepfunctions:_apply_jsonata_arguments": "state_def raw_input ctx",
+    "ministack.services.stepfunctions:_apply_parameters": "state_def data ctx",
+    "ministack.services.stepfunctions:_apply_state_assign": "state_def raw_input ctx result error_output",
+    "ministack.services.stepfunctions:_apply_jsonata_template": "value raw_input ctx result error_output",
+    "ministack.services.stepfunctions:_sfn_jsonata_to_millis": "timestamp picture",
+    "ministack.services.stepfunctions:_jsonata_state_field": "state_def field expected raw_input ctx",
+    "ministack.services.stepfunctions:_state_query_language": "state_def ctx",
+    "ministack.services.stepfunctions:_scaled_sleep": "seconds",
+    "ministack.services.stepfunctions:time": "",
+}
+
+
+def verify_internals() -> None:
+    """Check that every internal name in use is there and takes what calls give it.
+
+    Raises:
+        InternalsMovedError: Names what is gone or changed, and the version that was found.
+    """
+    from importlib.metadata import version
+
+    problems = []
+    for name, parameters in INTERNALS.items():
+        module_name, _, attribute = name.partition(":")
+        dotted = f"{module_name}.{attribute}"
+        try:
+            found = getattr(importlib.import_module(module_name), attribute)
+        except (ImportError, AttributeError):
+            problems.append(f"{dotted} is gone")
+            continue
+        if parameters:
+            actual = list(inspect.signature(found).parameters)[: len(parameters.split())]
+            if actual != parameters.split():
+                problems.append(f"{dotted} takes ({', '.join(actual)}), expected ({', '.join(parameters.split())})")
+    if problems:
+        raise InternalsMovedError(
+            f"MiniStack {version('ministack')}: {'; '.join(problems)}. cdk_processing.local works with the version it "
+            "pins (pip install 'cdk-processing[local]')"
+        )
+
+
+def internal(module: str, name: str) -> Any:
+    """An internal that :data:`INTERNALS` lists; nothing else can be had, so that the check stays complete."""
+    if f"{module}:{name}" not in INTERNALS:
+        raise InternalsMovedError(f"{module}.{name} is not listed in INTERNALS, so nothing checks that it exists")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,146 @@
+"""All that is replaced in MiniStack, in one list: each function once, with what wraps it, the innermost first.
+
+What a wrap does stands in its docstring, in the room of its service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from cdk_processing.local.aws.cloudformation.provisioning import after_provisioning, replace_deletion
+from cdk_processing.local.aws.cloudformation.stack_events import announce_stack_status
+from cdk_processing.local.aws.cloudwatch.alarms import Alarms, refuse_too_long
+from cdk_processing.local.aws.cloudwatch.metrics import Metrics
+from cdk_processing.local.aws.dynamodb.leading_keys import with_leading_keys
+from cdk_processing.local.aws.events.faulty_deliveries import struck_by
+from cdk_processing.local.aws.events.targets import remember_target, start_with_role
+from cdk_processing.local.aws.iam.key_permissions import enforce_key_too, name_the_key
+from cdk_processing.local.aws.iam.transport import always_secure, secure_by_default
+from cdk_processing.local.aws.s3.buckets import keep_encryption
+from cdk_processing.local.aws.s3.versions_in_events import add_version, remember_version
+from cdk_processing.local.aws.scheduler.clock import Scheduler, keep_every_property
+from cdk_processing.local.aws.sns.topics import deliver_if_key_admits, keep_key
+from cdk_processing.local.aws.stepfunctions import calls, deletion, execution, history, processing, times
+from cdk_processing.local.injection import Faults
+from cdk_processing.local.ministack import Replacement, internal
+
+__all__ = ["Parts", "extend_provisioning", "extend_tasks", "replacements"]
+
+_ALARMS = _METRICS = "ministack.services.cloudwatch"
+_EVENTS = "ministack.services.eventbridge"
+_EVALUATOR = "ministack.core.iam_evaluator"
+_IAM_ACTIONS = "ministack.core.iam_actions"
+_SFN = "ministack.services.stepfunctions"
+_SQS = "ministack.services.sqs"
+_STACKS = "ministack.services.cloudformation"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of the embedded AWS that take the place of something in MiniStack."""
+
+    metrics: Metrics
+    alarms: Alarms
+    scheduler: Scheduler
+    faults: Faults
+    role_calls: calls.RoleCalls
+    processing_tasks: processing.ProcessingTasks
+
+
+def replacements(parts: Parts) -> Iterator[Replacement]:
+    """Every function that is replaced, by service."""
+    yield from _requests()
+    yield from _events(parts.metrics, parts.faults)
+    yield from _metrics_and_alarms(parts.metrics, parts.alarms)
+    yield from _step_functions(parts.metrics, parts.role_calls)
+    yield Replacement("ministack.services.scheduler", "start_scheduler", _instead(parts.scheduler.start))
+    for module in ("stacks", "handlers", "changesets"):  # each has the function under a name of its own
+        yield Replacement(f"{_STACKS}.{module}", "_add_event", announce_stack_status)
+
+
+def _requests() -> Iterator[Replacement]:
+    """Which requests IAM admits."""
+    yield Replacement("ministack.app", "pin_request_origin", always_secure)
+    yield Replacement(_EVALUATOR, "_request_origin", secure_by_default)
+    yield Replacement(_EVALUATOR, "enforce", enforce_key_too)
+    yield Replacement(_IAM_ACTIONS, "access_denied_response", name_the_key)
+    yield Replacement(_IAM_ACTIONS, "dynamodb_service_context", with_leading_keys)
+
+
+def _events(metrics: Metrics, faults: Faults) -> Iterator[Replacement]:
+    """What becomes of an event. A fault strikes first of all, so that each copy passes every check by itself."""
+    yield Replacement("ministack.services.s3", "_fire_s3_event", remember_version)
+    yield Replacement(_EVENTS, "_dispatch_event", add_version)
+    yield Replacement(_EVENTS, "_matches_pattern_view", metrics.count_matches)
+    yield Replacement(_EVENTS, "_invoke_target", metrics.count_invocations, remember_target, partial(struck_by, faults))
+    # A target that the role may not start counts as no delivery, so the role is looked at first.
+    yield Replacement(_EVENTS, "_dispatch_to_stepfunctions", metrics.notice_dispatch, partial(start_with_role, faults))
+    for target in ("event_bus", "lambda", "sns", "sqs"):
+        yield Replacement(_EVENTS, f"_dispatch_to_{target}", metrics.notice_dispatch)
+
+
+def _metrics_and_alarms(metrics: Metrics, alarms: Alarms) -> Iterator[Replacement]:
+    """What CloudWatch hears of; and its alarms, as MiniStack's know no dimensions, missing data or several periods."""
+    yield Replacement(_METRICS, "record_metric", _instead(metrics.record))
+    yield Replacement(_METRICS, "_store_datum", metrics.notice_datum)
+    yield Replacement(_SQS, "_dispatch", metrics.notice_calls)
+    yield Replacement(_SQS, "_act_send_message", metrics.notice_send)
+    # What the key of the queue does not admit is not delivered, and so not counted.
+    yield Replacement("ministack.services.sns", "_deliver_to_sqs", metrics.notice_delivery, deliver_if_key_admits)
+    # CloudWatch looks at a new alarm within a minute, not while it is made.
+    yield Replacement(_ALARMS, "_evaluate_alarm", _instead(lambda _alarm: None))
+    yield Replacement(_ALARMS, "_evaluate_all_alarms", _instead(lambda: None))
+    yield Replacement(_ALARMS, "_dispatch_alarm_actions", _instead(alarms.act))
+    yield Replacement(_ALARMS, "cloudformation_put_metric_alarm", refuse_too_long)
+
+
+def _step_functions(metrics: Metrics, role_calls: calls.RoleCalls) -> Iterator[Replacement]:
+    """How an execution runs."""
+    yield Replacement(_SFN, "time", _instead(execution.Clock()))
+    yield Replacement(_SFN, "_create_state_machine", deletion.with_a_clean_slate)
+    yield Replacement(_SFN, "_delete_state_machine", _instead(deletion.delete))
+    # A state machine that is being deleted refuses also a start that would find its execution running.
+    yield Replacement(_SFN, "_start_execution", execution.idempotent_start, deletion.refuse_while_deleting)
+    yield Replacement(_SFN, "_run_execution", execution.run_under_role, deletion.then_delete)
+    yield Replacement(_SFN, "_stop_execution", execution.stop_at_once)
+    yield Replacement(_SFN, "_fail_execution", execution.fail_if_running)
+    yield Replacement(_SFN, "_emit_execution_status_event", metrics.count_executions)
+    # Of a transition that does not happen, because the state machine is deleted, there is no event.
+    yield Replacement(_SFN, "_add_event", history.complete_events, deletion.terminate_at_transition)
+    yield Replacement(_SFN, "_apply_jsonata_arguments", history.remember_parameters)
+    yield Replacement(_SFN, "_apply_parameters", history.remember_parameters)
+    yield Replacement(_SFN, "_apply_state_assign", _instead(execution.assign_at_once))
+    yield Replacement(_SFN, "_apply_output_path", execution.output_of_succeed)
+    yield Replacement(_SFN, "_sfn_jsonata_to_millis", times.read_portable_times)
+    yield Replacement(_SFN, "_execute_task", execution.evaluated_timeout)
+    yield Replacement(_SFN, "_invoke_resource_with_timeout", execution.stop_on_timeout)
+    yield Replacement(_SFN, "_find_matching_retrier", execution.wait_before_retry, deletion.terminate_at_retry)
+    yield Replacement(_SFN, "_invoke_aws_sdk_integration", _instead(role_calls.sdk_task))
+    yield Replacement(_SFN, "_call_lambda", calls.authorized_lambda)
+    yield Replacement(_SFN, "_invoke_nested_start_execution", calls.authorized_start)
+    yield Replacement(_SFN, "_invoke_nested_start_execution_sync", calls.authorized_start)
+
+
+def extend_tasks(parts: Parts) -> None:
+    """Make Step Functions know the integrations that MiniStack lacks, or that it calls as the account's root."""
+    dispatch = internal(_SFN, "_SERVICE_DISPATCH")
+    dispatch[processing.RESOURCE] = parts.processing_tasks.task
+    for resource in calls.OPTIMIZED:
+        dispatch[resource] = parts.role_calls.optimized_task
+
+
+def extend_provisioning() -> None:
+    """Let CloudFormation keep the properties that MiniStack drops, and delete state machines as AWS does."""
+    after_provisioning("AWS::S3::Bucket", keep_encryption)
+    after_provisioning("AWS::SNS::Topic", keep_key)
+    after_provisioning("AWS::Scheduler::Schedule", keep_every_property)
+    after_provisioning("AWS::StepFunctions::StateMachine", lambda arn, _properties: deletion.forget_orphans(arn))
+    replace_deletion("AWS::StepFunctions::StateMachine", deletion.mark_for_deletion)
+
+
+def _instead(replacement: Any) -> Callable[[Any], Any]:
+    """Wraps nothing: the original is not called."""
+    return lambda _original: replacement
