@@ -31,10 +31,12 @@ from cdk_processing.constructs.resources import (
     stack_of,
 )
 from cdk_processing.constructs.triggers.base import Launch, Trigger
+from cdk_processing.errors import DeclarationError
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.workflow.definition import BASE_NAME_TAG, DEAD_LETTERS_TAG, JOB_TAG, Workflow, definition
 from cdk_processing.workflow.failures import LaunchPolicy
 from cdk_processing.workflow.launches import Reading
+from cdk_processing.workflow.limits import definition_problems
 
 __all__ = ["Launching"]
 
@@ -167,8 +169,13 @@ class Launching:
             turns=self._takes_turns,
             announces=self._announces,
         )
+        tree = definition(workflow)
         # Tokens in the text are resolved by CDK; none of them holds a character that JSON would escape.
-        return json.dumps(definition(workflow), ensure_ascii=False)
+        text = json.dumps(tree, ensure_ascii=False)
+        problems = definition_problems(tree, text)
+        if problems:
+            raise DeclarationError(self._path, [problem.on(self._scope.node.id) for problem in problems])
+        return text
 
     def _version(self) -> str:
         """What the job is, as a short text; the same at each synth, so without CDK's numbered tokens."""

@@ -7,11 +7,26 @@ time and parameters). See :mod:`cdk_processing.workflow.launches`.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from cdk_processing.request.runtime import PATTERNS, RunTimeValue, has_run_time_value, segments
 
-__all__ = ["as_text", "compile_text", "compile_tree", "expression", "parameter_value", "quoted"]
+__all__ = [
+    "all_of",
+    "any_of",
+    "as_text",
+    "compile_text",
+    "compile_tree",
+    "expression",
+    "joined",
+    "parameter_value",
+    "quoted",
+]
+
+#: From so many links on, a chain of operators is written flat: each link nests the evaluation one deeper, and Step
+#: Functions stops at about 100 (see :mod:`cdk_processing.workflow.depth`).
+_LONG_CHAIN = 5
 
 #: strftime directives in the picture language of XPath, which JSONata formats times with.
 _PICTURES = {
@@ -73,7 +88,26 @@ def compile_text(text: str) -> str:
     if not has_run_time_value(text):
         # A literal that looks like an expression would be evaluated; one that looks like half of one, refused.
         return expression(quoted(text)) if text.startswith("{%") or text.endswith("%}") else text
-    return expression(" & ".join(_render(part) for part in segments(text)))
+    return expression(joined([_render(part) for part in segments(text)]))
+
+
+def joined(texts: Sequence[str]) -> str:
+    """Texts put together."""
+    return " & ".join(texts) if len(texts) < _LONG_CHAIN else f"$join([{', '.join(texts)}])"
+
+
+def any_of(conditions: Sequence[str]) -> str:
+    """Whether one of the conditions holds; each must be true or false, never missing."""
+    if len(conditions) == 1:
+        return conditions[0]
+    return f"({' or '.join(conditions)})" if len(conditions) < _LONG_CHAIN else f"true in [{', '.join(conditions)}]"
+
+
+def all_of(conditions: Sequence[str]) -> str:
+    """Whether all conditions hold; each must be true or false, never missing."""
+    if len(conditions) < _LONG_CHAIN:
+        return " and ".join(conditions) or "true"
+    return f"$not(false in [{', '.join(conditions)}])"
 
 
 def compile_tree(value: Any) -> Any:

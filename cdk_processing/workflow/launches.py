@@ -109,7 +109,7 @@ def parameters_digest(parameters: Sequence[RunTimeValue]) -> str:
 
     It is that of ``name=MD5;name=MD5``, in the order of the declaration: nobody says how an object becomes text.
     """
-    digests = " & ';' & ".join(
+    digests = ", ".join(
         f"{quoted(each.parameter + '=')} & $hash({parameter_value(each)}, 'MD5')" for each in parameters
     )
     names = ", ".join(quoted(each.parameter) for each in parameters)
@@ -117,12 +117,13 @@ def parameters_digest(parameters: Sequence[RunTimeValue]) -> str:
     problem = f"'there is no parameter ' & $join($unknown, ', ') & {quoted(f'; the job has {known}')}"
     return f"""(
   $unknown := $keys($run.parameters)[$not($ in [{names}])];
-  $exists($unknown) ? $error({problem}) : $hash({digests}, 'MD5')
+  $exists($unknown) ? $error({problem}) : $hash($join([{digests}], ';'), 'MD5')
 )"""
 
 
 def _run(readings: Sequence[Reading], parameters: Sequence[RunTimeValue]) -> str:
-    own = "".join(f"{reading.when} ? {reading.render()}\n    : " for reading in readings)
+    # Side by side, not one inside the other: a job may have a hundred triggers.
+    own = "".join(f"{reading.when} ? {reading.render()},\n    " for reading in readings)
     given = ",\n    'parameters': $read.given" if parameters else ""
     newest = (
         ",\n    'object': $read.object, 'sequencer': $read.sequencer"
@@ -138,12 +139,12 @@ def _run(readings: Sequence[Reading], parameters: Sequence[RunTimeValue]) -> str
   $again := {_AGAIN} ? $states.input.redrive;
   $event := $exists($again) ? $again.event : $states.input;
   $given := $type({_GIVEN}) = 'object' ? {_GIVEN} : {{}};
-  $read := {own}{_ARRIVAL} ? {{'key': {ARRIVAL_KEYS["version"]}, 'given': $given}}
+  $read := [{own}{_ARRIVAL} ? {{'key': {ARRIVAL_KEYS["version"]}, 'given': $given}}
     : $event.source = 'aws.scheduler' ? {{'key': $event.schedule & '@' & $event.time, 'given': $given}}
     : $exists($event.run_key) and $type($event.run_key) != 'null'
       ? {{'key': {quoted(MANUAL_KEY)} & {as_text("$event.run_key")}, 'given': $given}}
     : $exists($event.id) and $exists($event.`detail-type`) ? {{'key': 'event:' & $event.id, 'given': $given}}
-    : {{'key': $states.context.Execution.Id, 'given': $given}};
+    : {{'key': $states.context.Execution.Id, 'given': $given}}][0];
   $key := $type($again.run_key) = 'string' ? $again.run_key
     : $exists($read.key) ? $read.key
     : $states.context.Execution.Id;

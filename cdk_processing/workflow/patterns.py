@@ -7,11 +7,11 @@ operators mean: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-crea
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cdk_processing.request.tokens import is_token
-from cdk_processing.workflow.jsonata import quoted
+from cdk_processing.workflow.jsonata import all_of, any_of, quoted
 
 __all__ = ["UnknownOperatorError", "condition", "field", "path"]
 
@@ -37,15 +37,18 @@ def condition(pattern: Mapping[str, Any], root: str = "$event") -> str:
     Raises:
         UnknownOperatorError: The pattern uses ``cidr``, or something that EventBridge does not know.
     """
-    parts = []
+    return all_of([part for part in _conditions(pattern, root) if part != _ANY])
+
+
+def _conditions(pattern: Mapping[str, Any], root: str) -> Iterator[str]:
+    """What a pattern asks for, field by field."""
     for name, wanted in pattern.items():
         if name == "$or":
-            parts.append(_either([condition(option, root) for option in wanted]))
+            yield any_of([condition(option, root) for option in wanted])
         elif isinstance(wanted, Mapping):
-            parts.append(condition(wanted, field(root, name)))
+            yield from _conditions(wanted, field(root, name))
         else:
-            parts.append(_either([_matches(field(root, name), item) for item in wanted]))
-    return " and ".join(part for part in parts if part != _ANY) or _ANY
+            yield _matches(field(root, name), wanted)
 
 
 def field(root: str, name: str) -> str:
@@ -62,10 +65,6 @@ def path(text: str, root: str = "$event") -> str:
     return root
 
 
-def _either(conditions: Sequence[str]) -> str:
-    return conditions[0] if len(conditions) == 1 else f"({' or '.join(conditions)})"
-
-
 def _is(value: Any) -> str:
     """Whether ``$v`` is a value; the type too, because some engines hold 1 to be true."""
     if isinstance(value, str):
@@ -77,14 +76,40 @@ def _is(value: Any) -> str:
     return f"$type($v) = 'number' and $v = {value!r}"
 
 
-def _matches(where: str, wanted: Any) -> str:
-    if not isinstance(wanted, Mapping):
-        # An event's field may itself be a list: any of its values will do. The wanted one on the left: `in` takes both.
-        return f"{quoted(wanted)} in {where}" if isinstance(wanted, str) else _some(where, _is(wanted))
-    [(operator, value)] = wanted.items()
-    if operator == "exists":
-        return _some(where, _LEAF) if value else f"$not({_some(where, _LEAF)})"
-    return _some(where, _test(operator, value))
+def _matches(where: str, wanted: Sequence[Any]) -> str:
+    """Whether a field has one of the wanted values; it may itself be a list, and then any of its values will do."""
+    texts = [item for item in wanted if isinstance(item, str)]
+    exists = [item["exists"] for item in wanted if isinstance(item, Mapping) and "exists" in item]
+    tests = [*_values([item for item in wanted if not isinstance(item, (str, Mapping))])]
+    for item in wanted:
+        if isinstance(item, Mapping) and "exists" not in item:
+            [(operator, value)] = item.items()
+            tests.append(_test(operator, value))
+    found = []
+    if texts:
+        # One wanted text on the left: `in` takes a value and a list alike.
+        listed = f"$exists({where}[$ in {_list(texts)}])"
+        found.append(f"{quoted(texts[0])} in {where}" if len(texts) == 1 else listed)
+    if tests:
+        found.append(_some(where, any_of(tests)))
+    found += [_some(where, _LEAF) if value else f"$not({_some(where, _LEAF)})" for value in exists]
+    return any_of(found)
+
+
+def _values(values: Sequence[Any]) -> Iterator[str]:
+    """Whether ``$v`` is one of some values; equal ones of a type side by side."""
+    texts = [value for value in values if isinstance(value, str)]
+    numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    for listed, guard in ((texts, ""), (numbers, "$type($v) = 'number' and ")):
+        if len(listed) > 1:
+            yield f"{guard}$v in {_list(listed)}"
+    alone = [value for value in values if value is None or isinstance(value, bool)]
+    for value in [*alone, *(listed[0] for listed in (texts, numbers) if len(listed) == 1)]:
+        yield _is(value)
+
+
+def _list(values: Sequence[Any]) -> str:
+    return f"[{', '.join(quoted(value) if isinstance(value, str) else repr(value) for value in values)}]"
 
 
 def _some(where: str, test: str) -> str:
@@ -167,8 +192,8 @@ def _anything_but(value: Any) -> str:
         [(operator, unwanted)] = value.items()
         tests = [f"({_test(operator, item)})" for item in _listed(unwanted)]
     else:
-        tests = [f"({_is(item)})" for item in _listed(value)]
-    return f"{_LEAF} and $not({' or '.join(tests)})"
+        tests = [f"({test})" for test in _values(_listed(value))]
+    return f"{_LEAF} and $not({any_of(tests)})"
 
 
 def _listed(value: Any) -> list[Any]:

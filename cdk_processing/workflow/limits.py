@@ -1,0 +1,56 @@
+"""What Step Functions would refuse of a definition, or fail each run for, found before it is deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cdk_processing.errors import Problem
+from cdk_processing.workflow.depth import DEEPEST, depth
+
+__all__ = ["definition_problems"]
+
+#: https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
+_LONGEST = 1_048_576
+
+
+def definition_problems(definition: Mapping[str, Any], text: str) -> list[Problem]:
+    """What is wrong with a definition.
+
+    Args:
+        definition: The definition, as a tree.
+        text: The same as JSON.
+    """
+    found = [
+        Problem(
+            where,
+            f"an expression that nests {deep} deep",
+            f"at most {DEEPEST} deep: Step Functions fails every run at about 100",
+            _shallower(where),
+        )
+        for where, body in _expressions(definition["States"])
+        if (deep := depth(body)) > DEEPEST
+    ]
+    if len(text) > _LONGEST:
+        fix = "declare fewer parameters, triggers and values in patterns, or make two jobs of it"
+        allowed = f"at most {_LONGEST:,} characters, as Step Functions takes them"
+        found.append(Problem("state machine definition", f"{len(text):,} characters", allowed, fix))
+    return found
+
+
+def _shallower(where: str) -> str:
+    if where.startswith("Prepare."):
+        return "nest fewer $or inside each other in the patterns of the job's triggers"
+    return "use fewer run-time values in this text"
+
+
+def _expressions(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    """Every expression without its ``{%`` and ``%}``, with the field that it stands in."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _expressions(item, f"{where}.{name}" if where else name)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _expressions(item, f"{where}[{number}]")
+    elif isinstance(value, str) and value.startswith("{%"):
+        yield where, value[2:-2]
