@@ -23,7 +23,7 @@ from cdk_processing.local.aws.s3.buckets import keep_encryption
 from cdk_processing.local.aws.s3.versions_in_events import add_version, remember_version
 from cdk_processing.local.aws.scheduler.clock import Scheduler, keep_every_property
 from cdk_processing.local.aws.sns.topics import deliver_if_key_admits, keep_key
-from cdk_processing.local.aws.stepfunctions import calls, deletion, execution, history, processing, times
+from cdk_processing.local.aws.stepfunctions import calls, deletion, execution, history, limits, processing, times
 from cdk_processing.local.injection import Faults
 from cdk_processing.local.ministack import Replacement, internal
 
@@ -109,7 +109,11 @@ def _step_functions(metrics: Metrics, role_calls: calls.RoleCalls) -> Iterator[R
     yield Replacement(_SFN, "_fail_execution", execution.fail_if_running)
     yield Replacement(_SFN, "_emit_execution_status_event", metrics.count_executions)
     # Of a transition that does not happen, because the state machine is deleted, there is no event.
-    yield Replacement(_SFN, "_add_event", history.complete_events, deletion.terminate_at_transition)
+    yield Replacement(
+        _SFN, "_add_event", history.complete_events, limits.refuse_large_results, deletion.terminate_at_transition
+    )
+    yield Replacement(_SFN, "jsonata", limits.bounded_engine)
+    yield Replacement(_SFN, "_error_matches", limits.catch_no_terminal_error)
     yield Replacement(_SFN, "_apply_jsonata_arguments", history.remember_parameters)
     yield Replacement(_SFN, "_apply_parameters", history.remember_parameters)
     yield Replacement(_SFN, "_apply_state_assign", _instead(execution.assign_at_once))

@@ -121,6 +121,8 @@ INTERNALS: dict[str, str] = {
     "ministack.services.stepfunctions:_invoke_nested_start_execution": "resource input_data",
     "ministack.services.stepfunctions:_invoke_nested_start_execution_sync": "resource input_data",
     "ministack.services.stepfunctions:_call_lambda": "func_ref event",
+    "ministack.services.stepfunctions:jsonata": "",
+    "ministack.services.stepfunctions:_error_matches": "error_equals error",
     "ministack.services.stepfunctions:_find_matching_retrier": "retriers error retry_counts",
     "ministack.services.stepfunctions:_apply_output_path": "state_def data ctx",
     "ministack.services.stepfunctions:_apply_jsonata_arguments": "state_def raw_input ctx",

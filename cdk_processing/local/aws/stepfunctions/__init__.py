@@ -4,6 +4,7 @@
 * ``calls``: tasks that call an AWS API, made with the state machine's role;
 * ``processing``: ``sagemaker:createProcessingJob`` with and without ``.sync``;
 * ``permissions``: what the state machine's role must be allowed besides;
+* ``limits``: how deep an expression nests and how large data is, at most;
 * ``history``: what an execution's history tells of a task;
 * ``deletion``: a state machine deleted while executions run;
 * ``times``: timestamps as AWS writes them.

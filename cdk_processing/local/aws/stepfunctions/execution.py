@@ -19,6 +19,7 @@ from typing import Any
 
 from cdk_processing.local import ministack
 from cdk_processing.local.aws.iam.principals import Principal, role_principal
+from cdk_processing.local.aws.stepfunctions.limits import refuse_large_variables
 from cdk_processing.local.aws.stepfunctions.permissions import start_denial
 from cdk_processing.local.signals import Signal, wait_for_any
 
@@ -310,6 +311,7 @@ def assign_at_once(
         return
     evaluate = ministack.internal(_SFN, "_apply_jsonata_template")
     values = {name: evaluate(template, raw_input, ctx, result, error_output) for name, template in assign.items()}
+    refuse_large_variables(values, ctx["State"]["Name"])
     ctx.setdefault("variables", {}).update(values)
 
 
