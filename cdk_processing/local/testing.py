@@ -179,7 +179,7 @@ class DeployedAws:
         """Remove every fault that is in force."""
         self.aws.clear_faults()
 
-    def wait_for_run(self, job: str, *, timeout: float = 120, must_succeed: bool = True) -> Run:
+    def wait_for_run(self, job: str, *, timeout: float = 300, must_succeed: bool = True) -> Run:
         """Wait for the next run of a job and for its end.
 
         Each run is returned once, the oldest first: a second call waits for a second run.

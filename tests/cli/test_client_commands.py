@@ -1,10 +1,10 @@
 import json
-import time
 
 import pytest
 from click.testing import CliRunner
 
 from cdk_processing.cli import main
+from tests.patience import PATIENCE, until
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_job_is_started_followed_and_listed(cli, three_jobs):
 
 
 def test_the_list_of_runs_names_their_executions_when_asked(cli, three_jobs):
-    run = three_jobs.processing.wait(three_jobs.processing.start("Copy"), timeout=60, poll_seconds=0.05)
+    run = three_jobs.processing.wait(three_jobs.processing.start("Copy"), timeout=PATIENCE, poll_seconds=0.05)
     lines = cli("runs", "Copy", "-n", "1", "--executions").splitlines()
     assert (lines[0].split()[-1], lines[1].split()[-1]) == ("EXECUTION", run.name)
     assert run.name not in cli("runs", "Copy", "-n", "1")
@@ -72,7 +72,7 @@ def test_a_second_start_with_a_run_key_says_that_nothing_new_runs(cli, three_job
     assert output.endswith("-1 is Completed\n")
     assert "started" not in output
     duplicate = three_jobs.processing.runs("Copy", limit=1)[0].name
-    three_jobs.processing.wait(three_jobs.processing.run("Copy", duplicate), timeout=60, poll_seconds=0.05)
+    three_jobs.processing.wait(three_jobs.processing.run("Copy", duplicate), timeout=PATIENCE, poll_seconds=0.05)
     why = cli("why", "Copy", duplicate)
     assert "  Duplicate: nothing was done; another run has the same run key\n" in why
     refused = cli("start", "Copy", "suffix=-z", "--run-key", "again", exit_code=1)
@@ -117,16 +117,9 @@ def test_a_failed_run_is_explained_and_redriven(cli, three_jobs):
 def test_a_running_run_is_stopped(cli, three_jobs):
     name = cli("start", "Sleep").split(":")[0]
     run = three_jobs.processing.runs("Sleep", limit=1)[0]
-    wait_until(lambda: three_jobs.processing.attempts(run))
+    until(lambda: three_jobs.processing.attempts(run))
     assert cli("stop", "Sleep") == f"{name}: stopped\n"
     assert cli("stop", "Sleep", name) == f"{name} has ended already: Aborted\n"
-
-
-def wait_until(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_mistyped_job_is_one_line_with_the_nearest_name(cli):

@@ -4,11 +4,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import boto3
 import pytest
+
+from tests.patience import PATIENCE, until
 
 COMMAND = [sys.executable, "-m", "cdk_processing.cli"]
 THREE_JOBS = Path(__file__).parent.parent / "apps" / "three_jobs"
@@ -34,13 +35,14 @@ class Session:
     def output(self):
         return (self.folder / "out").read_text()
 
-    def until(self, pattern, seconds=60):
-        deadline = time.monotonic() + seconds
-        while not (found := re.search(pattern, self.output)):
-            assert time.monotonic() < deadline, self.output
-            assert self.process.poll() is None, self.output
-            time.sleep(0.05)
-        return found
+    def until(self, pattern):
+        def look():
+            running = self.process.poll() is None
+            output = self.output
+            assert running or re.search(pattern, output), output
+            return output
+
+        return re.search(pattern, until(look, lambda output: re.search(pattern, output)))
 
     def client(self, service):
         exported = dict(re.findall(r"export (\w+)=(.*)", self.output))
@@ -54,7 +56,7 @@ class Session:
 
     def end(self, number):
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE)
 
 
 def children_of(group):
@@ -95,10 +97,7 @@ def test_a_session_deploys_shows_runs_and_leaves_nothing_behind(tmp_path, number
         assert servers
         assert session.end(number) == 0
         assert session.output.endswith("stopped; nothing is left behind\n")
-        deadline = time.monotonic() + 5
-        while any(Path(f"/proc/{pid}").exists() for pid in servers) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not [pid for pid in servers if Path(f"/proc/{pid}").exists()]
+        until(lambda: [pid for pid in servers if Path(f"/proc/{pid}").exists()], lambda left: not left)
         assert list((tmp_path / "tmp").iterdir()) == []
     finally:
         session.process.kill()
@@ -111,7 +110,6 @@ def run(folder, *arguments):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
         stdin=subprocess.DEVNULL,
         check=False,
     )

@@ -1,10 +1,11 @@
 """What the tests of the client share: a client of the three jobs, and ways to bring a deployed job into trouble."""
 
 import json
-import time
 from contextlib import contextmanager
 
 import pytest
+
+from tests.patience import PATIENCE, until
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +16,7 @@ def client(three_jobs):
 @pytest.fixture(scope="module")
 def finish(client):
     """Wait for the end of a run."""
-    return lambda run: client.wait(run, timeout=60, poll_seconds=0.05)
+    return lambda run: client.wait(run, timeout=PATIENCE, poll_seconds=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +68,3 @@ def taken(three_jobs):
         sagemaker.create_processing_job(ProcessingJobName=name, **request, **more)
 
     return take
-
-
-def until(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found

@@ -8,8 +8,7 @@ import pytest
 from cdk_processing.client import NothingToRedriveError
 from cdk_processing.client.history import JobName
 from cdk_processing.workflow.definition import EXECUTION_VARIABLE
-
-from .conftest import until
+from tests.patience import until
 
 
 @pytest.fixture(scope="module", autouse=True)

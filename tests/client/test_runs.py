@@ -1,14 +1,14 @@
 import threading
-import time
 
 import pytest
 
 from cdk_processing.client import NothingToRedriveError, UnknownJobError, UnknownRunError, WaitTimeoutError
+from tests.patience import PATIENCE, until
 
 
 @pytest.fixture(scope="module")
 def failed(three_jobs, client):
-    return client.wait(client.start("Three/Break", run_key="to-be-mended"), timeout=60, poll_seconds=0.05)
+    return client.wait(client.start("Three/Break", run_key="to-be-mended"), timeout=PATIENCE, poll_seconds=0.05)
 
 
 def test_jobs_are_found_by_their_tags(client):
@@ -23,7 +23,8 @@ def test_a_started_run_gets_the_parameters_and_ends_well(three_jobs, client):
     three_jobs.put("Three/Raw", "in/parameters.dat", "not a text file")
     three_jobs.put("Three/Raw", "in/hello.txt", "hello")
     three_jobs.wait_for_run("Copy")
-    run = client.wait(client.start("Copy", {"suffix": "-mine"}, run_key="parameters"), timeout=60, poll_seconds=0.05)
+    started = client.start("Copy", {"suffix": "-mine"}, run_key="parameters")
+    run = client.wait(started, timeout=PATIENCE, poll_seconds=0.05)
     assert run.status == "SUCCEEDED"
     assert three_jobs.get("Results", "copy/hello-mine.txt") == b"hello"
     assert [attempt.status for attempt in client.attempts(run)] == ["Completed"]
@@ -31,8 +32,8 @@ def test_a_started_run_gets_the_parameters_and_ends_well(three_jobs, client):
 
 
 def test_a_second_start_with_the_key_of_a_completed_run_does_nothing(client):
-    first = client.wait(client.start("Copy", run_key="twice"), timeout=60, poll_seconds=0.05)
-    second = client.wait(client.start("Copy", run_key="twice"), timeout=60, poll_seconds=0.05)
+    first = client.wait(client.start("Copy", run_key="twice"), timeout=PATIENCE, poll_seconds=0.05)
+    second = client.wait(client.start("Copy", run_key="twice"), timeout=PATIENCE, poll_seconds=0.05)
     assert first.succeeded
     assert second.succeeded
     assert len(client.attempts(first)) == 1
@@ -57,7 +58,7 @@ def test_a_failed_run_is_explained_by_its_reason_its_message_and_its_log(client,
 
 def test_a_redrive_goes_on_with_the_next_attempt_and_only_until_one_has_completed(three_jobs, client, failed):
     three_jobs.put("Raw", "in/good.txt", "good")
-    again = client.wait(client.redrive(failed), timeout=60, poll_seconds=0.05)
+    again = client.wait(client.redrive(failed), timeout=PATIENCE, poll_seconds=0.05)
     assert again.succeeded
     first, second = client.attempts(failed) + client.attempts(again)
     assert (first.number, second.number) == (1, 2)
@@ -81,10 +82,7 @@ def test_a_running_run_is_followed_and_stopped_with_its_processing_job(client):
         threading.Thread(target=client.stop, args=(run,)).start()
     assert lines == ["sleeping"]
     assert client.refresh(run).status == "ABORTED"
-    deadline = time.monotonic() + 20
-    while client.attempts(run)[0].status != "Stopped" and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert client.attempts(run)[0].status == "Stopped"
+    until(lambda: client.attempts(run)[0].status, lambda status: status == "Stopped")
     assert client.stop(run).status == "ABORTED"
 
 

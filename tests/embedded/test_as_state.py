@@ -1,9 +1,10 @@
 """A job as a state in a user's own state machine, run with the permissions that it is given."""
 
 import json
-import time
 
 import pytest
+
+from tests.patience import until
 
 SAY = """
 import sys
@@ -67,12 +68,8 @@ class _Machines:
         arn = self._sfn.start_execution(stateMachineArn=self.arn(name), input=json.dumps(given))["executionArn"]
         return self.ended(arn)
 
-    def ended(self, arn, seconds=60):
-        limit = time.monotonic() + seconds
-        while (found := self._sfn.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            assert time.monotonic() < limit, found
-            time.sleep(0.05)
-        return found
+    def ended(self, arn):
+        return until(lambda: self._sfn.describe_execution(executionArn=arn), lambda found: found["status"] != "RUNNING")
 
     def arn(self, name):
         return self._physical[f"{name}/Resource"] if f"{name}/Resource" in self._physical else self._physical[name]

@@ -59,7 +59,7 @@ def report(tmp_path_factory):
         deployed.put("Data", "text/a.txt", "one two\nthree\n")
         deployed.put("Data", "text/b.txt", "four five six\n")
         deployed.start("Count")
-        deployed.wait_for_run("Count", timeout=280)
+        deployed.wait_for_run("Count", timeout=600)
         yield (
             json.loads(deployed.get("Results", "report/report.json")),
             list(deployed.objects("Results", "events/")),

@@ -9,7 +9,6 @@ import itertools
 import json
 import os
 import sys
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Any
 import pytest
 
 from cdk_processing.local import faults
+from tests.patience import PATIENCE, until
 
 SCRIPTS = Path(__file__).parent / "scripts"
 #: Names of the alarms in a stack with a job ``Job``, without the stack's name.
@@ -156,15 +156,9 @@ class World:
         """Let something go wrong until the ``with`` block ends."""
         return self.embedded.inject(fault)
 
-    def until(self, look, good, seconds=60, *, every=0.05):
+    def until(self, look, good, seconds=PATIENCE, *, every=0.05):
         """Look again and again until what is seen is good; fails with what was seen last."""
-        deadline = time.monotonic() + seconds
-        while True:
-            found = look()
-            if good(found):
-                return found
-            assert time.monotonic() < deadline, f"after {seconds} s still {found}"
-            time.sleep(every)
+        return until(look, good, every=every, within=seconds)
 
     # -- what a test does -------------------------------------------------------------------------------------------
 
@@ -270,7 +264,7 @@ class World:
             cause=found.get("cause"),
         )
 
-    def runs(self, count, job="Job", seconds=60):
+    def runs(self, count, job="Job", seconds=PATIENCE):
         """Every execution of a job, once so many have begun and all have ended; the first begun first."""
         found = self.until(
             lambda: self.executions(job),
@@ -292,7 +286,7 @@ class World:
             for item in page["ProcessingJobSummaries"]
         }
 
-    def until_processing(self, job_name, seconds=60):
+    def until_processing(self, job_name, seconds=PATIENCE):
         """Wait until the container of a job has written its first line."""
         self.until(
             lambda: [run["last_lines"] for run in self.embedded.aws.runs() if run["name"] == job_name],

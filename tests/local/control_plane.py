@@ -1,8 +1,9 @@
 """Short ways to make things in an embedded AWS, for tests of its control plane."""
 
 import json
-import time
 import uuid
+
+from tests.patience import PATIENCE, until
 
 ACCOUNT = "000000000000"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.4-2-cpu-py3"
@@ -92,21 +93,15 @@ class World:
         }
         return {**request, **changes}
 
-    def ended(self, name, timeout=10):
+    def ended(self, name, timeout=PATIENCE):
         return self.until(
             lambda: self.client("sagemaker").describe_processing_job(ProcessingJobName=name),
             lambda job: job["ProcessingJobStatus"] in ("Completed", "Failed", "Stopped"),
             timeout,
         )
 
-    def until(self, look, good, timeout=10):
-        deadline = time.monotonic() + timeout
-        while True:
-            found = look()
-            if good(found):
-                return found
-            assert time.monotonic() < deadline, f"still {found}"
-            time.sleep(0.02)
+    def until(self, look, good, timeout=PATIENCE):
+        return until(look, good, within=timeout)
 
     def machine(self, definition, role, **options):
         definition = {"QueryLanguage": "JSONata", **definition}
@@ -118,13 +113,13 @@ class World:
         task = {"Type": "Task", "Resource": resource, "Arguments": arguments, "End": True, **state}
         return self.machine({"StartAt": "Task", "States": {"Task": task}}, role)
 
-    def execute(self, machine, payload=None, timeout=15, **options):
+    def execute(self, machine, payload=None, timeout=PATIENCE, **options):
         arn = self.client("stepfunctions").start_execution(
             stateMachineArn=machine, input=json.dumps(payload or {}), **options
         )["executionArn"]
         return self.execution_ended(arn, timeout)
 
-    def execution_ended(self, arn, timeout=15):
+    def execution_ended(self, arn, timeout=PATIENCE):
         return self.until(
             lambda: self.client("stepfunctions").describe_execution(executionArn=arn),
             lambda execution: execution["status"] != "RUNNING",
@@ -136,7 +131,7 @@ class World:
         found = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
         return url, found["Attributes"]["QueueArn"]
 
-    def messages(self, url, timeout=10):
+    def messages(self, url, timeout=PATIENCE):
         return self.until(
             lambda: self.client("sqs").receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages"),
             bool,

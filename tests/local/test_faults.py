@@ -236,4 +236,4 @@ def test_faults_are_imported_without_anything_heavy():
         "heavy = {'boto3', 'botocore', 'aws_cdk', 'ministack', 'cdk_processing.local.engine'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True)

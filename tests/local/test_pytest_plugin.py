@@ -13,7 +13,7 @@ def pytest_in(folder, test, settings=""):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

@@ -20,6 +20,7 @@ from botocore.config import Config
 
 from cdk_processing.local.container.runner import RunnerSettings, run_processing_job
 from cdk_processing.local.job_runner import JobResult
+from tests.patience import PATIENCE
 
 REGION = "eu-west-1"
 ROLE = "arn:aws:iam::111122223333:role/Execution"
@@ -84,11 +85,12 @@ def ministack(folder: Path) -> Iterator[Session]:
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        for _ in range(200):
+        while True:
             try:
                 urllib.request.urlopen(f"{url}/_ministack/health", timeout=5).close()
                 break
             except OSError:
+                assert server.poll() is None, (folder / "log").read_text()
                 time.sleep(0.05)
         session = Session(url)
         yield session
@@ -96,7 +98,7 @@ def ministack(folder: Path) -> Iterator[Session]:
             client.close()
     finally:
         server.send_signal(signal.SIGTERM)
-        server.wait(20)
+        server.wait(PATIENCE)
 
 
 def description(command: list[str], **overrides: Any) -> dict[str, Any]:

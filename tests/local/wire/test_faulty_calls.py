@@ -227,7 +227,7 @@ def test_a_task_of_step_functions_meets_the_faults_of_the_call_it_makes(faulty):
     resource = "arn:aws:states:::sqs:sendMessage"
     machine = faulty.task_machine(resource, {"QueueUrl": url, "MessageBody": "x"}, role)
     with faulty.aws.inject(faults.unreachable("sqs")) as fault:
-        execution = faulty.execute(machine, timeout=30)
+        execution = faulty.execute(machine)
     assert execution["status"] == "FAILED"
     assert execution["error"].startswith("SQS.")
     assert "Status Code: 503" in execution["cause"]

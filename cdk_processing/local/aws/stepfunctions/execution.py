@@ -171,7 +171,7 @@ def run_under_role(run: Callable[[str], None]) -> Callable[[str], None]:
     return run_execution
 
 
-def wait_until_ends_are_reported(within: float = 0.5) -> None:
+def wait_until_ends_are_reported(within: float = 30) -> None:
     """Wait until each execution that has ended has told its metrics and event too: its status is there a bit earlier.
 
     Not on the thread that serves requests.

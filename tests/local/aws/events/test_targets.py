@@ -1,5 +1,4 @@
 import json
-import time
 
 
 def arrival(world, machine, role, dead_letters=None):
@@ -27,6 +26,14 @@ def count(world, arn):
     return len(world.client("stepfunctions").list_executions(stateMachineArn=arn)["executions"])
 
 
+def until_one_after_it_has_come(world):
+    """Wait until an event that was put last has started its state machine: those before it have had their chance."""
+    arn = machine(world)
+    source, _ = arrival(world, arn, world.role("events.amazonaws.com", [start(arn)]))
+    put(world, source)
+    world.until(lambda: count(world, arn), lambda found: found == 1)
+
+
 def start(arn):
     return {"Effect": "Allow", "Action": "states:StartExecution", "Resource": arn}
 
@@ -42,7 +49,7 @@ def test_a_role_without_start_execution_starts_nothing(world):
     arn = machine(world)
     source, _ = arrival(world, arn, world.role("events.amazonaws.com", [start(arn + "x")]))
     put(world, source)
-    time.sleep(0.2)
+    until_one_after_it_has_come(world)
     assert count(world, arn) == 0
 
 
@@ -51,7 +58,7 @@ def test_a_role_for_another_account_or_rule_starts_nothing(world):
     for key, value in (("aws:SourceAccount", "111122223333"), ("aws:SourceArn", "arn:aws:events:::rule/other")):
         role = world.role("events.amazonaws.com", [start(arn)], condition={"StringEquals": {key: value}})
         put(world, arrival(world, arn, role)[0])
-    time.sleep(0.2)
+    until_one_after_it_has_come(world)
     assert count(world, arn) == 0
 
 
@@ -87,5 +94,5 @@ def test_a_dead_letter_queue_that_does_not_admit_eventbridge_stays_empty(world):
         if attributes:
             queue_policy(world, url, queue)  # the queue admits it, the key does not
         put(world, arrival(world, arn, world.role("events.amazonaws.com", []), queue)[0])
-        time.sleep(0.1)
+        until_one_after_it_has_come(world)
         assert "Messages" not in world.client("sqs").receive_message(QueueUrl=url)

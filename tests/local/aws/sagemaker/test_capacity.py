@@ -32,7 +32,7 @@ def run(world, lacking):
     workflow = Workflow("Job", base_name, rendered, "aws", url, instance_types=request.instance_types)
     statements = [*machine_statements(role), {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": arn}]
     machine = world.machine(definition(workflow), world.role("states.amazonaws.com", statements))
-    execution = world.execute(machine, {"run_key": "a"}, timeout=30)
+    execution = world.execute(machine, {"run_key": "a"})
     sagemaker = world.client("sagemaker")
     names = [job["ProcessingJobName"] for job in sagemaker.list_processing_jobs()["ProcessingJobSummaries"]]
     jobs = [sagemaker.describe_processing_job(ProcessingJobName=it) for it in names if it.startswith(base_name)]

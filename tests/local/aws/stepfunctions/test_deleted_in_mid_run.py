@@ -91,7 +91,6 @@ def test_the_job_ends_as_failed_because_its_role_is_gone_and_the_data_is_kept(wo
     world.until(
         lambda: [run["last_lines"] for run in world.aws.runs() if run["name"] == job],
         lambda found: found == [["working"]],
-        60,
     )
 
     cloudformation.delete_stack(StackName=name)
@@ -99,7 +98,7 @@ def test_the_job_ends_as_failed_because_its_role_is_gone_and_the_data_is_kept(wo
     with pytest.raises(ClientError, match="NoSuchEntity"):
         world.client("iam").get_role(RoleName=ids["JobRole"])
 
-    failed = world.ended(job, 30)
+    failed = world.ended(job)
     assert failed["ProcessingJobStatus"] == "Failed"
     assert failed["FailureReason"].startswith("ClientError: ")
     assert ids["JobRole"] in failed["FailureReason"]
