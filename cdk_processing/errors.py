@@ -3,6 +3,7 @@
 ```
 CdkProcessingError
 ├── DeclarationError (also a ValueError)   what the user declared cannot work; lists every problem
+├── NewerContractError                     a newer release wrote what this one is to read
 ├── ScheduleError (also a ValueError)      an expression or timezone that EventBridge Scheduler refuses
 └── RunTimeValueError (also a ValueError)  a run-time value is written in a way that nothing could supply
 ```
@@ -17,7 +18,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-__all__ = ["CdkProcessingError", "DeclarationError", "Problem", "RunTimeValueError", "ScheduleError"]
+__all__ = [
+    "CdkProcessingError",
+    "DeclarationError",
+    "NewerContractError",
+    "Problem",
+    "RunTimeValueError",
+    "ScheduleError",
+]
 
 _OURS = Path(__file__).parent
 
@@ -61,6 +69,18 @@ class Problem:
         got = text if len(text) <= 120 else f"{text[:100]}... ({len(text)} characters)"
         where = f" ({self.where})" if self.where else ""
         return f"{self.field} must be {self.allowed}, got {got}; {self.fix}{where}"
+
+
+class NewerContractError(CdkProcessingError):
+    """A newer release of this library wrote what this one is to read.
+
+    Attributes:
+        problem: What holds the version, and the version.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(str(problem))
 
 
 class DeclarationError(CdkProcessingError, ValueError):

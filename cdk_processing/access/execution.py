@@ -16,10 +16,9 @@ from cdk_processing.access.datasets import (
     package_statements,
 )
 from cdk_processing.access.statement import Place, Statement, literal
+from cdk_processing.contract.names import LOG_GROUP, log_stream_pattern
 
 __all__ = ["BucketAccess", "ExecutionAccess", "execution_statements", "read_statements"]
-
-LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 
 _PREFIX_REASON = "An input or output is a prefix; the pattern covers the keys below it and no others."
 _LOG_REASON = "SageMaker names a log stream after the job and the host; the pattern covers this job's names only."
@@ -142,7 +141,7 @@ def _write_logs(access: ExecutionAccess) -> Iterator[Statement]:
         ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
         # CloudWatch names what a call is about as the group, as the group with an empty stream behind it, or as the
         # stream, by call and by time; all three forms are this job's own.
-        [group, f"{group}:log-stream:", f"{group}:log-stream:{access.base_name}-*"],
+        [group, f"{group}:log-stream:", f"{group}:log-stream:{log_stream_pattern(access.base_name)}"],
         wildcard_reason=_LOG_REASON,
     )
     action = "cloudwatch:PutMetricData"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cdk_processing.access.statement import Place, Statement, literal
+from cdk_processing.contract.names import job_pattern
 
 __all__ = ["LaunchAccess", "start_statements", "turn_statements", "workflow_statements"]
 
@@ -90,7 +91,7 @@ def _run_jobs(access: LaunchAccess) -> Iterator[Statement]:
             "sagemaker:DescribeProcessingJob",
             "sagemaker:StopProcessingJob",
         ],
-        [access.place.arn("sagemaker", f"processing-job/{access.base_name}-*")],
+        [access.place.arn("sagemaker", f"processing-job/{job_pattern(access.base_name)}")],
         wildcard_reason="Every run is a job with a name of its own; the pattern covers this job's names only.",
     )
     yield Statement(

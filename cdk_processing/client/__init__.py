@@ -22,9 +22,9 @@ from cdk_processing.client.errors import (
 )
 from cdk_processing.client.jobs import Job
 from cdk_processing.client.logs import LogLine
-from cdk_processing.client.outcomes import Outcome
 from cdk_processing.client.revival import RedrivenLetter
 from cdk_processing.client.runs import Run, RunStatus
+from cdk_processing.contract.outcome import Outcome
 
 __all__ = [
     "Account",

@@ -12,12 +12,11 @@ from cdk_processing.client.errors import AwsCallError, aws_errors_as_ours
 from cdk_processing.client.history import RunIdentity, identify
 from cdk_processing.client.jobs import Job
 from cdk_processing.client.runs import Run
-from cdk_processing.workflow.definition import EXECUTION_VARIABLE, PARAMETERS_VARIABLE
+from cdk_processing.contract.environment import JobMarks
+from cdk_processing.contract.names import JobName
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker.type_defs import DescribeProcessingJobResponseTypeDef
-
-    from cdk_processing.client.history import JobName
 
 __all__ = ["Attempt", "attempts_from", "list_attempts"]
 
@@ -76,7 +75,7 @@ def list_attempts(account: Account, run: Run, identity: RunIdentity | None = Non
 def attempts_from(account: Account, name: JobName, first: int) -> Iterator[Attempt]:
     """The processing jobs of a run id from an attempt on, whoever made them. Attempts have no gaps."""
     number = first
-    while (attempt := _read(account, name.number(number), number)) is not None:
+    while (attempt := _read(account, str(name.with_attempt(number)), number)) is not None:
         yield attempt
         number += 1
 
@@ -94,7 +93,7 @@ def _read(account: Account, name: str, number: int) -> Attempt | None:
 
 def _attempt(description: DescribeProcessingJobResponseTypeDef, number: int) -> Attempt:
     outputs = description.get("ProcessingOutputConfig", {}).get("Outputs", [])
-    environment = description.get("Environment", {})
+    marks = JobMarks.parse(description.get("Environment", {}))
     return Attempt(
         name=description["ProcessingJobName"],
         number=number,
@@ -104,6 +103,6 @@ def _attempt(description: DescribeProcessingJobResponseTypeDef, number: int) -> 
         created=description["CreationTime"],
         ended=description.get("ProcessingEndTime"),
         outputs={output["OutputName"]: output["S3Output"]["S3Uri"] for output in outputs if "S3Output" in output},
-        execution_arn=environment.get(EXECUTION_VARIABLE),
-        parameters_digest=environment.get(PARAMETERS_VARIABLE),
+        execution_arn=marks.execution,
+        parameters_digest=marks.parameters,
     )

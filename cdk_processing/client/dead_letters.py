@@ -14,7 +14,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
 from cdk_processing.client.errors import AwsCallError, NoDeadLettersError, aws_errors_as_ours
-from cdk_processing.workflow.definition import DEAD_LETTERS_TAG
+from cdk_processing.contract.dead_letter import GivenUpRun
+from cdk_processing.contract.tags import DEAD_LETTERS_TAG
+from cdk_processing.errors import NewerContractError
 
 if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import MessageTypeDef
@@ -261,9 +263,11 @@ def _read(message: MessageTypeDef, url: str, names: Mapping[str, str]) -> DeadLe
         return DeadLetter("unreadable", **common)
     if source := attributes.get("RULE_ARN") or attributes.get("SCHEDULE_ARN"):
         return _undelivered(content, source, attributes, common, names)
-    if isinstance(content, dict) and {"state_machine", "execution", "event"} <= content.keys():
-        return _given_up(content, common)
-    return DeadLetter("unreadable", **common)
+    try:
+        given_up = GivenUpRun.parse(content)
+    except NewerContractError as newer:
+        return DeadLetter("unreadable", reason=str(newer), **common)
+    return DeadLetter("unreadable", **common) if given_up is None else _given_up(given_up, common)
 
 
 def _undelivered(
@@ -283,16 +287,18 @@ def _undelivered(
     )
 
 
-def _given_up(content: Mapping[str, Any], common: Mapping[str, Any]) -> DeadLetter:
-    attempt = content.get("attempt")
-    texts = {name: content.get(name) for name in ("job", "run_id", "run_key", "job_name", "error", "reason")}
-    told: dict[str, Any] = {name: None if value is None else str(value) for name, value in texts.items()}
+def _given_up(run: GivenUpRun, common: Mapping[str, Any]) -> DeadLetter:
     return DeadLetter(
         "run",
-        state_machine_arn=str(content["state_machine"]),
-        execution_arn=str(content["execution"]),
-        attempt=int(attempt) if isinstance(attempt, (int, float)) else None,
-        event=content["event"],
-        **told,
+        job=run.job,
+        state_machine_arn=run.state_machine,
+        execution_arn=run.execution,
+        run_id=run.run_id,
+        run_key=run.run_key,
+        attempt=run.attempt if isinstance(run.attempt, int) else None,
+        job_name=run.job_name,
+        error=run.error,
+        reason=run.reason,
+        event=run.event,
         **common,
     )

@@ -14,8 +14,8 @@ from cdk_processing.client.runs import run_of
 
 if TYPE_CHECKING:
     from cdk_processing.client.account import Account
-    from cdk_processing.client.outcomes import Outcome
     from cdk_processing.client.runs import Run
+    from cdk_processing.contract.outcome import Outcome
 
 __all__ = ["Diagnosis", "explain_run"]
 

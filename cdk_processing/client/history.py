@@ -13,38 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 from cdk_processing.client.errors import aws_errors_as_ours
 from cdk_processing.client.runs import read_input
+from cdk_processing.contract.names import JobName
+from cdk_processing.contract.redrive import RedriveEnvelope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from cdk_processing.client.account import Account
     from cdk_processing.client.runs import Run
 
-__all__ = ["JobName", "RunIdentity", "identify"]
+__all__ = ["RunIdentity", "identify"]
 
 _CREATES = ("sagemaker", "createProcessingJob.sync")
 _NAME = re.compile(r'"ProcessingJobName"\s*:\s*"([A-Za-z0-9-]+)"')
 # Enough for the first job of most runs, without the long causes that come after it.
 _PAGE = 25
-
-
-@dataclass(frozen=True)
-class JobName:
-    """The name of a processing job of ours, ``<base>-<RUN_ID>-<attempt>``, in its parts."""
-
-    base: str
-    run_id: str
-    attempt: int
-
-    @classmethod
-    def parse(cls, text: object) -> JobName | None:
-        """The parts of a name, or None where it is not of this form."""
-        found = re.fullmatch(r"(.+)-([0-9a-f]{32})-([0-9]+)", text) if isinstance(text, str) else None
-        return cls(found[1], found[2], int(found[3])) if found else None
-
-    def number(self, attempt: int) -> str:
-        """The name of another attempt of the same run."""
-        return f"{self.base}-{self.run_id}-{attempt}"
 
 
 @dataclass(frozen=True)
@@ -71,18 +54,16 @@ def identify(account: Account, run: Run, text: str | None = None) -> RunIdentity
         text: Its input, where that has been read already.
     """
     request: Any = json.loads((text if text is not None else read_input(account, run)) or "{}")
-    redrive = request.get("redrive") if isinstance(request, dict) else None
+    redrive = RedriveEnvelope.parse(request)
     scheduled = next(_scheduled_jobs(account, run), None)
-    if not isinstance(redrive, dict):
+    if redrive is None:
         return RunIdentity(request, scheduled)
-    return RunIdentity(redrive.get("event", {}), scheduled or _from_envelope(run, redrive), redrive.get("run_key"))
+    return RunIdentity(redrive.event, scheduled or _from_envelope(run, redrive), redrive.run_key)
 
 
-def _from_envelope(run: Run, redrive: Mapping[str, Any]) -> JobName | None:
-    """The name that a redriven run would have come to, had it not failed before."""
-    if not redrive.get("run_id"):
-        return None
-    return JobName(run.job.base_name, str(redrive["run_id"]), int(redrive.get("attempt", 1)))
+def _from_envelope(run: Run, redrive: RedriveEnvelope) -> JobName | None:
+    """The name of the job that a redriven run would have made, had it not failed before."""
+    return JobName(run.job.base_name, redrive.run_id, redrive.attempt) if redrive.run_id else None
 
 
 def _scheduled_jobs(account: Account, run: Run) -> Iterator[JobName]:

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cdk_processing.client.errors import AmbiguousJobError, AwsCallError, UnknownJobError, aws_errors_as_ours
-from cdk_processing.workflow.definition import BASE_NAME_TAG, DEAD_LETTERS_TAG, JOB_TAG
+from cdk_processing.contract.tags import JOB_TAG, MachineTags
+from cdk_processing.contract.version import VERSION, refuse_newer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cdk_processing.client.account import Account
 
-__all__ = ["BASE_NAME_TAG", "Job", "find_job", "list_jobs"]
+__all__ = ["Job", "find_job", "list_jobs"]
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,14 @@ class Job:
         base_name: What the names of its processing jobs begin with: ``<base_name>-<RUN_ID>-<attempt>``.
         state_machine_arn: The state machine whose executions are the job's runs.
         dead_letters: URL of the queue where its dead letters lie, None where that is not known.
+        contract: The version of the contract that it was deployed with; see :mod:`cdk_processing.contract.version`.
     """
 
     name: str
     base_name: str
     state_machine_arn: str
     dead_letters: str | None = field(default=None, compare=False)
+    contract: int = field(default=VERSION, compare=False)
 
     @property
     def executions(self) -> str:
@@ -58,6 +61,7 @@ def find_job(account: Account, name: str) -> Job:
     Raises:
         UnknownJobError: No job is called that; names the nearest ones.
         AmbiguousJobError: Several are.
+        NewerContractError: A newer release of this library deployed it, in a way that this one cannot read.
     """
     jobs = list_jobs(account)
     # The narrowest reading that fits anything wins, so that a full path is never shadowed by another job's last part.
@@ -71,14 +75,14 @@ def find_job(account: Account, name: str) -> Job:
         if len(matches) > 1:
             raise AmbiguousJobError(name, (f"{job.state_machine_arn}  ({job.name})" for job in matches))
         if matches:
+            refuse_newer(matches[0].contract, matches[0].name)
             return matches[0]
     raise UnknownJobError(name, {job.name for job in jobs}, str(account))
 
 
 def _job(arn: str, tags: dict[str, str]) -> Job | None:
-    if JOB_TAG not in tags:
-        return None
-    return Job(tags[JOB_TAG], tags.get(BASE_NAME_TAG, ""), arn, tags.get(DEAD_LETTERS_TAG))
+    found = MachineTags.parse(tags)
+    return None if found is None else Job(found.job, found.base_name, arn, found.dead_letters, found.version)
 
 
 def _jobs_from_tag_index(account: Account) -> Iterator[Job]:

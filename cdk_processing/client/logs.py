@@ -12,16 +12,14 @@ from cdk_processing.client.attempts import list_attempts
 from cdk_processing.client.errors import AwsCallError, aws_errors_as_ours
 from cdk_processing.client.history import identify
 from cdk_processing.client.runs import Run, read_run
+from cdk_processing.contract.names import LOG_GROUP, log_stream_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cdk_processing.client.account import Account
 
-__all__ = ["LOG_GROUP", "LogLine", "last_log_lines", "read_log_lines", "tail_run"]
-
-LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
-"""Where SageMaker writes the logs of every processing job, in streams ``<job>/algo-<n>-<timestamp>``."""
+__all__ = ["LogLine", "last_log_lines", "read_log_lines", "tail_run"]
 
 
 @dataclass(frozen=True)
@@ -131,14 +129,11 @@ class _NewLines:
 
 
 def _streams(account: Account, processing_job: str) -> list[str]:
-    pages = account.logs.get_paginator("describe_log_streams")
+    paginator = account.logs.get_paginator("describe_log_streams")
+    pages = paginator.paginate(logGroupName=LOG_GROUP, logStreamNamePrefix=log_stream_prefix(processing_job))
     try:
         with aws_errors_as_ours(f"find the logs of {processing_job}"):
-            return [
-                stream["logStreamName"]
-                for page in pages.paginate(logGroupName=LOG_GROUP, logStreamNamePrefix=f"{processing_job}/")
-                for stream in page["logStreams"]
-            ]
+            return [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
     except AwsCallError as error:
         if error.code == "ResourceNotFoundException":  # The group comes with the account's first log line.
             return []

@@ -5,12 +5,12 @@ The job itself checks the same when it runs; here it is told sooner, and all of 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cdk_processing.client.errors import InvalidParametersError, nearest
+from cdk_processing.contract.parameters import declared_parameters
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue, parameter_text, value_problem
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cdk_processing.client.account import Account
     from cdk_processing.client.jobs import Job
 
-__all__ = ["ParameterValues", "check_parameters", "declared_parameters", "parameters_digest"]
+__all__ = ["ParameterValues", "check_parameters", "read_parameters"]
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,10 @@ class ParameterValues:
     effective: dict[str, str]
 
 
-def declared_parameters(account: Account, job: Job) -> tuple[RunTimeValue, ...]:
+def read_parameters(account: Account, job: Job) -> tuple[RunTimeValue, ...]:
     """The parameters that a deployed job declares, in its order; none where it has none."""
     described = account.states.describe_state_machine(stateMachineArn=job.state_machine_arn)
-    prepare = json.loads(described["definition"]).get("States", {}).get("Prepare", {})
-    return tuple(_read(item) for item in prepare.get("Assign", {}).get("declared", []))
+    return declared_parameters(json.loads(described["definition"]))
 
 
 def check_parameters(
@@ -65,32 +64,6 @@ def check_parameters(
     defaults = {item.parameter: item.default for item in declared if item.default is not None}
     return ParameterValues(
         given, {item.parameter: given.get(item.parameter, defaults.get(item.parameter, "")) for item in declared}
-    )
-
-
-def parameters_digest(effective: Mapping[str, str]) -> str:
-    """What the job's environment variable ``CDK_PROCESSING_PARAMETERS`` holds for these values.
-
-    The state machine computes the same (`cdk_processing.workflow.launches.parameters_digest`): the MD5 of
-    ``name=MD5;name=MD5``.
-
-    Args:
-        effective: Every parameter in the order declared, and its value.
-    """
-    return _md5(";".join(f"{name}={_md5(value)}" for name, value in effective.items()))
-
-
-def _md5(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
-def _read(item: Mapping[str, Any]) -> RunTimeValue:
-    return RunTimeValue(
-        "PARAMETER",
-        str(item["name"]),
-        item.get("default"),
-        type=str(item.get("type", "string")),
-        enum_values=tuple(item.get("values", ())),
     )
 
 

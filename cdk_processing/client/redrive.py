@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cdk_processing.client.attempts import attempts_from
 from cdk_processing.client.errors import AwsCallError, NothingToRedriveError
 from cdk_processing.client.history import RunIdentity, identify
 from cdk_processing.client.runs import Run, read_run, start_with_input
+from cdk_processing.contract.redrive import RedriveEnvelope, redrive_name
 
 if TYPE_CHECKING:
     from cdk_processing.client.account import Account
@@ -66,7 +66,7 @@ def redrive_identity(account: Account, job: Job, identity: RunIdentity, origin: 
     if first is None:
         # No job was made, and no run id is known: the state machine works it out from the event anew.
         digest = hashlib.md5(origin.encode(), usedforsecurity=False).hexdigest()
-        return _start_once(account, job, f"redrive-{digest}-1", _envelope(identity, 1))
+        return _start_once(account, job, digest, RedriveEnvelope(identity.event, identity.run_key))
     name = f"{origin.rsplit(':', 1)[-1]} of {job.name}"
     attempts = list(attempts_from(account, first, 1))
     latest = attempts[-1] if attempts else None
@@ -88,7 +88,8 @@ def redrive_identity(account: Account, job: Job, identity: RunIdentity, origin: 
                 raise NothingToRedriveError(f"{name} has been redriven already: {latest.name} completed", done=True)
             # The job did its work, and the run failed after it: that job is to be adopted, not done again.
             attempt = latest.number
-    return _start_once(account, job, f"redrive-{first.run_id}-{attempt}", _envelope(identity, attempt))
+    envelope = RedriveEnvelope(identity.event, identity.run_key, first.run_id, attempt)
+    return _start_once(account, job, first.run_id, envelope)
 
 
 def _maker(account: Account, job: Job, attempt: Attempt) -> Run | None:
@@ -101,29 +102,19 @@ def _maker(account: Account, job: Job, attempt: Attempt) -> Run | None:
         raise
 
 
-def _envelope(identity: RunIdentity, attempt: int) -> str:
-    redrive: dict[str, Any] = {"event": identity.event}
-    if identity.run_key is not None:
-        redrive["run_key"] = identity.run_key
-    if identity.first is not None:
-        redrive["run_id"] = identity.first.run_id
-    # Letters as they are: escaped, an input just within Step Functions' limit would not be any more.
-    return json.dumps({"redrive": {**redrive, "attempt": attempt}}, ensure_ascii=False, separators=(",", ":"))
-
-
-def _start_once(account: Account, job: Job, name: str, text: str) -> Run:
-    """Start a redrive under a name that says which it is, so that it is started once, and found again.
+def _start_once(account: Account, job: Job, run_id: str, envelope: RedriveEnvelope) -> Run:
+    """Start a redrive under a name that says which it is, so that two people who redrive at once start one.
 
     A redrive that failed, or did nothing, has used up its name; the next one is numbered.
     """
     for number in count(1):
-        numbered = name if number == 1 else f"{name}-{number}"
+        numbered = redrive_name(run_id, envelope.attempt, number)
         try:
             before = read_run(account, job, f"{job.executions}{numbered}")
         except AwsCallError as error:
             if error.code != "ExecutionDoesNotExist":
                 raise
-            return _start(account, job, numbered, text)
+            return _start(account, job, numbered, envelope.render())
         if not before.ended:
             raise NothingToRedriveError(f"it is being redriven already: {before.name} of {job.name}", done=False)
         if before.succeeded and (before.outcome is None or before.outcome.did_something):

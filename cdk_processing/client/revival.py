@@ -13,9 +13,13 @@ from cdk_processing.client.errors import (
     ProcessingClientError,
     UnknownJobError,
 )
-from cdk_processing.client.history import JobName, RunIdentity
+from cdk_processing.client.history import RunIdentity
 from cdk_processing.client.redrive import redrive_identity, redrive_run
 from cdk_processing.client.runs import read_run, start_with_input
+from cdk_processing.contract.names import JobName
+from cdk_processing.contract.redrive import delivery_name
+from cdk_processing.contract.version import refuse_newer
+from cdk_processing.errors import NewerContractError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -102,7 +106,7 @@ class _Revival:
             why = str(refusal)
             if not refusal.done:
                 return RedrivenLetter(letter, None, False, why)
-        except ProcessingClientError as error:
+        except (NewerContractError, ProcessingClientError) as error:
             return RedrivenLetter(letter, None, False, str(error))
         try:
             self._held.delete(letter)
@@ -122,12 +126,10 @@ class _Revival:
 
     def _job_of(self, letter: DeadLetter) -> Job:
         """The job of a letter, which may have got another state machine since."""
-        for job in self._jobs:
-            if job.state_machine_arn == letter.state_machine_arn:
-                return job
-        for job in self._jobs:
-            if job.name == letter.job:
-                return job
+        by_machine = [job for job in self._jobs if job.state_machine_arn == letter.state_machine_arn]
+        for job in by_machine or [job for job in self._jobs if job.name == letter.job]:
+            refuse_newer(job.contract, job.name)
+            return job
         raise UnknownJobError(
             letter.job or str(letter.state_machine_arn), {job.name for job in self._jobs}, str(self._account)
         )
@@ -145,7 +147,7 @@ class _Revival:
 
     def _deliver(self, job: Job, letter: DeadLetter) -> Run:
         # The name makes it once, even where the event brings no run key of its own and the letter could not be deleted.
-        name = f"undelivered-{letter.message_id}"
+        name = delivery_name(letter.message_id)
         text = json.dumps(letter.event, ensure_ascii=False, separators=(",", ":"))
         try:
             return start_with_input(self._account, job, text, name=name)

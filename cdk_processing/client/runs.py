@@ -15,7 +15,7 @@ from cdk_processing.client.errors import (
     WaitTimeoutError,
     aws_errors_as_ours,
 )
-from cdk_processing.client.outcomes import Outcome
+from cdk_processing.contract.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

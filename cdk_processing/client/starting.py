@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cdk_processing.client.attempts import Attempt, attempts_from
 from cdk_processing.client.errors import AwsCallError, RunKeyReusedError, aws_errors_as_ours
-from cdk_processing.client.history import JobName
-from cdk_processing.client.parameters import ParameterValues, check_parameters, declared_parameters, parameters_digest
+from cdk_processing.client.parameters import ParameterValues, check_parameters, read_parameters
 from cdk_processing.client.runs import read_input, read_run, start_with_input
+from cdk_processing.contract.names import JobName
+from cdk_processing.contract.parameters import parameters_digest
+from cdk_processing.contract.run_keys import run_id, run_key_of
+from cdk_processing.contract.start import StartInput
 from cdk_processing.request.runtime import parameter_text
-from cdk_processing.workflow.launches import MANUAL_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,20 +48,14 @@ def start_run(
     values = _checked(account, job, parameters or {})
     if run_key is not None and values.effective:
         _refuse_other_parameters(account, job, run_key, values)
-    request: dict[str, Any] = {}
-    if run_key is not None:
-        request["run_key"] = run_key
-    if values.given:
-        request["parameters"] = values.given
-    return start_with_input(account, job, json.dumps(request, ensure_ascii=False))
+    return start_with_input(account, job, StartInput(values.given, run_key).render())
 
 
 def attempts_of_run_key(account: Account, job: Job, run_key: str) -> list[Attempt]:
     """The processing jobs that starts by hand with this run key have made so far, the first first."""
-    # As the state machine has it: the run key, hashed behind the state machine's ARN.
-    digest = hashlib.md5(f"{job.state_machine_arn}{MANUAL_KEY}{run_key}".encode(), usedforsecurity=False).hexdigest()
+    key = run_key_of(StartInput(run_key=run_key).fields(), execution="")
     try:
-        found = list(attempts_from(account, JobName(job.base_name, digest, 1), 1))
+        found = list(attempts_from(account, JobName(job.base_name, run_id(job.state_machine_arn, key), 1), 1))
     except AwsCallError as error:
         if _is_denied(error):  # Whoever may start the job need not be allowed to look; the run itself sees to it.
             return []
@@ -72,7 +66,7 @@ def attempts_of_run_key(account: Account, job: Job, run_key: str) -> list[Attemp
 def _checked(account: Account, job: Job, parameters: Mapping[str, str | float | bool]) -> ParameterValues:
     try:
         with aws_errors_as_ours(f"read the parameters of {job.name}"):
-            declared = declared_parameters(account, job)
+            declared = read_parameters(account, job)
     except AwsCallError as error:
         if _is_denied(error):  # As above.
             return ParameterValues({name: _text(value) for name, value in parameters.items()}, {})
@@ -95,7 +89,7 @@ def _told(account: Account, job: Job, attempt: Attempt) -> str:
     told = f"{attempt.name} used on {attempt.created:%Y-%m-%d %H:%M}"
     try:
         run = read_run(account, job, str(attempt.execution_arn))
-        given = json.loads(read_input(account, run)).get("parameters", {})
+        given = StartInput.parse(read_input(account, run)).parameters
     except (AwsCallError, ValueError):
         return f"{told} with other parameters"
     values = ", ".join(f"{name}={value}" for name, value in given.items()) or "none, so the defaults"

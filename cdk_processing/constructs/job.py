@@ -22,6 +22,7 @@ from cdk_processing.constructs.validation import (
     trigger_problems,
     warn_of_unknown_instance_types,
 )
+from cdk_processing.contract.description import METADATA, JobDescription
 from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.request import ProcessingRequest
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from cdk_processing.constructs.state import JobState, StateOptions
 
 __all__ = ["ProcessingJob"]
-
-_METADATA = "cdk-processing"
 
 
 class ProcessingJob(Construct):
@@ -257,13 +256,13 @@ class ProcessingJob(Construct):
 
     def _describe(self) -> None:
         """Say in the template what the state machine is, for people and tools that read it there."""
-        described = {
-            "job": self.path,
-            "base_name": self.base_name,
-            "triggers": [trigger.describe() for trigger in self._launching.triggers],
-            "outputs": {name: location.uri for name, location in self.outputs.items()},
-        }
-        self._launching.machine.add_metadata(_METADATA, described)
+        described = JobDescription(
+            self.path,
+            self.base_name,
+            triggers=tuple(trigger.describe() for trigger in self._launching.triggers),
+            outputs={name: location.uri for name, location in self.outputs.items()},
+        )
+        self._launching.machine.add_metadata(METADATA, described.render())
 
     def _metric(self, name: str) -> cloudwatch.Metric:
         from aws_cdk import Duration, aws_cloudwatch

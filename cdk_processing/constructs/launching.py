@@ -31,9 +31,10 @@ from cdk_processing.constructs.resources import (
     stack_of,
 )
 from cdk_processing.constructs.triggers.base import Launch, Trigger
+from cdk_processing.contract.tags import MachineTags
 from cdk_processing.errors import DeclarationError
 from cdk_processing.request.request import ProcessingRequest
-from cdk_processing.workflow.definition import BASE_NAME_TAG, DEAD_LETTERS_TAG, JOB_TAG, Workflow, definition
+from cdk_processing.workflow.definition import Workflow, definition
 from cdk_processing.workflow.failures import LaunchPolicy
 from cdk_processing.workflow.launches import Reading
 from cdk_processing.workflow.limits import definition_problems
@@ -136,6 +137,7 @@ class Launching:
 
     def _make_machine(self) -> CfnResource:
         logs = {"CloudWatchLogsLogGroup": {"LogGroupArn": f"{self._platform.log_group_arn}"}}
+        tags = MachineTags(self._path, self._base_name, self._platform.dead_letter_queue_url)
         return resource(
             self._scope,
             "StateMachine",
@@ -144,11 +146,7 @@ class Launching:
                 "DefinitionString": self._definition(),
                 "RoleArn": arn_of(self._role),
                 "LoggingConfiguration": {"Destinations": [logs], "IncludeExecutionData": True, "Level": "ALL"},
-                "Tags": [
-                    {"Key": JOB_TAG, "Value": self._path},
-                    {"Key": BASE_NAME_TAG, "Value": self._base_name},
-                    {"Key": DEAD_LETTERS_TAG, "Value": self._platform.dead_letter_queue_url},
-                ],
+                "Tags": [{"Key": key, "Value": value} for key, value in tags.render().items()],
             },
             acknowledge("AwsSolutions-SF2", _NO_TRACING),
         )

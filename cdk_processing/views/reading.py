@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from cdk_processing.contract.run_keys import run_id, run_key_of
+from cdk_processing.contract.start import StartInput
 from cdk_processing.views.runs import RunView, run_view
 from cdk_processing.views.words import short_id
 
@@ -56,7 +57,7 @@ def _by_processing_job(client: ProcessingClient, job: Job, text: str) -> Run | N
     from cdk_processing.client import UnknownRunError
     from cdk_processing.client.attempts import attempts_from
     from cdk_processing.client.errors import aws_errors_as_ours
-    from cdk_processing.client.history import JobName
+    from cdk_processing.contract.names import JobName
 
     if re.fullmatch(r"[0-9a-f]{4,32}(-[0-9]+)?", text) is None:
         return None
@@ -103,7 +104,5 @@ def started_run_id(run: Run, run_key: str | None) -> str:
         run: The run.
         run_key: The run key that it was started with.
     """
-    from cdk_processing.workflow.launches import MANUAL_KEY
-
-    key = run.arn if run_key is None else f"{MANUAL_KEY}{run_key}"
-    return hashlib.md5(f"{run.job.state_machine_arn}{key}".encode(), usedforsecurity=False).hexdigest()
+    key = run_key_of(StartInput(run_key=run_key).fields(), execution=run.arn)
+    return run_id(run.job.state_machine_arn, key)

@@ -11,25 +11,21 @@ from collections.abc import Sequence
 from math import isqrt
 from typing import Any
 
+from cdk_processing.contract.environment import EXECUTION_VARIABLE, PARAMETERS_VARIABLE
+from cdk_processing.contract.run_keys import MANUAL_KEY
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.workflow.failures import PATIENT_RETRY, caught
 from cdk_processing.workflow.jsonata import expression
-from cdk_processing.workflow.launches import MANUAL_KEY, parameters_digest
+from cdk_processing.workflow.launches import parameters_digest
 
-__all__ = ["EXECUTION_VARIABLE", "MADE_BY", "PARAMETERS_VARIABLE", "adoption_states"]
-
-#: Environment variable of every job: the execution that made it, by which a job is known as one's own.
-EXECUTION_VARIABLE = "CDK_PROCESSING_EXECUTION"
-#: Environment variable of the jobs that have parameters: a digest of their values in force.
-PARAMETERS_VARIABLE = "CDK_PROCESSING_PARAMETERS"
+__all__ = ["JOB_STATUS", "MADE_BY", "adoption_states"]
 
 _FIRST_LOOK_SECONDS, _LATER_BY_SECONDS = 30, 3
 
-#: Of a duplicate: the execution that made the job, and how the job does.
-MADE_BY = {
-    "job_status": expression("$existing.ProcessingJobStatus"),
-    "made_by": expression(f"$existing.Environment.{EXECUTION_VARIABLE}"),
-}
+#: Of a duplicate: the execution that made the job.
+MADE_BY = expression(f"$existing.Environment.{EXECUTION_VARIABLE}")
+#: Of a duplicate: how the job does.
+JOB_STATUS = expression("$existing.ProcessingJobStatus")
 
 
 def adoption_states(

@@ -24,8 +24,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cdk_processing.contract.dead_letter import GivenUpRun
+from cdk_processing.contract.environment import JobMarks
+from cdk_processing.contract.outcome import COMPLETED, DUPLICATE, SKIPPED, SUPERSEDED, Outcome
+from cdk_processing.contract.success_event import SUCCEEDED, SUCCESS_SOURCE, SuccessEvent
+from cdk_processing.contract.tags import JOB_TAG
 from cdk_processing.request.runtime import RunTimeValue, values_in_tree
-from cdk_processing.workflow.adoption import EXECUTION_VARIABLE, MADE_BY, PARAMETERS_VARIABLE, adoption_states
+from cdk_processing.workflow.adoption import JOB_STATUS, MADE_BY, adoption_states
 from cdk_processing.workflow.failures import (
     PATIENT,
     PATIENT_RETRY,
@@ -41,27 +46,7 @@ from cdk_processing.workflow.jsonata import compile_text, compile_tree, expressi
 from cdk_processing.workflow.launches import Reading, parameter_values, parameters_digest, prepare
 from cdk_processing.workflow.turns import admit, newest_states, turn_states
 
-__all__ = [
-    "BASE_NAME_TAG",
-    "DEAD_LETTERS_TAG",
-    "EXECUTION_VARIABLE",
-    "JOB_TAG",
-    "PARAMETERS_VARIABLE",
-    "SUCCEEDED",
-    "SUCCESS_SOURCE",
-    "LaunchPolicy",
-    "Workflow",
-    "definition",
-]
-
-#: Tag of every job and state machine: the construct's path.
-JOB_TAG = "cdk-processing:job"
-#: Tag of every state machine: what the names of its jobs begin with.
-BASE_NAME_TAG = "cdk-processing:base-name"
-#: Tag of every state machine: the URL of the queue that its dead letters go to.
-DEAD_LETTERS_TAG = "cdk-processing:dead-letters"
-#: Source and detail type of the event by which a job tells others of its success.
-SUCCESS_SOURCE, SUCCEEDED = "cdk-processing", "Processing Job Run Succeeded"
+__all__ = ["LaunchPolicy", "Workflow", "definition"]
 
 SERVICE_MAX_RUNTIME = 86_400
 
@@ -132,9 +117,9 @@ def definition(workflow: Workflow) -> dict[str, Any]:
         where = (workflow.partition, workflow.table, workflow.job, start)
         states["Admit"] = admit(start, newest=newest, turns=workflow.turns)
         if newest:
-            states |= newest_states(*where, _no_job(workflow, "Superseded"))
+            states |= newest_states(*where, _no_job(workflow, SUPERSEDED))
         if workflow.turns:
-            states |= turn_states(*where, _no_job(workflow, "Skipped"))
+            states |= turn_states(*where, _no_job(workflow, SKIPPED))
     if workflow.manifest_bucket is not None:
         states["WriteManifest"] = _write_manifest(workflow)
     states |= {
@@ -146,8 +131,8 @@ def definition(workflow: Workflow) -> dict[str, Any]:
         **({"NextInstanceType": next_instance_type()} if workflow.instance_types else {}),
         "StopJob": _stop_job(workflow),
         **adoption_states(workflow.partition, _job_name(workflow), workflow.parameters, workflow.task_seconds),
-        "Adopted": {"Type": "Pass", "Output": _outcome(workflow, "Completed"), **_after_success(workflow)},
-        "Duplicate": {"Type": "Succeed", "Output": _outcome(workflow, "Duplicate") | MADE_BY},
+        "Adopted": {"Type": "Pass", "Output": _completed(workflow), **_after_success(workflow)},
+        "Duplicate": {"Type": "Succeed", "Output": _duplicate(workflow)},
         "SendDeadLetter": _send_dead_letter(workflow),
         "Failed": {"Type": "Fail", "Error": expression("$failure.Error"), "Cause": expression(REASON)},
     }
@@ -185,21 +170,20 @@ def _run_job(workflow: Workflow) -> dict[str, Any]:
     arguments = compile_tree(workflow.request)
     if workflow.manifest_bucket is not None:
         _read_manifest(arguments, workflow)
-    own = {EXECUTION_VARIABLE: expression("$states.context.Execution.Id")}
-    if workflow.parameters:
-        own[PARAMETERS_VARIABLE] = expression(parameters_digest(workflow.parameters))
+    digest = expression(parameters_digest(workflow.parameters)) if workflow.parameters else None
+    marks = JobMarks(expression("$states.context.Execution.Id"), digest).render()
     return {
         "Type": "Task",
         "Resource": f"arn:{workflow.partition}:states:::sagemaker:createProcessingJob.sync",
         "Arguments": {
             "ProcessingJobName": _job_name_or_problem(workflow),
             **arguments,
-            "Environment": {**arguments.get("Environment", {}), **own},
+            "Environment": {**arguments.get("Environment", {}), **marks},
             "Tags": [*arguments.get("Tags", []), {"Key": JOB_TAG, "Value": workflow.job}],
         },
         "TimeoutSeconds": workflow.task_seconds,
         "Catch": caught("Triage"),
-        "Output": _outcome(workflow, "Completed"),
+        "Output": _completed(workflow),
         **_after_success(workflow),
     }
 
@@ -219,19 +203,19 @@ def _after_success(workflow: Workflow) -> dict[str, Any]:
 
 def _announce(workflow: Workflow) -> dict[str, Any]:
     # An event of our own, with retries and a dead letter: those of SageMaker and Step Functions are best effort.
-    detail = {
-        "job": workflow.job,
-        "state_machine": expression("$states.context.StateMachine.Id"),
-        "execution": expression("$states.context.Execution.Id"),
-        "run_key": expression("$run.key"),
-        "trigger_time": expression("$run.time"),
-        "attempt": expression("$attempt"),
-        "parameters": expression(parameter_values(workflow.parameters)),
-        "run_id": expression("$states.input.run_id"),
-        "job_name": expression("$states.input.job_name"),
-        "outputs": expression("$states.input.outputs"),
-    }
-    entry = {"Source": SUCCESS_SOURCE, "DetailType": SUCCEEDED, "Detail": detail}
+    event = SuccessEvent(
+        job=workflow.job,
+        state_machine=expression("$states.context.StateMachine.Id"),
+        execution=expression("$states.context.Execution.Id"),
+        run_id=expression("$states.input.run_id"),
+        run_key=expression("$run.key"),
+        trigger_time=expression("$run.time"),
+        attempt=expression("$attempt"),
+        job_name=expression("$states.input.job_name"),
+        outputs=expression("$states.input.outputs"),
+        parameters=expression(parameter_values(workflow.parameters)),
+    )
+    entry = {"Source": SUCCESS_SOURCE, "DetailType": SUCCEEDED, "Detail": event.render()}
     return {
         "Type": "Task",
         "Resource": f"arn:{workflow.partition}:states:::events:putEvents",
@@ -256,24 +240,22 @@ def _stop_job(workflow: Workflow) -> dict[str, Any]:
 
 
 def _send_dead_letter(workflow: Workflow) -> dict[str, Any]:
+    letter = GivenUpRun(
+        job=workflow.job,
+        state_machine=expression("$states.context.StateMachine.Id"),
+        execution=expression("$states.context.Execution.Id"),
+        run_id=expression("$run.id"),
+        run_key=expression("$run.key"),
+        attempt=expression("$attempt"),
+        job_name=_job_name(workflow),
+        error=expression("$failure.Error"),
+        reason=expression(REASON),
+        event=expression("$event"),
+    )
     return {
         "Type": "Task",
         "Resource": f"arn:{workflow.partition}:states:::sqs:sendMessage",
-        "Arguments": {
-            "QueueUrl": workflow.queue_url,
-            "MessageBody": {
-                "job": workflow.job,
-                "state_machine": expression("$states.context.StateMachine.Id"),
-                "execution": expression("$states.context.Execution.Id"),
-                "run_id": expression("$run.id"),
-                "run_key": expression("$run.key"),
-                "attempt": expression("$attempt"),
-                "job_name": _job_name(workflow),
-                "error": expression("$failure.Error"),
-                "reason": expression(REASON),
-                "event": expression("$event"),
-            },
-        },
+        "Arguments": {"QueueUrl": workflow.queue_url, "MessageBody": letter.render()},
         "Retry": PATIENT_RETRY,
         # The execution fails all the same, which raises the alarm, and its input still holds the event.
         "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Failed"}],
@@ -298,10 +280,22 @@ def _job_name_or_problem(workflow: Workflow) -> str:
 
 
 def _no_job(workflow: Workflow, status: str) -> dict[str, Any]:
-    return {"status": status, "run_id": expression("$run.id"), "job_name": _job_name(workflow)}
+    return Outcome(status, expression("$run.id"), _job_name(workflow)).render()
 
 
-def _outcome(workflow: Workflow, status: str) -> dict[str, Any]:
+def _completed(workflow: Workflow) -> dict[str, Any]:
+    return Outcome(COMPLETED, expression("$run.id"), _job_name(workflow), outputs=_outputs(workflow)).render()
+
+
+def _duplicate(workflow: Workflow) -> dict[str, Any]:
+    outcome = Outcome(
+        DUPLICATE, expression("$run.id"), _job_name(workflow), JOB_STATUS, MADE_BY, outputs=_outputs(workflow)
+    )
+    return outcome.render()
+
+
+def _outputs(workflow: Workflow) -> tuple[tuple[str, str], ...]:
     outputs = workflow.request.get("ProcessingOutputConfig", {}).get("Outputs", [])
-    places = {output["OutputName"]: output["S3Output"]["S3Uri"] for output in outputs if "S3Output" in output}
-    return {**_no_job(workflow, status), "outputs": {name: compile_text(uri) for name, uri in places.items()}}
+    return tuple(
+        (output["OutputName"], compile_text(output["S3Output"]["S3Uri"])) for output in outputs if "S3Output" in output
+    )

@@ -14,24 +14,40 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cdk_processing.contract.parameters import declaration
+from cdk_processing.contract.run_keys import RUN_KEYS, EventValue, KeyKind, KeyPart
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.workflow.jsonata import as_text, expression, parameter_value, quoted
+from cdk_processing.workflow.patterns import path
 
-__all__ = ["ARRIVAL_KEYS", "MANUAL_KEY", "Reading", "parameter_values", "parameters_digest", "prepare"]
-
-#: What the run key of a run begins with that was started by hand with a key.
-MANUAL_KEY = "manual:"
+__all__ = ["ARRIVAL_KEYS", "Reading", "key_expression", "parameter_values", "parameters_digest", "prepare"]
 
 _OBJECT = "$event.detail.object"
-_VERSION = f"($exists({_OBJECT}.`version-id`) ? {_OBJECT}.`version-id` : {_OBJECT}.sequencer)"
 # Other events of S3 tell of the same object and version, and are other events.
 _ARRIVAL = "$event.source = 'aws.s3' and $event.`detail-type` = 'Object Created'"
 _URI = f"'s3://' & $event.detail.bucket.name & '/' & {_OBJECT}.key"
+
+
+def key_expression(kind: KeyKind) -> str:
+    """The run key of an event, as JSONata on ``$event``; never fails, whatever the event is like."""
+    return " & ".join(_key_part(part) for part in RUN_KEYS[kind])
+
+
+def _key_part(part: KeyPart) -> str:
+    if not isinstance(part, EventValue):
+        return quoted(part)
+    *others, last = [path("$." + ".".join(names)) for names in part.paths]
+    value = last
+    for other in reversed(others):
+        value = f"($exists({other}) ? {other} : {value})"
+    return as_text(value) if part.any_type else value
+
+
 #: The run key of an arrival, by what makes two of them the same.
 ARRIVAL_KEYS = {
-    "version": f"{_URI} & '@' & {_VERSION}",
-    "content": f"{_URI} & '@etag:' & ($exists({_OBJECT}.etag) ? {_OBJECT}.etag : {_VERSION})",
-    "event": f"{_URI} & '@event:' & $event.id",
+    "version": key_expression("version"),
+    "content": key_expression("content"),
+    "event": key_expression("arrival"),
 }
 _GIVEN = "$event.parameters"
 # A redrive without its event is none: the first state must not fail.
@@ -91,12 +107,11 @@ def prepare(
     if turns:
         # Not the count of looks at a job, which says when that has outlived its time.
         assign["turn_looks"] = 0
-    if parameters:
-        # Not used by the machine: clients that start a run read here what they may give.
-        assign["declared"] = [_declared(parameter) for parameter in parameters]
     if instance_types:
         assign["instance_types"] = list(instance_types)
-    return {"Type": "Pass", "Assign": assign}
+    # Who starts a run reads here what they may give.
+    declared = declaration(parameters)
+    return {"Type": "Pass", **({} if declared is None else {"Comment": declared}), "Assign": assign}
 
 
 def parameter_values(parameters: Sequence[RunTimeValue]) -> str:
@@ -140,10 +155,10 @@ def _run(readings: Sequence[Reading], parameters: Sequence[RunTimeValue]) -> str
   $event := $exists($again) ? $again.event : $states.input;
   $given := $type({_GIVEN}) = 'object' ? {_GIVEN} : {{}};
   $read := [{own}{_ARRIVAL} ? {{'key': {ARRIVAL_KEYS["version"]}, 'given': $given}}
-    : $event.source = 'aws.scheduler' ? {{'key': $event.schedule & '@' & $event.time, 'given': $given}}
+    : $event.source = 'aws.scheduler' ? {{'key': {key_expression("schedule")}, 'given': $given}}
     : $exists($event.run_key) and $type($event.run_key) != 'null'
-      ? {{'key': {quoted(MANUAL_KEY)} & {as_text("$event.run_key")}, 'given': $given}}
-    : $exists($event.id) and $exists($event.`detail-type`) ? {{'key': 'event:' & $event.id, 'given': $given}}
+      ? {{'key': {key_expression("manual")}, 'given': $given}}
+    : $exists($event.id) and $exists($event.`detail-type`) ? {{'key': {key_expression("event")}, 'given': $given}}
     : {{'key': $states.context.Execution.Id, 'given': $given}}][0];
   $key := $type($again.run_key) = 'string' ? $again.run_key
     : $exists($read.key) ? $read.key
@@ -162,12 +177,3 @@ def _run(readings: Sequence[Reading], parameters: Sequence[RunTimeValue]) -> str
 def _attempt(redrive: str) -> str:
     """Counted on from by later states, so that what is no number is not let in."""
     return f"$type({redrive}.attempt) = 'number' ? {redrive}.attempt : 1"
-
-
-def _declared(parameter: RunTimeValue) -> dict[str, Any]:
-    declared: dict[str, Any] = {"name": parameter.parameter, "type": parameter.type}
-    if parameter.default is not None:
-        declared["default"] = parameter.default
-    if parameter.enum_values:
-        declared["values"] = list(parameter.enum_values)
-    return declared

@@ -18,7 +18,11 @@ WRITE_LOGS = {
     "Sid": "WriteLogs",
     "Effect": "Allow",
     "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-    "Resource": [GROUP, f"{GROUP}:log-stream:", f"{GROUP}:log-stream:census-preprocess-*"],
+    "Resource": [
+        GROUP,
+        f"{GROUP}:log-stream:",
+        f"{GROUP}:log-stream:census-preprocess-{'?' * 32}-*/algo-*",
+    ],
 }
 WRITE_METRICS = {
     "Sid": "WriteMetrics",

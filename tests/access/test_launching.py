@@ -34,7 +34,7 @@ POLICY = [
             "sagemaker:DescribeProcessingJob",
             "sagemaker:StopProcessingJob",
         ],
-        "Resource": "arn:aws:sagemaker:us-east-1:111122223333:processing-job/census-preprocess-*",
+        "Resource": f"arn:aws:sagemaker:us-east-1:111122223333:processing-job/census-preprocess-{'?' * 32}-*",
     },
     {"Sid": "ListTags", "Effect": "Allow", "Action": "sagemaker:ListTags", "Resource": "*"},
     {

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from cdk_processing.client import NoDeadLettersError, dead_letters
 from cdk_processing.client.dead_letters import queues_of
-from cdk_processing.client.history import JobName
+from cdk_processing.contract.names import JobName
 from tests.patience import until
 
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:deleted"

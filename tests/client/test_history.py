@@ -1,7 +1,8 @@
 import pytest
 
 from cdk_processing.client import history
-from cdk_processing.client.history import JobName, identify
+from cdk_processing.client.history import identify
+from cdk_processing.contract.names import JobName
 
 
 @pytest.fixture(scope="module")
@@ -56,21 +57,6 @@ def test_a_history_of_many_pages_is_read_only_as_far_as_needed(client, ran, call
     scheduled = [event["type"] for event in events].index("TaskScheduled")
     assert calls.count("GetExecutionHistory") == scheduled + 1 + 1  # and the one of this test
     assert scheduled + 1 < len(events)
-
-
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("census-preprocess-" + "a" * 32 + "-12", JobName("census-preprocess", "a" * 32, 12)),
-        ("a-" + "b" * 32 + "-1", JobName("a", "b" * 32, 1)),
-        ("a-" + "b" * 31 + "-1", None),
-        ("a-" + "b" * 32, None),
-        ("somebodys-job", None),
-        (None, None),
-    ],
-)
-def test_a_job_s_name_is_taken_apart_or_known_as_foreign(text, parts):
-    assert JobName.parse(text) == parts
 
 
 def test_a_redrive_that_came_to_no_job_keeps_the_run_id_it_was_given(three_jobs, client, finish):

@@ -3,9 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdk_processing.client import InvalidParametersError
-from cdk_processing.client.parameters import check_parameters, parameters_digest
+from cdk_processing.client.parameters import check_parameters
+from cdk_processing.contract.environment import PARAMETERS_VARIABLE
+from cdk_processing.contract.parameters import parameters_digest
 from cdk_processing.request.runtime import Parameter, RunTimeValue
-from cdk_processing.workflow.definition import PARAMETERS_VARIABLE, Workflow, definition
+from cdk_processing.workflow.definition import Workflow, definition
 from tests.workflow.states_language import evaluate
 
 RATIO = RunTimeValue("PARAMETER", "split_ratio", "0.2", type="number")

@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from cdk_processing.client import NothingToRedriveError
-from cdk_processing.client.history import JobName
-from cdk_processing.workflow.definition import EXECUTION_VARIABLE
+from cdk_processing.contract.environment import EXECUTION_VARIABLE
+from cdk_processing.contract.names import JobName
 from tests.patience import until
 
 
@@ -29,7 +29,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_next_attempt_under_its_run_id(c
     name = JobName.parse(client.attempts(run)[0].name)
     assert input_of(again) == {"redrive": {"event": {"run_key": "stopped"}, "run_id": name.run_id, "attempt": 2}}
     until(lambda: client.attempts(again))
-    assert [attempt.name for attempt in client.attempts(again)] == [name.number(2)]
+    assert [attempt.name for attempt in client.attempts(again)] == [str(name.with_attempt(2))]
     with pytest.raises(
         NothingToRedriveError, match=r"run already, by redrive-\w+-2: three-sleep-\w+-2 is InPr"
     ) as refused:
@@ -44,14 +44,14 @@ def test_a_run_that_was_stopped_goes_on_with_the_next_attempt_under_its_run_id(c
 def test_a_job_that_outlives_its_run_is_not_run_beside(client, stopped, taken):
     run = stopped(client.start("Sleep", run_key="left running"))
     name = JobName.parse(client.attempts(run)[0].name)
-    taken(name.number(2), like=name.number(1), Environment={EXECUTION_VARIABLE: run.arn})
+    taken(str(name.with_attempt(2)), like=str(name.with_attempt(1)), Environment={EXECUTION_VARIABLE: run.arn})
     with pytest.raises(
         NothingToRedriveError, match=r"a job that has not ended: three-sleep-\w+-2 is InProgress"
     ) as refused:
         client.redrive(run)
     assert not refused.value.done
-    assert f"aws sagemaker stop-processing-job --processing-job-name {name.number(2)}" in str(refused.value)
-    client.account.sagemaker.stop_processing_job(ProcessingJobName=name.number(2))
+    assert f"aws sagemaker stop-processing-job --processing-job-name {name.with_attempt(2)!s}" in str(refused.value)
+    client.account.sagemaker.stop_processing_job(ProcessingJobName=str(name.with_attempt(2)))
     until(lambda: client.attempts(run)[-1].has_ended)
     again = client.redrive(run)
     until(lambda: client.attempts(again))
@@ -62,12 +62,12 @@ def test_a_job_that_outlives_its_run_is_not_run_beside(client, stopped, taken):
 def test_a_name_that_somebody_else_took_is_passed_over(client, stopped, taken):
     run = stopped(client.start("Sleep", run_key="foreign"))
     name = JobName.parse(client.attempts(run)[0].name)
-    taken(name.number(2), like=name.number(1))
+    taken(str(name.with_attempt(2)), like=str(name.with_attempt(1)))
     again = client.redrive(run)
     until(lambda: client.attempts(again))
-    assert [attempt.name for attempt in client.attempts(again)] == [name.number(3)]
+    assert [attempt.name for attempt in client.attempts(again)] == [str(name.with_attempt(3))]
     stopped(again)
-    client.account.sagemaker.stop_processing_job(ProcessingJobName=name.number(2))
+    client.account.sagemaker.stop_processing_job(ProcessingJobName=str(name.with_attempt(2)))
 
 
 def test_a_run_whose_job_completed_adopts_that_job_and_makes_no_other(client, finish, changed, input_of):

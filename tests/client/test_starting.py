@@ -2,7 +2,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cdk_processing.client import InvalidParametersError, RunKeyReusedError
-from cdk_processing.client.parameters import declared_parameters
+from cdk_processing.client.parameters import read_parameters
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -11,9 +11,9 @@ def input_is_there(three_jobs):
 
 
 def test_the_parameters_of_a_deployed_job_are_read_from_its_definition(client):
-    (suffix,) = declared_parameters(client.account, client.job("Copy"))
+    (suffix,) = read_parameters(client.account, client.job("Copy"))
     assert (suffix.parameter, suffix.default, suffix.type, suffix.enum_values) == ("suffix", "-copied", "string", ())
-    assert declared_parameters(client.account, client.job("Break")) == ()
+    assert read_parameters(client.account, client.job("Break")) == ()
 
 
 def test_nothing_is_started_with_parameters_that_do_not_fit(client):

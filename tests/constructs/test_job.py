@@ -142,6 +142,7 @@ def test_the_state_machine_says_in_the_template_what_it_is(stack, raw, curated, 
         {"Key": "cdk-processing:job", "Value": "Census/Preprocess"},
         {"Key": "cdk-processing:base-name", "Value": "census-preprocess"},
         {"Key": "cdk-processing:dead-letters", "Value": {"Ref": "ProcessingPlatformDeadLetters8BABFE60"}},
+        {"Key": "cdk-processing:contract", "Value": "2"},
     ]
 
 
@@ -257,7 +258,7 @@ def test_the_base_name_is_the_path_unless_given(stack, request_for, synth, state
 
     assert (plain.base_name, given.base_name) == ("census-preprocess", "nightly")
     resource = statements(synth(stack), "OtherWorkflowRole")["RunJobs"]["Resource"]
-    assert json.dumps(resource).count("processing-job/nightly-*") == 1
+    assert json.dumps(resource).count("processing-job/nightly-????????????????????????????????-*") == 1
 
 
 def test_the_state_machine_is_l2(job):
@@ -362,7 +363,7 @@ def test_a_stack_that_knows_its_place_writes_it_out(request_for, synth, statemen
     jobs = statements(synth(stack), "PreprocessWorkflowRole")["RunJobs"]
 
     assert jobs["Resource"]["Fn::Join"][1][-1] == (
-        ":sagemaker:eu-central-1:111122223333:processing-job/census-preprocess-*"
+        ":sagemaker:eu-central-1:111122223333:processing-job/census-preprocess-????????????????????????????????-*"
     )
 
 

@@ -558,7 +558,7 @@ def test_waiting_for_the_longest_job_there_is_fits_into_an_executions_history():
 
 
 def test_clients_read_the_parameters_in_the_definition():
-    assert SIMPLE["States"]["Prepare"]["Assign"]["declared"] == [{"name": "ratio", "type": "string", "default": "0.2"}]
+    assert SIMPLE["States"]["Prepare"]["Comment"] == "parameters: ratio=0.2"
 
 
 @pytest.mark.parametrize(
@@ -650,6 +650,7 @@ def test_a_dead_letter_holds_all_that_a_redrive_needs():
 
     assert sent["QueueUrl"] == "https://sqs.us-east-1.amazonaws.com/111122223333/DeadLetters"
     assert sent["MessageBody"] == {
+        "contract": 2,
         "job": "Census/Preprocess",
         "state_machine": MACHINE,
         "execution": EXECUTION,

@@ -319,10 +319,8 @@ def test_a_key_that_is_null_is_none_so_that_two_of_them_are_two_runs():
 
 
 def test_what_may_be_given_by_hand_is_told():
-    assert prepared({}, parameters=PARAMETERS)["declared"] == [
-        {"name": "table", "type": "string", "default": "t"},
-        {"name": "n", "type": "integer"},
-    ]
+    assert prepare((), PARAMETERS)["Comment"] == "parameters: table=t n;integer"
+    assert "Comment" not in prepare((), ())
 
 
 # -- redrive ----------------------------------------------------------------------------------------------------------

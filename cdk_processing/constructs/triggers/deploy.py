@@ -13,7 +13,7 @@ from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.workflow.jsonata import quoted
-from cdk_processing.workflow.launches import Reading
+from cdk_processing.workflow.launches import Reading, key_expression
 
 __all__ = ["OnDeploy"]
 
@@ -71,7 +71,7 @@ class OnDeploy(Trigger):
             key += f" & ':' & $hash({texts}, 'MD5')"
         return Reading(
             when=f"$event.source = {quoted(_SOURCE)}",
-            key="'event:' & $event.id" if self.every_time else key,
+            key=key_expression("event") if self.every_time else key,
             parameters=given,
         )
 

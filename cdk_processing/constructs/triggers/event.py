@@ -20,7 +20,7 @@ from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.workflow.jsonata import as_text
-from cdk_processing.workflow.launches import Reading
+from cdk_processing.workflow.launches import Reading, key_expression
 from cdk_processing.workflow.patterns import UnknownOperatorError, condition
 
 __all__ = ["OnEvent"]
@@ -101,7 +101,7 @@ class OnEvent(Trigger):
         """Its own run key and parameters, where it has some; every event is known by its id otherwise."""
         if not self._reads_by_itself:
             return None
-        key, missing = "'event:' & $event.id", ""
+        key, missing = key_expression("event"), ""
         if self.run_key is not None:
             where = self.run_key.compile()
             key = f"($exists({where}) ? 'key:' & {as_text(where)})"

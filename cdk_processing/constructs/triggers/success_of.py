@@ -15,11 +15,11 @@ from cdk_processing.constructs.triggers.base import (
     supplies,
 )
 from cdk_processing.constructs.triggers.rules import make_rule
+from cdk_processing.contract.success_event import SUCCEEDED, SUCCESS_SOURCE
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue
-from cdk_processing.workflow.definition import SUCCEEDED, SUCCESS_SOURCE
 from cdk_processing.workflow.jsonata import quoted
-from cdk_processing.workflow.launches import Reading
+from cdk_processing.workflow.launches import Reading, key_expression
 
 if TYPE_CHECKING:
     from cdk_processing.constructs.job import ProcessingJob
@@ -70,7 +70,7 @@ class OnSuccessOf(Trigger):
         upstream = self.job.state_machine_arn
         return Reading(
             when=f"$event.source = {quoted(SUCCESS_SOURCE)} and $event.detail.state_machine = {quoted(upstream)}",
-            key="'upstream:' & $event.detail.state_machine & '@' & $event.detail.run_id",
+            key=key_expression("upstream"),
             time="$event.detail.trigger_time",
             parameters=compiled_parameters(self.parameters),
         )

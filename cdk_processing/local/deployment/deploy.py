@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cdk_processing.client.client import ProcessingClient
+from cdk_processing.contract.description import JobDescription
 from cdk_processing.errors import CdkProcessingError
 from cdk_processing.local.deployment import assets
 from cdk_processing.local.deployment.expressions import resolve_text
@@ -251,18 +252,16 @@ def _jobs(stack: DeployedStack, exports: Mapping[str, str]) -> list[DeployedJob]
     values = {**exports, **stack.references}
     found = []
     for logical_id, resource in stack.template.get("Resources", {}).items():
-        about = resource.get("Metadata", {}).get("cdk-processing")
-        if resource.get("Type") != "AWS::StepFunctions::StateMachine" or not isinstance(about, dict):
-            continue
-        if logical_id not in stack.resources:
+        about = JobDescription.parse(resource)
+        if about is None or logical_id not in stack.resources:
             continue
         found.append(
             DeployedJob(
-                name=resolve_text(about.get("job", logical_id), values),
-                base_name=resolve_text(about.get("base_name", ""), values),
+                name=resolve_text(about.job or logical_id, values),
+                base_name=resolve_text(about.base_name, values),
                 state_machine_arn=stack.resources[logical_id],
-                triggers=tuple(resolve_text(trigger, values) for trigger in about.get("triggers", [])),
-                outputs={name: resolve_text(uri, values) for name, uri in about.get("outputs", {}).items()},
+                triggers=tuple(resolve_text(trigger, values) for trigger in about.triggers),
+                outputs={name: resolve_text(uri, values) for name, uri in (about.outputs or {}).items()},
                 stack=stack.name,
             )
         )

@@ -5,7 +5,6 @@ Knows nothing of terminals; `screen` shows what is found here.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from cdk_processing.client.client import ProcessingClient
 from cdk_processing.client.errors import ProcessingClientError
 from cdk_processing.client.jobs import Job
 from cdk_processing.client.runs import Run
+from cdk_processing.contract.names import JobName
 from cdk_processing.local.deployment.deploy import DeployedJob
 
 __all__ = ["Change", "JobView", "Watch"]
@@ -187,5 +187,5 @@ class Watch:
 
 def _base(name: str) -> str | None:
     """What a processing job's name begins with, or None where it is not of the form that our jobs' names have."""
-    found = re.fullmatch(r"(.+)-[0-9a-f]{32}-\d+", name)
-    return found[1] if found else None
+    found = JobName.parse(name)
+    return found.base if found else None

@@ -124,4 +124,4 @@ def test_one_name_means_one_parameter_throughout_the_job(refused, other):
 def test_one_parameter_may_be_used_in_several_places(declare, states):
     declare(arguments=[Parameter("p", default="a"), f"--x={Parameter('p', default='a')}"])
 
-    assert states()["Prepare"]["Assign"]["declared"] == [{"name": "p", "type": "string", "default": "a"}]
+    assert states()["Prepare"]["Comment"] == "parameters: p=a"

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from cdk_processing.client.outcomes import Outcome
+from cdk_processing.contract.outcome import Outcome
 
 
 @pytest.mark.parametrize("output", [None, "", "not JSON", "null", "[]", '"Completed"', "{}", '{"status": 1}'])
@@ -22,9 +22,12 @@ def test_a_completed_run_tells_its_job_and_its_outputs():
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        ("Superseded", "Superseded: nothing was done: a newer event of the same key had come before"),
-        ("Skipped", "Skipped: nothing was done: another run was still going, and the job does not let them overlap"),
-        ("Duplicate", "Duplicate: already ran: it was for another run with the same run key to do"),
+        ("Superseded", "Superseded: nothing was done: a newer version of the object arrived first"),
+        (
+            "Skipped",
+            "Skipped: nothing was done: an earlier run was still running, and runs of this schedule do not overlap",
+        ),
+        ("Duplicate", "Duplicate: nothing was done: another run has the same run key"),
     ],
 )
 def test_a_run_that_did_nothing_says_why(status, said):
@@ -40,4 +43,4 @@ def test_a_duplicate_tells_whose_it_is_and_how_that_went():
         "job_status": "Failed",
         "made_by": "arn:aws:states:r:1:execution:m:n",
     }
-    assert str(Outcome.parse(json.dumps(told))).endswith("run key to do: n, whose job j-1 was Failed")
+    assert str(Outcome.parse(json.dumps(told))).endswith("has the same run key (n; its job j-1 was Failed)")

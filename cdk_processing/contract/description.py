@@ -1,0 +1,66 @@
+"""What a template says of a job, in the metadata of its state machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cdk_processing.contract.version import VERSION, VERSION_FIELD, read_version
+
+__all__ = ["METADATA", "JobDescription"]
+
+#: The key of the metadata.
+METADATA = "cdk-processing"
+
+#: Text, or the CloudFormation expression that becomes it: ``{"Fn::Join": [...]}``.
+Text = Any
+
+
+@dataclass(frozen=True, slots=True)
+class JobDescription:
+    """A job, for people and tools that read templates.
+
+    Attributes:
+        job: The construct's path.
+        base_name: What the names of its processing jobs begin with.
+        triggers: What launches it, each in a few words.
+        outputs: Where each output goes, by its name.
+        version: The contract's version.
+    """
+
+    job: Text
+    base_name: Text
+    triggers: tuple[Text, ...] = ()
+    outputs: Mapping[str, Text] | None = None
+    version: int = VERSION
+
+    def render(self) -> dict[str, Any]:
+        """The metadata's value."""
+        return {
+            VERSION_FIELD: self.version,
+            "job": self.job,
+            "base_name": self.base_name,
+            "triggers": list(self.triggers),
+            "outputs": dict(self.outputs or {}),
+        }
+
+    @classmethod
+    def parse(cls, resource: Mapping[str, Any]) -> JobDescription | None:
+        """What a resource of a template says; None for one that is no job's state machine.
+
+        Raises:
+            NewerContractError: A newer release made the template.
+        """
+        metadata = resource.get("Metadata")
+        found = metadata.get(METADATA) if isinstance(metadata, Mapping) else None
+        if resource.get("Type") != "AWS::StepFunctions::StateMachine" or not isinstance(found, Mapping):
+            return None
+        version = read_version(found, f"the metadata of {found.get('job')}")
+        return cls(
+            job=found.get("job", ""),
+            base_name=found.get("base_name", ""),
+            triggers=tuple(found.get("triggers", ())),
+            outputs=dict(found.get("outputs", {})),
+            version=version,
+        )

@@ -1,0 +1,92 @@
+"""Outcomes: what a run that succeeded has done, which may be nothing. It is the output of the run's execution."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["COMPLETED", "DUPLICATE", "SKIPPED", "SUPERSEDED", "Outcome"]
+
+#: The run made its outputs.
+COMPLETED = "Completed"
+#: Another run with the same run key has made, or makes, the job.
+DUPLICATE = "Duplicate"
+#: A newer arrival of the same object came first.
+SUPERSEDED = "Superseded"
+#: An earlier run was still running, and the job does not let runs overlap.
+SKIPPED = "Skipped"
+
+_NOTHING_DONE = {
+    DUPLICATE: "nothing was done: another run has the same run key",
+    SUPERSEDED: "nothing was done: a newer version of the object arrived first",
+    SKIPPED: "nothing was done: an earlier run was still running, and runs of this schedule do not overlap",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run that succeeded has done; where the state machine writes it, each value may be JSONata.
+
+    Attributes:
+        status: ``Completed``, or why nothing was done: ``Duplicate``, ``Superseded``, ``Skipped``.
+        run_id: The run's id, the same for every run with this run key; None where the output lacks it.
+        job_name: The processing job that it made; of a duplicate, the job of the other run; otherwise the job that it
+            would have made.
+        job_status: Of a duplicate, the status of that job when the run looked at it.
+        made_by: Of a duplicate, the ARN of the execution that made that job.
+        outputs: Where each output is: its name and its URI. Only of a run that completed, and of a duplicate.
+    """
+
+    status: str
+    run_id: str | None = None
+    job_name: str | None = None
+    job_status: str | None = None
+    made_by: str | None = None
+    outputs: tuple[tuple[str, str], ...] = ()
+
+    def render(self) -> dict[str, Any]:
+        """The execution's output, as an object; what is None is not in it."""
+        outputs = dict(self.outputs) if self.status in (COMPLETED, DUPLICATE) else None
+        fields = {
+            "status": self.status,
+            "run_id": self.run_id,
+            "job_name": self.job_name,
+            "outputs": outputs,
+            "job_status": self.job_status,
+            "made_by": self.made_by,
+        }
+        return {name: value for name, value in fields.items() if value is not None}
+
+    @classmethod
+    def parse(cls, text: str | None) -> Outcome | None:
+        """The outcome in an execution's output; None where the output is not that of a job's run."""
+        try:
+            found: Any = json.loads(text or "null")
+        except ValueError:
+            return None
+        if not isinstance(found, dict) or not isinstance(found.get("status"), str):
+            return None
+        outputs = found.get("outputs")
+        return cls(
+            status=found["status"],
+            run_id=found.get("run_id"),
+            job_name=found.get("job_name"),
+            job_status=found.get("job_status"),
+            made_by=found.get("made_by"),
+            outputs=tuple(outputs.items()) if isinstance(outputs, Mapping) else (),
+        )
+
+    @property
+    def did_something(self) -> bool:
+        """Whether the run made its outputs itself."""
+        return self.status == COMPLETED
+
+    def __str__(self) -> str:
+        if self.status not in _NOTHING_DONE:
+            return self.status
+        other = ""
+        if self.status == DUPLICATE and self.made_by:
+            other = f" ({self.made_by.rsplit(':', 1)[-1]}; its job {self.job_name} was {self.job_status})"
+        return f"{self.status}: {_NOTHING_DONE[self.status]}{other}"

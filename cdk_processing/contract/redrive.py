@@ -1,0 +1,71 @@
+"""What a run is redriven with: its event once more, who it is, and which attempt is next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["REDRIVE_FIELD", "RedriveEnvelope", "delivery_name", "redrive_name"]
+
+#: The field of an execution's input that makes it a redrive.
+REDRIVE_FIELD = "redrive"
+
+
+@dataclass(frozen=True, slots=True)
+class RedriveEnvelope:
+    """The input of an execution that redrives a run.
+
+    Attributes:
+        event: What launched the run first, as it came.
+        run_key: The run's key; None where the state machine works it out from the event.
+        run_id: The run's id; None where the state machine works it out from the key.
+        attempt: The attempt to go on with.
+    """
+
+    event: Any
+    run_key: str | None = None
+    run_id: str | None = None
+    attempt: int = 1
+
+    def render(self) -> str:
+        """The input as JSON, as short as it can be: an event may be just within Step Functions' limit."""
+        identity = {"run_key": self.run_key, "run_id": self.run_id}
+        known = {name: value for name, value in identity.items() if value is not None}
+        envelope = {REDRIVE_FIELD: {"event": self.event, **known, "attempt": self.attempt}}
+        return json.dumps(envelope, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def parse(cls, request: object) -> RedriveEnvelope | None:
+        """The envelope that an execution's input is; None where it is none."""
+        found = request.get(REDRIVE_FIELD) if isinstance(request, Mapping) else None
+        if not isinstance(found, Mapping):
+            return None
+        attempt = found.get("attempt")
+        return cls(
+            found.get("event", {}),
+            _text(found.get("run_key")),
+            _text(found.get("run_id")),
+            int(attempt) if isinstance(attempt, (int, float)) else 1,
+        )
+
+
+def redrive_name(run_id: str, attempt: int, number: int = 1) -> str:
+    """The name of the execution that redrives a run: two people who redrive at once start one.
+
+    Args:
+        run_id: The run's id, or what stands for it.
+        attempt: The attempt to go on with.
+        number: Which redrive for this attempt it is, from 1: one that failed has used up its name.
+    """
+    return f"redrive-{run_id}-{attempt}" if number == 1 else f"redrive-{run_id}-{attempt}-{number}"
+
+
+def delivery_name(message_id: str) -> str:
+    """The name of the execution that an event is delivered by which could not be delivered before."""
+    return f"undelivered-{message_id}"
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

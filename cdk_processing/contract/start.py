@@ -1,0 +1,46 @@
+"""What a job is started with by hand: the input of an execution of its state machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["PARAMETERS_FIELD", "RUN_KEY_FIELD", "StartInput"]
+
+#: The field of the run key.
+RUN_KEY_FIELD = "run_key"
+#: The field of the parameters' values.
+PARAMETERS_FIELD = "parameters"
+
+
+@dataclass(frozen=True, slots=True)
+class StartInput:
+    """A start by hand.
+
+    Attributes:
+        parameters: Values of the job's parameters, by name.
+        run_key: What makes the run the same as another; None for a run of its own.
+    """
+
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    run_key: str | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """The input as an object; what is left out is not in it."""
+        request: dict[str, Any] = {} if self.run_key is None else {RUN_KEY_FIELD: self.run_key}
+        return {**request, PARAMETERS_FIELD: dict(self.parameters)} if self.parameters else request
+
+    def render(self) -> str:
+        """The input as JSON."""
+        return json.dumps(self.fields(), ensure_ascii=False)
+
+    @classmethod
+    def parse(cls, text: str) -> StartInput:
+        """What an execution was started with; nothing where that was no start by hand."""
+        found: Any = json.loads(text or "{}")
+        if not isinstance(found, dict):
+            return cls()
+        values, key = found.get(PARAMETERS_FIELD), found.get(RUN_KEY_FIELD)
+        return cls(values if isinstance(values, dict) else {}, key if isinstance(key, str) else None)

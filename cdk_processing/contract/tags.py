@@ -1,0 +1,52 @@
+"""The tags by which a deployed job is found: on its state machine, and on each of its processing jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cdk_processing.contract.version import VERSION, version_of
+
+__all__ = ["BASE_NAME_TAG", "CONTRACT_TAG", "DEAD_LETTERS_TAG", "JOB_TAG", "MachineTags"]
+
+#: On the state machine and on every processing job: the construct's path.
+JOB_TAG = "cdk-processing:job"
+#: On the state machine: what the names of its processing jobs begin with.
+BASE_NAME_TAG = "cdk-processing:base-name"
+#: On the state machine: the URL of the queue that its dead letters go to.
+DEAD_LETTERS_TAG = "cdk-processing:dead-letters"
+#: On the state machine: the contract's version.
+CONTRACT_TAG = "cdk-processing:contract"
+
+
+@dataclass(frozen=True, slots=True)
+class MachineTags:
+    """The tags of a job's state machine; a text may be a CDK token.
+
+    Attributes:
+        job: The construct's path.
+        base_name: What the names of its processing jobs begin with.
+        dead_letters: The URL of its dead-letter queue; None where the job does not name one.
+        version: The contract's version.
+    """
+
+    job: str
+    base_name: str
+    dead_letters: str | None = None
+    version: int = VERSION
+
+    def render(self) -> dict[str, str]:
+        """The tags by key."""
+        queue = {} if self.dead_letters is None else {DEAD_LETTERS_TAG: self.dead_letters}
+        return {JOB_TAG: self.job, BASE_NAME_TAG: self.base_name, **queue, CONTRACT_TAG: str(self.version)}
+
+    @classmethod
+    def parse(cls, tags: Mapping[str, str]) -> MachineTags | None:
+        """What tags say; None for a state machine that is no job's.
+
+        The version may be newer than this release reads, so that such a job can be listed.
+        """
+        if JOB_TAG not in tags:
+            return None
+        version = version_of(tags, CONTRACT_TAG)
+        return cls(tags[JOB_TAG], tags.get(BASE_NAME_TAG, ""), tags.get(DEAD_LETTERS_TAG), version)
