@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from cdk_processing.local.deployment.annotations import Annotation, read_annotations
+
 __all__ = ["Assembly", "FileAsset", "StackArtifact"]
 
 BOOTSTRAP_VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
@@ -56,6 +58,7 @@ class StackArtifact:
         docker_assets: Names of the image assets it also has.
         bootstrap_parameter: The SSM parameter that bootstrapping would have made.
         logical_ids: Construct path, without a leading slash, to logical id.
+        annotations: What its constructs say: infos, warnings, errors.
     """
 
     artifact_id: str
@@ -70,6 +73,7 @@ class StackArtifact:
     docker_assets: tuple[str, ...] = ()
     bootstrap_parameter: str = BOOTSTRAP_VERSION_PARAMETER
     logical_ids: Mapping[str, str] = field(default_factory=dict)
+    annotations: tuple[Annotation, ...] = ()
 
     @cached_property
     def template(self) -> dict[str, Any]:
@@ -112,6 +116,11 @@ class Assembly:
                 stacks += nested.stacks
                 missing += nested.missing_context
         return cls(folder, tuple(stacks), tuple(dict.fromkeys(missing)))
+
+    @property
+    def annotations(self) -> tuple[Annotation, ...]:
+        """What the constructs of all stacks say: infos, warnings, errors."""
+        return tuple(annotation for stack in self.stacks for annotation in stack.annotations)
 
 
 def _in_order(artifacts: Mapping[str, Any]) -> Iterator[str]:
@@ -164,6 +173,7 @@ def _stack(folder: Path, artifact_id: str, artifacts: Mapping[str, Any]) -> Stac
             for entry in entries
             if entry.get("type") == "aws:cdk:logicalId"
         },
+        annotations=tuple(read_annotations(metadata)),
     )
 
 

@@ -166,9 +166,10 @@ def deploy(assembly: Assembly, target: Target, *, progress: Callable[[str], None
         progress: Is told, in a line, what is done at the moment.
 
     Raises:
-        DeploymentError: A stack is for another account.
+        DeploymentError: A construct has an error annotation, or a stack is for another account.
         StackFailedError: A stack failed; names the resources and their reasons.
     """
+    _refuse_errors(assembly)
     tell = progress or (lambda line: None)
     warnings: list[str] = []
     deployed: list[DeployedStack] = []
@@ -206,6 +207,15 @@ def destroy(assembly: Assembly, target: Target, *, progress: Callable[[str], Non
 def client_of(target: Target) -> ProcessingClient:
     """A client that sees the embedded AWS, whatever the environment of this process says."""
     return ProcessingClient(_session(target), endpoint_url=target.endpoint_url)
+
+
+def _refuse_errors(assembly: Assembly) -> None:
+    """Refuse what `cdk deploy` refuses: constructs that carry an error."""
+    errors = [annotation for annotation in assembly.annotations if annotation.level == "error"]
+    if errors:
+        listed = "".join(f"\n  - {error}" for error in errors)
+        count = f"{len(errors)} error{'s' if len(errors) > 1 else ''}"
+        raise DeploymentError(f"The app reports {count}, so nothing is deployed:{listed}")
 
 
 def _check_place(stack: StackArtifact, target: Target) -> str:

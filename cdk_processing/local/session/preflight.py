@@ -1,0 +1,61 @@
+"""Mistakes in the options that show before anything is synthesized or started."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+
+from cdk_processing.errors import CdkProcessingError
+
+__all__ = ["SessionError", "check_port", "check_python"]
+
+
+class SessionError(CdkProcessingError):
+    """``cdk-processing local`` cannot start with these options."""
+
+
+def check_port(port: int) -> None:
+    """Find out whether a port on loopback is free.
+
+    Raises:
+        SessionError: Another program listens on it, or this user may not.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As the embedded AWS does: a port whose last connections are still closing is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise SessionError(
+                f"--port {port} cannot be used ({error.strerror}); stop the program that listens on it, or leave out "
+                "--port to get a free one"
+            ) from None
+
+
+def check_python(python: str) -> None:
+    """Find out whether a file is a Python that runs.
+
+    Raises:
+        SessionError: It is not there, is not executable, or does not run.
+    """
+    found = shutil.which(python)
+    if found is None:
+        raise SessionError(
+            f"--python {python} is not an executable file; give the path of a Python interpreter, or leave out "
+            "--python to run each job with one like its image's"
+        )
+    try:
+        done = subprocess.run(
+            [found, "-I", "-c", "import sys; sys.exit(sys.version_info < (3,))"],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SessionError(f"--python {python} does not run: {error}") from None
+    if done.returncode != 0:
+        words = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise SessionError(f"--python {python} is not a Python 3 interpreter: {words[0]}")
