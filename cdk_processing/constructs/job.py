@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from constructs import Construct
 
 from cdk_processing.constructs.alarms import alarm_on_failure
-from cdk_processing.constructs.execution import Execution
+from cdk_processing.constructs.bound_request import BoundRequest
 from cdk_processing.constructs.launching import Launching
 from cdk_processing.constructs.naming import base_name_for
-from cdk_processing.constructs.platform import ProcessingPlatform
+from cdk_processing.constructs.platform import IProcessingPlatform, ProcessingPlatform
 from cdk_processing.constructs.resources import path_of, place_of, stack_of
-from cdk_processing.constructs.triggers.base import Trigger
-from cdk_processing.constructs.triggers.success_of import OnSuccessOf
+from cdk_processing.constructs.triggers.base import Trigger, Upstream, upstream_chain
 from cdk_processing.constructs.validation import (
     declaration_problems,
+    platform_problems,
     policy_problems,
     trigger_problems,
     warn_of_unknown_instance_types,
@@ -79,26 +79,27 @@ class ProcessingJob(Construct):
         request: ProcessingRequest,
         *,
         triggers: Sequence[Trigger] = (),
-        platform: ProcessingPlatform | None = None,
+        platform: IProcessingPlatform | None = None,
         launch_policy: LaunchPolicy = PATIENT,
     ) -> None:
         super().__init__(scope, construct_id)
         self._place = place_of(stack_of(self))
         #: The construct's path, by which the job is known.
         self.path: str = path_of(self)
-        problems = declaration_problems(request, triggers, self._place.region) + policy_problems(launch_policy)
+        problems = declaration_problems(request, triggers, self._place.region)
+        problems += platform_problems(platform) + policy_problems(launch_policy)
         if problems:
             raise DeclarationError(self.path, [problem.on(construct_id) for problem in problems])
         warn_of_unknown_instance_types(self, request)
         #: What names of this job's runs begin with.
         self.base_name: str = request.processor.base_job_name or base_name_for(self.path)
         #: What the job shares with others.
-        self.platform: ProcessingPlatform = platform or ProcessingPlatform.of(self)
+        self.platform: IProcessingPlatform = platform or ProcessingPlatform.of(self)
         self._request = self._placed(request)
 
-        self._execution = Execution(self, self._request, self.base_name, self.platform, triggers)
+        self._bound = BoundRequest(self, self._request, self.base_name, self.platform, triggers)
         self._launching = Launching(
-            self, self.base_name, self._request, self._execution, self.platform, launch_policy, triggers
+            self, self.base_name, self._request, self._bound, self.platform, launch_policy, triggers
         )
         #: ARN of the job's state machine.
         self.state_machine_arn: str = self._launching.machine.ref
@@ -128,7 +129,7 @@ class ProcessingJob(Construct):
         if given is not None and not isinstance(given, str):
             found: iam.IRole = given
             return found
-        return aws_iam.Role.from_role_arn(self, "ImportedExecutionRole", self._execution.role_arn)
+        return aws_iam.Role.from_role_arn(self, "ImportedExecutionRole", self._bound.role_arn)
 
     @property
     def outputs(self) -> dict[str, S3Location]:
@@ -149,7 +150,7 @@ class ProcessingJob(Construct):
         if problems:
             raise DeclarationError(self.path, [problem.on(self.node.id) for problem in problems])
         if trigger.watched is not None and self._request.needs_manifest:
-            self._execution.allow_reading(trigger.watched)
+            self._bound.allow_reading(trigger.watched)
         self._launching.add(trigger)
         self._describe()
 
@@ -243,16 +244,16 @@ class ProcessingJob(Construct):
 
     def _cycle_problems(self, trigger: Trigger) -> list[Problem]:
         """Jobs that launch each other never end."""
-        if isinstance(trigger, OnSuccessOf) and self in trigger.job.upstream_jobs:
-            fix = "one of them must be launched by something else"
-            return [Problem("job", trigger.job.path, f"one that {self.path} does not launch, however indirectly", fix)]
-        return []
+        upstream = trigger.upstream
+        if upstream is None or all(job.path != self.path for job in upstream_chain(upstream)):
+            return []
+        fix = "one of them must be launched by something else"
+        return [Problem("job", upstream.path, f"one that {self.path} does not launch, however indirectly", fix)]
 
     @property
-    def upstream_jobs(self) -> list[ProcessingJob]:
-        """The job itself, and all jobs whose success leads to it."""
-        direct = [trigger.job for trigger in self._launching.triggers if isinstance(trigger, OnSuccessOf)]
-        return [self, *(job for upstream in direct for job in upstream.upstream_jobs)]
+    def upstream_jobs(self) -> list[Upstream]:
+        """The jobs whose success launches this one, without those further up."""
+        return [trigger.upstream for trigger in self._launching.triggers if trigger.upstream is not None]
 
     def _describe(self) -> None:
         """Say in the template what the state machine is, for people and tools that read it there."""

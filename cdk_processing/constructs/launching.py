@@ -17,8 +17,8 @@ from cdk_processing.access.launching import (
     workflow_statements,
 )
 from cdk_processing.access.statement import acknowledgements, policy_document, service_trust
-from cdk_processing.constructs.execution import Execution
-from cdk_processing.constructs.platform import ProcessingPlatform
+from cdk_processing.constructs.bound_request import BoundRequest
+from cdk_processing.constructs.platform import IProcessingPlatform
 from cdk_processing.constructs.resources import (
     account_token,
     acknowledge,
@@ -64,8 +64,8 @@ class Launching:
         scope: Construct,
         base_name: str,
         request: ProcessingRequest,
-        execution: Execution,
-        platform: ProcessingPlatform,
+        bound: BoundRequest,
+        platform: IProcessingPlatform,
         policy: LaunchPolicy,
         triggers: Sequence[Trigger],
     ) -> None:
@@ -74,7 +74,7 @@ class Launching:
         self._place = place_of(stack_of(scope))
         self._base_name = base_name
         self._request = request
-        self._execution = execution
+        self._bound = bound
         self._platform = platform
         self._policy = policy
         self._announces = False
@@ -155,11 +155,11 @@ class Launching:
         workflow = Workflow(
             job=self._path,
             base_name=self._base_name,
-            request=self._execution.render(),
+            request=self._bound.render(),
             partition=partition_token(),
             queue_url=self._platform.dead_letter_queue_url,
-            manifest_bucket=self._execution.manifest_bucket,
-            manifest_prefix=self._execution.manifest_prefix,
+            manifest_bucket=self._bound.manifest_bucket,
+            manifest_prefix=self._bound.manifest_prefix,
             policy=self._policy,
             instance_types=self._request.instance_types,
             readings=tuple(self._readings),
@@ -178,7 +178,7 @@ class Launching:
     def _version(self) -> str:
         """What the job is, as a short text; the same at each synth, so without CDK's numbered tokens."""
         if self._known_version is None:
-            resolved = stack_of(self._scope).resolve(self._execution.render())
+            resolved = stack_of(self._scope).resolve(self._bound.render())
             text = json.dumps(resolved, sort_keys=True, ensure_ascii=False)
             self._known_version = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
         return self._known_version
@@ -193,10 +193,10 @@ class Launching:
         return LaunchAccess(
             place=self._place,
             base_name=self._base_name,
-            execution_role_arn=self._execution.role_arn,
+            execution_role_arn=self._bound.role_arn,
             queue_arn=self._platform.dead_letter_queue_arn,
             key_arn=self._platform.key_arn,
-            manifests=self._execution.manifest_objects,
+            manifests=self._bound.manifest_objects,
             table_arn=self._platform.table_arn if self._keeps_items else None,
             item_prefix=f"{self._path}#",
             announces=self._announces,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from aws_cdk import CfnResource, Stack
@@ -28,11 +28,57 @@ if TYPE_CHECKING:
 
     from cdk_processing.constructs.bucket import DataBucket
 
-__all__ = ["ProcessingPlatform"]
+__all__ = ["IProcessingPlatform", "ProcessingPlatform", "is_platform"]
 
 _FOURTEEN_DAYS = 1_209_600
 _DEFAULT_ID = "ProcessingPlatform"
 _defaults: WeakKeyDictionary[Stack, ProcessingPlatform] = WeakKeyDictionary()
+
+
+class IProcessingPlatform(Protocol):
+    """What a job needs of a platform, whether this app makes the platform or imports it."""
+
+    @property
+    def key_arn(self) -> str:
+        """ARN of the key that encrypts the queue, the topic and the logs."""
+
+    @property
+    def dead_letter_queue_arn(self) -> str:
+        """ARN of the dead-letter queue."""
+
+    @property
+    def dead_letter_queue_url(self) -> str:
+        """URL of the dead-letter queue."""
+
+    @property
+    def alert_topic_arn(self) -> str:
+        """ARN of the topic that alarms go to."""
+
+    @property
+    def log_group_arn(self) -> str:
+        """ARN of the log group of the state machines."""
+
+    @property
+    def table_arn(self) -> str:
+        """ARN of the table of turns and newest arrivals."""
+
+    @property
+    def table_name(self) -> str:
+        """Name of the table of turns and newest arrivals."""
+
+    @property
+    def work_bucket(self) -> DataBucket:
+        """Where manifests are written."""
+
+    @property
+    def data_bucket(self) -> DataBucket:
+        """Where outputs go that name no destination."""
+
+
+def is_platform(given: object) -> bool:
+    """Whether something has what a job needs of a platform; looks at its type, because asking may make resources."""
+    own = {name for name in vars(IProcessingPlatform) if not name.startswith("_")}
+    return all(hasattr(type(given), name) or name in getattr(given, "__dict__", {}) for name in own)
 
 
 class ProcessingPlatform(Construct):
@@ -231,12 +277,21 @@ def _key_statements() -> list[dict[str, Any]]:
         },
         # https://github.com/aws/aws-cdk/issues/33169: a queue whose key does not admit EventBridge drops silently
         {
-            "Sid": "ServicesThatSend",
+            "Sid": "Alarms",
             "Effect": "Allow",
-            "Principal": {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]},
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
             "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
             "Resource": everything,
             "Condition": {"StringEquals": {"aws:SourceAccount": account_token()}},
+        },
+        # AWS does not say that EventBridge calls KMS with aws:SourceAccount. The policy of the queue, which EventBridge
+        # must pass too, does ask for it.
+        {
+            "Sid": "Events",
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Resource": everything,
         },
         # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
         {

@@ -11,6 +11,7 @@ from constructs import Construct
 
 from cdk_processing.constructs.image import image_problems
 from cdk_processing.constructs.network import network_problems
+from cdk_processing.constructs.platform import is_platform
 from cdk_processing.constructs.triggers.base import EventField, Trigger
 from cdk_processing.errors import Problem
 from cdk_processing.request.files import LocalFile, LocalFiles
@@ -22,7 +23,13 @@ from cdk_processing.request.runtime import RunTimeValue, segments, value_problem
 from cdk_processing.request.tokens import is_token
 from cdk_processing.workflow.failures import LaunchPolicy
 
-__all__ = ["declaration_problems", "policy_problems", "trigger_problems", "warn_of_unknown_instance_types"]
+__all__ = [
+    "declaration_problems",
+    "platform_problems",
+    "policy_problems",
+    "trigger_problems",
+    "warn_of_unknown_instance_types",
+]
 
 #: Values that can hold any text, so that a key made of them can begin with anything.
 _ANY_TEXT = frozenset({"OBJECT_KEY", "OBJECT_URI", "PARAMETER"})
@@ -42,6 +49,14 @@ def declaration_problems(request: ProcessingRequest, triggers: Sequence[Trigger]
     found += network_problems(request.processor.network_config)
     found += _parameter_problems(request)
     return found + _local_input_problems(request) + trigger_problems(request, triggers)
+
+
+def platform_problems(platform: object) -> list[Problem]:
+    """What is wrong with the platform that a job is given; None means the stack's own."""
+    if platform is None or is_platform(platform):
+        return []
+    fix = "leave it out for the stack's own, or pass ProcessingPlatform(stack, 'Platform')"
+    return [Problem("platform", platform, "a ProcessingPlatform", fix)]
 
 
 def policy_problems(policy: LaunchPolicy) -> list[Problem]:

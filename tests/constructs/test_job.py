@@ -11,6 +11,7 @@ from cfnlint.api import lint
 
 from cdk_processing import (
     DataBucket,
+    DeclarationError,
     ExecutionVariables,
     NetworkConfig,
     OnObjectCreated,
@@ -466,6 +467,42 @@ def test_a_platform_is_given_or_found(stack, request_for):
     assert given.platform is platform
     assert found.platform is not platform
     assert ProcessingJob(stack, "Three", request_for()).platform is found.platform
+
+
+class Imported:
+    """A platform that is no construct of this app."""
+
+    key_arn = "arn:aws:kms:eu-central-1:111122223333:key/1"
+    dead_letter_queue_arn = "arn:aws:sqs:eu-central-1:111122223333:letters"
+    dead_letter_queue_url = "https://sqs.eu-central-1.amazonaws.com/111122223333/letters"
+    alert_topic_arn = "arn:aws:sns:eu-central-1:111122223333:alerts"
+    log_group_arn = "arn:aws:logs:eu-central-1:111122223333:log-group:/aws/vendedlogs/states/jobs:*"
+    table_arn = "arn:aws:dynamodb:eu-central-1:111122223333:table/turns"
+    table_name = "turns"
+    work_bucket = data_bucket = None
+
+
+def test_a_platform_may_be_anything_that_has_what_a_job_needs(stack, request_for, synth, resources):
+    ProcessingJob(stack, "One", request_for(), platform=Imported())
+
+    template = synth(stack)
+    assert resources(template, "AWS::KMS::Key") == {}
+    [alarm] = resources(template, "AWS::CloudWatch::Alarm").values()
+    assert alarm["Properties"]["AlarmActions"] == [Imported.alert_topic_arn]
+
+
+def test_something_else_in_place_of_a_platform_is_refused(stack, request_for):
+    with pytest.raises(DeclarationError) as raised:
+        ProcessingJob(stack, "One", request_for(), platform=stack)
+
+    assert "platform must be a ProcessingPlatform" in str(raised.value)
+    assert "leave it out for the stack's own, or pass ProcessingPlatform(stack, 'Platform') (One)" in str(raised.value)
+
+
+def test_asking_whether_something_is_a_platform_makes_no_resource(stack, request_for, synth, resources):
+    ProcessingJob(stack, "One", request_for(), platform=ProcessingPlatform(stack, "Platform"))
+
+    assert resources(synth(stack), "AWS::S3::Bucket") == {}
 
 
 def test_an_output_without_a_destination_goes_to_the_platforms_data_bucket(

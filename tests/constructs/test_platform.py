@@ -48,15 +48,18 @@ def test_everything_is_encrypted_with_the_platforms_key(only):
 def test_the_key_admits_the_services_that_send(only):
     statements = {s["Sid"]: s for s in only("AWS::KMS::Key")["KeyPolicy"]["Statement"]}
 
-    assert list(statements) == ["Account", "ServicesThatSend", "Logs"]
-    assert statements["ServicesThatSend"]["Principal"] == {
-        "Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]
-    }
-    assert statements["ServicesThatSend"]["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
-    assert statements["ServicesThatSend"]["Condition"] == {
-        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-    }
+    assert list(statements) == ["Account", "Alarms", "Events", "Logs"]
+    assert statements["Alarms"]["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert statements["Events"]["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statements["Alarms"]["Action"] == statements["Events"]["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert statements["Alarms"]["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
     assert "EncryptionContext" in json.dumps(statements["Logs"]["Condition"])
+
+
+def test_the_keys_grant_to_eventbridge_has_no_condition_that_its_calls_may_not_meet(only):
+    [events] = [s for s in only("AWS::KMS::Key")["KeyPolicy"]["Statement"] if s["Sid"] == "Events"]
+
+    assert "Condition" not in events
 
 
 def test_the_key_is_rotated(only):

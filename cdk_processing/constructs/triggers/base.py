@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from constructs import Construct
 
@@ -17,7 +17,7 @@ from cdk_processing.workflow.jsonata import quoted
 from cdk_processing.workflow.launches import Reading
 from cdk_processing.workflow.patterns import path
 
-__all__ = ["EventField", "Launch", "Trigger"]
+__all__ = ["EventField", "Launch", "Trigger", "Upstream", "upstream_chain"]
 
 _PATH = re.compile(r"\$(\.[A-Za-z_][A-Za-z0-9_-]*)+")
 
@@ -70,6 +70,36 @@ class Launch(NamedTuple):
     path: str
 
 
+class Upstream(Protocol):
+    """A job whose success launches other jobs."""
+
+    @property
+    def path(self) -> str:
+        """The job's path."""
+
+    @property
+    def state_machine_arn(self) -> str:
+        """ARN of the job's state machine."""
+
+    @property
+    def upstream_jobs(self) -> Sequence[Upstream]:
+        """The jobs whose success launches this one, without those further up."""
+
+    def announce_success(self) -> None:
+        """Have each run that succeeds send an event."""
+
+
+def upstream_chain(job: Upstream) -> Iterator[Upstream]:
+    """A job and all jobs whose success leads to it, each of them once."""
+    waiting, seen = [job], {job.path}
+    while waiting:
+        current = waiting.pop()
+        yield current
+        fresh = [upstream for upstream in current.upstream_jobs if upstream.path not in seen]
+        seen.update(upstream.path for upstream in fresh)
+        waiting += fresh
+
+
 class Trigger(ABC):
     """What launches a job; as it is here, a rule of EventBridge that brings nothing."""
 
@@ -83,6 +113,11 @@ class Trigger(ABC):
     @property
     def watched(self) -> S3Location | None:
         """Where new objects launch the job; None for other triggers."""
+        return None
+
+    @property
+    def upstream(self) -> Upstream | None:
+        """The job whose success launches the job; None for other triggers."""
         return None
 
     @property

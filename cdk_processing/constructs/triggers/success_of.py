@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cdk_processing.constructs.triggers.base import (
     EventField,
     Launch,
     Trigger,
+    Upstream,
     compiled_parameters,
     given_problems,
     supplies,
@@ -20,9 +21,6 @@ from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.workflow.jsonata import quoted
 from cdk_processing.workflow.launches import Reading, key_expression
-
-if TYPE_CHECKING:
-    from cdk_processing.constructs.job import ProcessingJob
 
 __all__ = ["OnSuccessOf"]
 
@@ -43,8 +41,13 @@ class OnSuccessOf(Trigger):
             ``EventField("$.detail.parameters.day")`` the value of its parameter ``day``.
     """
 
-    job: ProcessingJob
+    job: Upstream
     parameters: Mapping[str, str | EventField] = field(default_factory=dict)
+
+    @property
+    def upstream(self) -> Upstream | None:
+        """The upstream job."""
+        return self.job
 
     @property
     def given(self) -> Mapping[str, Any]:

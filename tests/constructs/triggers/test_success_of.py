@@ -15,6 +15,7 @@ from cdk_processing import (
     OnSuccessOf,
     Parameter,
 )
+from cdk_processing.constructs.triggers.base import upstream_chain
 from tests.constructs.triggers.runs import CONTEXT, PATTERN, run_of
 from tests.workflow.states_language import evaluate
 
@@ -117,6 +118,18 @@ def test_a_job_that_would_launch_itself_is_refused_and_stays_as_it_was(declare, 
         job.add_trigger(OnSuccessOf(job))
 
     assert synth(stack) == before
+
+
+def test_a_chain_with_shared_ancestors_visits_each_job_once(declare):
+    layer = [declare(name=f"Job0{side}") for side in "LR"]
+    declared = list(layer)
+    for number in range(1, 20):  # 2**20 ways lead from the last to the first
+        layer = [declare(*map(OnSuccessOf, layer), name=f"Job{number}{side}") for side in "LR"]
+        declared += layer
+
+    visited = [job.path for job in upstream_chain(layer[0])]
+
+    assert sorted(visited) == sorted(job.path for job in declared if job is not layer[1])
 
 
 def test_two_ways_to_one_job_are_no_circle(declare, stack, synth, resources):

@@ -1,4 +1,4 @@
-"""What a job runs as and on: its execution role, its image and script, and where its channels came to lie."""
+"""What a job runs as and on: its execution role, its image and script, and where its channels are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cdk_processing.access.statement import Statement
 from cdk_processing.constructs.assets import publish
 from cdk_processing.constructs.image import bind_image
 from cdk_processing.constructs.network import bind_network
-from cdk_processing.constructs.platform import ProcessingPlatform
+from cdk_processing.constructs.platform import IProcessingPlatform
 from cdk_processing.constructs.resources import path_of, place_of, role, stack_of
 from cdk_processing.constructs.storage import bucket_access, result_access
 from cdk_processing.constructs.triggers.base import Trigger
@@ -25,10 +25,10 @@ from cdk_processing.request.keys import key_arn, key_id
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.request import Bindings, ProcessingRequest
 
-__all__ = ["Execution"]
+__all__ = ["BoundRequest"]
 
 
-class Execution:
+class BoundRequest:
     """A request bound to its place in CDK.
 
     Attributes:
@@ -43,7 +43,7 @@ class Execution:
         scope: Construct,
         request: ProcessingRequest,
         base_name: str,
-        platform: ProcessingPlatform,
+        platform: IProcessingPlatform,
         triggers: Sequence[Trigger],
     ) -> None:
         self._scope = scope
@@ -163,7 +163,7 @@ class Execution:
         files = channel.files
         return channel.location if files is None else publish(files, self._scope)
 
-    def _prepare_manifests(self, platform: ProcessingPlatform) -> None:
+    def _prepare_manifests(self, platform: IProcessingPlatform) -> None:
         place = platform.work_bucket.at(self.manifest_prefix)
         self._manifests = bucket_access(place)
         self.manifest_bucket = place.bucket_name
