@@ -1,65 +1,120 @@
-"""Local files as content-addressed S3 assets: the same content is the same place, however many jobs use it.
+"""Local files as S3 assets of a job: the same content is the same place, and an older version stays where it was.
 
-A file keeps its name, below the hash of what it belongs to: ``<hash>/prep.py``, ``<hash>/folder/data.csv``. SageMaker
-copies by prefix, so the container finds it as it is called here; a zip, which is how CDK publishes folders, would stay
-a zip there.
+A key is ``<job>/<hash>/<name>``. A file keeps its name, because SageMaker copies by prefix and the container finds it
+as it is called here; a zip, which is how the CDK publishes folders, would stay a zip there. The job's folder stays the
+same when its files change: what the execution role may read covers the files that a run was launched with before a
+deployment, and a deployment of a changed script changes the state machine alone, which ``cdk watch`` can do by itself.
 """
 
 from __future__ import annotations
 
-import atexit
+import hashlib
+import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from aws_cdk import AssetStaging, FileAssetPackaging, IStackSynthesizer, NestedStack, Stack
+from aws_cdk import FileAssetPackaging, IStackSynthesizer, NestedStack, Stack, Stage
 from constructs import Construct
 
-from cdk_processing.constructs.resources import stack_of
+from cdk_processing.constructs.naming import base_name_for
+from cdk_processing.constructs.resources import path_of, stack_of
+from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.files import Archive, LocalFile, LocalFiles, LocalSource, TextFile
 from cdk_processing.request.location import S3Location
 
-__all__ = ["publish"]
+__all__ = ["Published", "publish"]
 
 _synthesizers: WeakKeyDictionary[Stack, IStackSynthesizer] = WeakKeyDictionary()
+_buckets: WeakKeyDictionary[Stack, str] = WeakKeyDictionary()
 # By the current folder too: the same relative path is another file after os.chdir.
-_published: WeakKeyDictionary[Stack, dict[tuple[LocalSource, Path], S3Location]] = WeakKeyDictionary()
+_staged: WeakKeyDictionary[Stack, dict[tuple[LocalSource, Path], _Staged]] = WeakKeyDictionary()
 
 
-def publish(source: LocalSource, scope: Construct) -> S3Location:
-    """Where ``cdk deploy`` puts local files: the bootstrap bucket, under the hash of their content.
+class Published(NamedTuple):
+    """Where files lie once the stack is deployed.
 
-    The core's staging is used and not ``aws_s3_assets``, which would import and build an L2 bucket for each file.
+    Attributes:
+        location: The file, or what the keys of several begin with.
+        versions: What the keys of all versions of all files of the job begin with.
     """
-    known = _published.setdefault(stack_of(scope), {})
+
+    location: S3Location
+    versions: S3Location
+
+
+class _Staged(NamedTuple):
+    """Files beside the template.
+
+    Attributes:
+        folder: The folder, from the template's.
+        digest: Hash of names and content.
+        names: The files in it.
+    """
+
+    folder: str
+    digest: str
+    names: tuple[str, ...]
+
+
+def publish(source: LocalSource, job: Construct) -> Published:
+    """Have ``cdk deploy`` put a job's local files into the bootstrap bucket.
+
+    They are written beside the template whether the CDK stages assets or not, because archives and launchers are made
+    here. ``AssetStaging`` would copy them once more, and ``aws_s3_assets`` build an L2 bucket for each file as well.
+
+    Raises:
+        DeclarationError: The stack's synthesizer publishes no files, or does not keep their names.
+    """
+    stack = stack_of(job)
+    known = _staged.setdefault(stack, {})
     place = (source, Path.cwd())
     if place not in known:
-        known[place] = _stage(source, stack_of(scope), len(known) + 1)
-    return known[place]
+        known[place] = _stage(source, stack)
+    staged = known[place]
+    folder = f"{_folder_of(job)}/"
+    places = [_add(job, f"{folder}{staged.digest}/{name}", f"{staged.folder}/{name}") for name in staged.names]
+    first, name = places[0], staged.names[0]
+    versions = S3Location(first.bucket, first.key.removesuffix(f"{staged.digest}/{name}"))
+    return Published(versions.at(f"{staged.digest}/{'' if isinstance(source, LocalFiles) else name}"), versions)
 
 
-def _stage(source: LocalSource, stack: Stack, number: int) -> S3Location:
-    # A folder even for one file: CDK calls a file that it stages asset.<hash>, whose ending may not be the file's own.
-    folder = _temporary()
-    names = _write(source, folder)
-    staging = AssetStaging(_folder(stack), f"Files{number}", source_path=str(folder.resolve()))
-    staged = staging.relative_staged_path(stack)
-    places = [_add(stack, staging.asset_hash, name, f"{staged}/{name}") for name in names]
-    if not isinstance(source, LocalFiles):
-        return places[0]
-    return S3Location(places[0].bucket, places[0].key.removesuffix(names[0]))
+def _folder_of(job: Construct) -> str:
+    """A folder for a job's files, the same at each synth and in each stage of an app.
+
+    By the path below the stage, so that CDK Pipelines publishes what two stages share once.
+    """
+    stage = Stage.of(job)
+    path = path_of(job)
+    below = path.removeprefix(f"{stage.node.path}/") if stage is not None and stage.node.path else path
+    return f"{base_name_for(below)}-{hashlib.sha256(below.encode()).hexdigest()[:8]}"
 
 
-def _add(stack: Stack, digest: str, name: str, staged: str) -> S3Location:
-    # CDK appends the staged file's extension to what it takes for the hash.
-    published = _synthesizer(stack).add_file_asset(
-        source_hash=f"{digest}/{name.removesuffix(_extension(name))}",
-        file_name=staged,
-        packaging=FileAssetPackaging.FILE,
-        display_name=name,
-    )
-    return S3Location(published.bucket_name, published.object_key)
+def _add(job: Construct, key: str, staged: str) -> S3Location:
+    # The CDK appends the staged file's extension to what it takes for the hash.
+    extension, stack = _extension(key), stack_of(job)
+    try:
+        published = _synthesizer(stack).add_file_asset(
+            source_hash=key.removesuffix(extension),
+            file_name=staged,
+            packaging=FileAssetPackaging.FILE,
+            display_name=key.rpartition("/")[2],
+        )
+    except RuntimeError as error:  # what the CDK raises comes from Node
+        raise _unfit(job, str(error).strip().splitlines()[0]) from error
+    if not published.object_key.endswith(key):
+        raise _unfit(job, "it gives files names of its own, and the container would not find them")
+    # One token for the one bucket of all assets: the CDK makes a new one for each.
+    return S3Location(_buckets.setdefault(stack, published.bucket_name), published.object_key)
+
+
+def _unfit(job: Construct, why: str) -> DeclarationError:
+    kind = type(stack_of(job).synthesizer).__name__
+    allowed = "one that publishes files under their own names, such as DefaultStackSynthesizer"
+    fix = f"give the stack another, or name code and inputs by their s3:// URIs ({why})"
+    return DeclarationError(path_of(job), [Problem("synthesizer", kind, allowed, fix).on("Stack")])
 
 
 def _synthesizer(stack: Stack) -> IStackSynthesizer:
@@ -82,6 +137,25 @@ def _extension(name: str) -> str:
     return last[last.rfind(".") :] if last.rfind(".") > 0 else ""
 
 
+def _stage(source: LocalSource, stack: Stack) -> _Staged:
+    """Write a source's files into a folder of the cloud assembly that is named for what is in it."""
+    stage = Stage.of(stack)
+    assert stage is not None  # every stack is in an app
+    assembly = Path(stage.asset_outdir)
+    assembly.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix=".cdk-processing-", dir=assembly))
+    try:
+        names = _write(source, making)
+        digest = _digest(making, names)
+        folder = assembly / f"asset.{digest}"
+        if not folder.exists():
+            making.chmod(0o755)
+            making.rename(folder)  # whole or not at all, whoever else synthesizes here
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return _Staged(Path(os.path.relpath(folder, stage.outdir)).as_posix(), digest, tuple(names))
+
+
 def _write(source: LocalSource, folder: Path) -> list[str]:
     """Put the source's files into a folder, each under its name; say the names."""
     if isinstance(source, (Archive, TextFile)):
@@ -94,15 +168,10 @@ def _write(source: LocalSource, folder: Path) -> list[str]:
     return [name for name, _ in files]
 
 
-def _temporary() -> Path:
-    """A folder that is there until exit."""
-    folder = tempfile.mkdtemp(prefix="cdk-processing-asset-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
-
-
-def _folder(stack: Stack) -> Construct:
-    """One construct to hold the stack's staged files, none of which is a resource."""
-    construct_id = "ProcessingFiles"
-    found = stack.node.try_find_child(construct_id)
-    return found if isinstance(found, Construct) else Construct(stack, construct_id)
+def _digest(folder: Path, names: list[str]) -> str:
+    """A hash of files' names and content."""
+    found = hashlib.sha256()
+    for name in names:
+        content = (folder / name).read_bytes()
+        found.update(f"{name}\0{len(content)}\0".encode(errors="surrogateescape") + content)
+    return found.hexdigest()[:32]

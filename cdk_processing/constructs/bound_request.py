@@ -58,6 +58,7 @@ class BoundRequest:
         self._manifests: BucketAccess | None = None
         if request.needs_manifest:
             self._prepare_manifests(platform)
+        self._published: dict[S3Location, None] = {}
         self._inputs = [self._locate_input(channel) for channel in request.channels]
         self._watched = [trigger.watched for trigger in triggers if trigger.watched is not None]
         self._role: CfnResource | None = None
@@ -137,10 +138,12 @@ class BoundRequest:
         )
 
     def _reads(self) -> list[BucketAccess]:
-        reads = [
-            bucket_access(location, exact=channel.files is not None and not location.key.endswith("/"))
+        # All versions of the job's own files: a run that was launched before a deployment reads those of then.
+        reads = [bucket_access(location) for location in self._published]
+        reads += [
+            bucket_access(location)
             for channel, location in zip(self._request.channels, self._inputs, strict=True)
-            if location is not None
+            if location is not None and channel.files is None
         ]
         reads += [access for query in self._queries if query for access in result_access(query)]
         reads += [bucket_access(location) for location in self._request.program.reads]
@@ -161,7 +164,11 @@ class BoundRequest:
         if channel.is_exact_object:
             return None
         files = channel.files
-        return channel.location if files is None else publish(files, self._scope)
+        if files is None:
+            return channel.location
+        published = publish(files, self._scope)
+        self._published[published.versions] = None
+        return published.location
 
     def _prepare_manifests(self, platform: IProcessingPlatform) -> None:
         place = platform.work_bucket.at(self.manifest_prefix)

@@ -25,6 +25,7 @@ from cdk_processing.constructs.validation import (
 from cdk_processing.contract.description import METADATA, JobDescription
 from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.location import S3Location
+from cdk_processing.request.packing import packed
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.workflow.failures import PATIENT, LaunchPolicy
 
@@ -95,7 +96,7 @@ class ProcessingJob(Construct):
         self.base_name: str = request.processor.base_job_name or base_name_for(self.path)
         #: What the job shares with others.
         self.platform: IProcessingPlatform = platform or ProcessingPlatform.of(self)
-        self._request = self._placed(request)
+        self._request = packed(self._placed(request))
 
         self._bound = BoundRequest(self, self._request, self.base_name, self.platform, triggers)
         self._launching = Launching(

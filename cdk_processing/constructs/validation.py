@@ -18,6 +18,7 @@ from cdk_processing.request.files import LocalFile, LocalFiles
 from cdk_processing.request.instances import instance_types
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.model import known_instance_types
+from cdk_processing.request.packing import unpacked_problems
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.request.runtime import RunTimeValue, segments, value_problem
 from cdk_processing.request.tokens import is_token
@@ -48,7 +49,8 @@ def declaration_problems(request: ProcessingRequest, triggers: Sequence[Trigger]
         return found  # what follows looks into channels, arguments and environment
     found += network_problems(request.processor.network_config)
     found += _parameter_problems(request)
-    return found + _local_input_problems(request) + trigger_problems(request, triggers)
+    found += _local_input_problems(request) or unpacked_problems(request)
+    return found + trigger_problems(request, triggers)
 
 
 def platform_problems(platform: object) -> list[Problem]:

@@ -7,9 +7,20 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from aws_cdk import App, CliCredentialsStackSynthesizer, DefaultStackSynthesizer, NestedStack, Stack
+from aws_cdk import (
+    App,
+    BootstraplessSynthesizer,
+    CliCredentialsStackSynthesizer,
+    DefaultStackSynthesizer,
+    LegacyStackSynthesizer,
+    NestedStack,
+    Stack,
+    Stage,
+)
+from constructs import Construct
 
-from cdk_processing.constructs.assets import publish
+from cdk_processing.constructs import assets
+from cdk_processing.errors import DeclarationError
 from cdk_processing.request.files import Archive, LocalFile, LocalFiles, TextFile
 
 BUCKET = "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"
@@ -27,6 +38,10 @@ NAMES = [
     "-x",
     "plus+and&=#?.csv",
 ]
+
+
+def publish(source, scope):
+    return assets.publish(source, scope).location
 
 
 @pytest.fixture
@@ -56,9 +71,16 @@ def write(folder, *names, text="content"):
     return folder
 
 
+FOLDER = "census-[0-9a-f]{8}"
+
+
 def digest(location):
-    found = re.fullmatch("([0-9a-f]{64})/.*", location.key)
+    found = re.fullmatch(f"{FOLDER}/([0-9a-f]{{32}})/.*", location.key)
     return found[1]
+
+
+def place(location):
+    return re.match(f"{FOLDER}/[0-9a-f]{{32}}/", location.key)[0]
 
 
 # -- names ------------------------------------------------------------------------------------------------------------
@@ -70,7 +92,7 @@ def test_a_file_keeps_its_name_exactly(stack, files, tmp_path, name):
 
     location = publish(LocalFile(str(tmp_path / name)), stack)
 
-    assert location.key == f"{digest(location)}/{name}"
+    assert location.key == f"{place(location)}{name}"
     assert files() == {location.key: f"content of {name}".encode()}
 
 
@@ -80,7 +102,7 @@ def test_every_file_of_a_folder_keeps_its_path_exactly(stack, files, tmp_path):
 
     location = publish(LocalFiles(folder=str(tmp_path / "in")), stack)
 
-    assert location.key == f"{digest(location)}/"
+    assert location.key == place(location)
     assert files() == {f"{location.key}{name}": f"content of {name}".encode() for name in names}
 
 
@@ -115,7 +137,7 @@ def test_a_link_is_published_as_what_it_leads_to_under_its_own_name(stack, files
     folder = publish(LocalFiles(folder=str(tmp_path / "in")), stack)
 
     assert files() == {
-        f"{digest(one)}/rows.csv": b"content of store/8f3a",
+        f"{place(one)}rows.csv": b"content of store/8f3a",
         f"{folder.key}rows.csv": b"content of store/8f3a",
         f"{folder.key}more/b.csv": b"content of store/deep/b.csv",
     }
@@ -133,8 +155,8 @@ def test_a_synthesizer_with_a_prefix_of_its_own_is_followed(tmp_path):
     write(tmp_path, "a.csv")
     stack = Stack(App(), "Census", synthesizer=DefaultStackSynthesizer(bucket_prefix="team/"))
 
-    assert re.fullmatch("team/[0-9a-f]{64}/", publish(LocalFiles(folder=str(tmp_path)), stack).key)
-    assert re.fullmatch("team/[0-9a-f]{64}/a.csv", publish(LocalFile(str(tmp_path / "a.csv")), stack).key)
+    assert re.fullmatch(f"team/{FOLDER}/[0-9a-f]{{32}}/", publish(LocalFiles(folder=str(tmp_path)), stack).key)
+    assert re.fullmatch(f"team/{FOLDER}/[0-9a-f]{{32}}/a.csv", publish(LocalFile(str(tmp_path / "a.csv")), stack).key)
 
 
 @pytest.mark.parametrize("kind", [DefaultStackSynthesizer, CliCredentialsStackSynthesizer])
@@ -162,6 +184,63 @@ def test_a_nested_stack_publishes_through_the_stack_it_is_in(stack, files, tmp_p
     assert files()[location.key] == b"content of rows.csv"
 
 
+@pytest.mark.parametrize("kind", [LegacyStackSynthesizer, BootstraplessSynthesizer])
+@pytest.mark.parametrize("of", ["stack", "app"])
+def test_a_synthesizer_that_publishes_no_files_or_renames_them_is_refused(tmp_path, kind, of):
+    write(tmp_path, "rows.csv")
+    app = App(default_stack_synthesizer=kind() if of == "app" else None)
+    stack = Stack(app, "Census", synthesizer=kind() if of == "stack" else None)
+
+    with pytest.raises(DeclarationError) as raised:
+        publish(LocalFile(str(tmp_path / "rows.csv")), Construct(stack, "Job"))
+
+    [problem] = raised.value.problems
+    assert str(problem).startswith(
+        "synthesizer must be one that publishes files under their own names, such as DefaultStackSynthesizer, got "
+        f"{kind.__name__!r}; give the stack another, or name code and inputs by their s3:// URIs ("
+    )
+
+
+def test_files_are_beside_the_template_when_the_cdk_stages_none(tmp_path):
+    """``cdk deploy --no-staging`` runs the app with this context, and ends before it publishes."""
+    write(tmp_path, "main.py")
+    app = App(context={"aws:cdk:disable-asset-staging": True}, outdir=str(tmp_path / "cdk.out"))
+    stack = Stack(app, "Census")
+    publish(Archive("sourcedir.tar.gz", folder=str(tmp_path)), stack)
+    app.synth()
+
+    manifest = json.loads((tmp_path / "cdk.out" / "Census.assets.json").read_text(encoding="utf-8"))
+    [path] = [file["source"]["path"] for file in manifest["files"].values() if "Template" not in file["displayName"]]
+    assert not Path(path).is_absolute()
+    assert (tmp_path / "cdk.out" / path).is_file()
+
+
+def test_a_stage_publishes_from_the_apps_own_folder(tmp_path):
+    write(tmp_path, "main.py")
+    app = App(outdir=str(tmp_path / "cdk.out"))
+    publish(LocalFile(str(tmp_path / "main.py")), Stack(Stage(app, "Prod"), "Census"))
+    app.synth()
+
+    folder = tmp_path / "cdk.out" / "assembly-Prod"
+    [manifest] = folder.glob("*.assets.json")
+    files = json.loads(manifest.read_text(encoding="utf-8"))["files"].values()
+    [path] = [file["source"]["path"] for file in files if "Template" not in file["displayName"]]
+    assert path.startswith("../asset.")
+    assert (folder / path).read_text() == "content of main.py"
+
+
+def test_synthesizing_again_into_the_same_folder_leaves_what_is_there(tmp_path):
+    write(tmp_path, "main.py")
+    for _ in range(2):
+        app = App(outdir=str(tmp_path / "cdk.out"))
+        publish(LocalFile(str(tmp_path / "main.py")), Stack(app, "Census"))
+        app.synth()
+
+    [staged] = (tmp_path / "cdk.out").glob("asset.*")
+    assert [file.name for file in staged.iterdir()] == ["main.py"]
+    assert list((tmp_path / "cdk.out").glob(".cdk-processing*")) == []
+
+
 def test_publishing_leaves_no_resource_and_no_stack_behind(stack, files, synth, tmp_path):
     before = synth(stack)
     write(tmp_path, "rows.csv")
@@ -169,9 +248,7 @@ def test_publishing_leaves_no_resource_and_no_stack_behind(stack, files, synth, 
     publish(LocalFile(str(tmp_path / "rows.csv")), other)
 
     assert synth(other) == before
-    assert [child.node.id for child in other.node.children if child.node.id.startswith("Processing")] == [
-        "ProcessingFiles"
-    ]
+    assert [child.node.id for child in other.node.children if child.node.id.startswith("Processing")] == []
 
 
 # -- content ----------------------------------------------------------------------------------------------------------
@@ -193,9 +270,34 @@ KINDS = pytest.mark.parametrize("kind", range(4), ids=["file", "folder", "files"
 @KINDS
 def test_the_same_content_is_the_same_key_wherever_it_lies(tmp_path, kind):
     here = publish(sources(tmp_path / "a")[kind], Stack(App(), "Census"))
-    there = publish(sources(tmp_path / "b" / "c")[kind], Stack(App(), "Other"))
+    there = publish(sources(tmp_path / "b" / "c")[kind], Stack(App(), "Census"))
 
     assert here.key == there.key
+
+
+@KINDS
+def test_two_jobs_have_the_same_content_in_folders_of_their_own(stack, tmp_path, kind):
+    one, other = (publish(sources(tmp_path / "a")[kind], Construct(stack, name)) for name in ("One", "Other"))
+
+    assert re.match("census-one-[0-9a-f]{8}/", one.key)
+    assert re.match("census-other-[0-9a-f]{8}/", other.key)
+    assert one.key.partition("/")[2] == other.key.partition("/")[2]
+
+
+def test_a_job_of_two_stages_has_one_folder(tmp_path):
+    app = App()
+    places = []
+    for name in ("Dev", "Prod"):
+        stack = Stack(Stage(app, name), "Census")
+        places.append(publish(sources(tmp_path)[0], Construct(stack, "Job")).key)
+
+    assert places[0] == places[1]
+
+
+def test_jobs_that_are_called_alike_have_folders_of_their_own(stack, tmp_path):
+    keys = {publish(sources(tmp_path)[0], Construct(stack, name)).key for name in ("Job", "job", "Job-", "JOB")}
+
+    assert len(keys) == 4
 
 
 @KINDS

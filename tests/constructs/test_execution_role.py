@@ -218,11 +218,13 @@ def staged(app, stack):
     return json.loads((folder / f"{stack.stack_name}.assets.json").read_text(encoding="utf-8"))["files"].values()
 
 
-def test_a_script_used_twice_is_one_asset(app, stack, request_for, script):
+def test_a_script_of_two_jobs_is_one_file_beside_the_template_and_an_asset_of_each(app, stack, request_for, script):
     ProcessingJob(stack, "One", request_for(code=script))
     ProcessingJob(stack, "Two", request_for(code=str(script)))
 
-    assert [file["displayName"] for file in staged(app, stack) if "Template" not in file["displayName"]] == ["prep.py"]
+    found = [file for file in staged(app, stack) if "Template" not in file["displayName"]]
+    assert [file["displayName"] for file in found] == ["prep.py", "prep.py"]
+    assert len({file["source"]["path"] for file in found}) == 1
 
 
 def test_two_scripts_are_two_assets(app, stack, request_for, script, tmp_path):
@@ -235,21 +237,46 @@ def test_two_scripts_are_two_assets(app, stack, request_for, script, tmp_path):
     assert sorted(names) == ["evaluate.py", "prep.py"]
 
 
-def test_a_local_script_is_read_from_the_bootstrap_bucket_and_nothing_else_there(
+BOOTSTRAP = "cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>"
+FOLDER = "census-preprocess-[0-9a-f]{8}"
+
+
+def test_a_local_script_is_read_from_the_bootstrap_bucket_and_nothing_of_other_jobs(
     stack, request_for, script, synth, statements, definition, flat
 ):
     ProcessingJob(stack, "Preprocess", request_for(code=script))
+    ProcessingJob(stack, "Other", request_for(code=script))
 
     template = synth(stack)
     [code] = run_job(definition, template)["ProcessingInputs"]
-    read = flat(statements(template, "PreprocessExecutionRole")["ReadInputs"]["Resource"])
+    found = statements(template, "PreprocessExecutionRole")
 
-    bucket = "cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>"
-    digest, name = code["S3Input"]["S3Uri"].rsplit("/", 2)[1:]
     assert code["InputName"] == "code"
-    assert code["S3Input"]["S3Uri"] == f"s3://{bucket}/{digest}/prep.py"
-    assert re.fullmatch("[0-9a-f]{64}", digest)
-    assert read == f"arn:<AWS::Partition>:s3:::{bucket}/{digest}/{name}"
+    folder = re.fullmatch(f"s3://{BOOTSTRAP}/({FOLDER})/[0-9a-f]{{32}}/prep.py", code["S3Input"]["S3Uri"])[1]
+    assert flat(found["ReadInputs"]["Resource"]) == f"arn:<AWS::Partition>:s3:::{BOOTSTRAP}/{folder}/*"
+    assert found["ListInputs"]["Condition"]["StringLike"]["s3:prefix"] == [f"{folder}/*"]
+
+
+def test_a_changed_script_changes_the_state_machine_alone(request_for, script, synth):
+    """So that the role of what runs already stays as it was, and ``cdk watch`` can put the script in place."""
+
+    def template():
+        stack = Stack(App(), "Census")
+        ProcessingJob(stack, "Preprocess", request_for(code=script))
+        return synth(stack)["Resources"]
+
+    before = template()
+    script.write_text("print('changed')\n", encoding="utf-8")
+    after = template()
+
+    [changed] = [name for name in before if before[name] != after[name]]
+    assert before[changed]["Type"] == "AWS::StepFunctions::StateMachine"
+    assert {
+        key
+        for key in before[changed]["Properties"]
+        if before[changed]["Properties"][key] != after[changed]["Properties"][key]
+    } == {"DefinitionString"}
+    assert {**before[changed], "Properties": 0} == {**after[changed], "Properties": 0}
 
 
 def test_the_entrypoint_is_the_script_where_the_asset_comes_to_lie(stack, request_for, script, synth, definition):
@@ -272,11 +299,11 @@ def test_a_local_input_is_an_asset(stack, request_for, tmp_path, synth, definiti
     uri = run_job(definition, template)["ProcessingInputs"][0]["S3Input"]["S3Uri"]
     read = [flat(arn) for arn in statements(template, "PreprocessExecutionRole")["ReadInputs"]["Resource"]]
 
-    assert uri.endswith("/rows.csv")
-    assert "arn:<AWS::Partition>:s3:::" + uri.removeprefix("s3://") in read
+    folder = re.fullmatch(f"s3://({BOOTSTRAP}/{FOLDER})/[0-9a-f]{{32}}/rows.csv", uri)[1]
+    assert f"arn:<AWS::Partition>:s3:::{folder}/*" in read
 
 
-def test_a_local_folder_is_read_below_its_hash(stack, request_for, tmp_path, synth, definition, statements, flat):
+def test_a_local_folder_is_read_below_the_jobs_own(stack, request_for, tmp_path, synth, definition, statements, flat):
     (tmp_path / "2024").mkdir()
     (tmp_path / "2024" / "rows.csv").write_text("a,b\n", encoding="utf-8")
     request = request_for(inputs=[ProcessingInput(tmp_path, "/opt/ml/processing/rows")])
@@ -286,10 +313,10 @@ def test_a_local_folder_is_read_below_its_hash(stack, request_for, tmp_path, syn
     uri = run_job(definition, template)["ProcessingInputs"][0]["S3Input"]["S3Uri"]
     found = statements(template, "PreprocessExecutionRole")
 
-    assert re.fullmatch("s3://cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>/[0-9a-f]{64}/", uri)
-    assert f"arn:<AWS::Partition>:s3:::{uri.removeprefix('s3://')}*" in map(flat, found["ReadInputs"]["Resource"])
+    folder = re.fullmatch(f"s3://{BOOTSTRAP}/({FOLDER})/[0-9a-f]{{32}}/", uri)[1]
+    assert f"arn:<AWS::Partition>:s3:::{BOOTSTRAP}/{folder}/*" in map(flat, found["ReadInputs"]["Resource"])
     prefixes = [found[sid]["Condition"]["StringLike"]["s3:prefix"] for sid in found if sid.startswith("ListInputs")]
-    assert f"{uri.split('/', 3)[3]}*" in [each if isinstance(each, str) else each[0] for each in prefixes]
+    assert f"{folder}/*" in [each if isinstance(each, str) else each[0] for each in prefixes]
 
 
 # -- what Spark reads and writes by itself ----------------------------------------------------------------------------

@@ -230,6 +230,8 @@ _CHANNELS = [
     Call("a local file as input", _processor(), {"inputs": [_input(source="data/1.csv")]}, files={"data/1.csv": "a"}),
     Call("a local folder as input", _processor(), {"inputs": [_input(source="data")]},
          files={"data/1.csv": "a", "data/sub/2.csv": "b"}),
+    Call("a local folder as input of a script", _script(), {"code": "p.py", "inputs": [_input(source="data")]},
+         files={"p.py": "print(1)", "data/1.csv": "a", "data/sub/2.csv": "b"}),
     Call("a local file with a name", _processor(), {"inputs": [_input(source="1.csv", input_name="raw")]},
          files={"1.csv": "a"}),
     Call("a file URI as input", _processor(), {"inputs": [_input(source="file://1.csv")]}, files={"1.csv": "a"}),

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlparse
 
+from cdk_processing.request.packing import ARCHIVE, unpacking
 from tests.parity.answers import ACCOUNT, REGION, Answer
 from tests.parity.calls import Call
 from tests.parity.sdk_worker import JOB_NAME
@@ -131,6 +132,8 @@ def _assets(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> N
     for theirs, ours in zip(request.get("ProcessingInputs", []), channels, strict=False):
         uri, asset = (each.get("S3Input", {}).get("S3Uri", "") for each in (theirs, ours))
         uploaded, published = _below(sdk.files, uri), _below(here.files, asset)
+        if asset.endswith(f"/{ARCHIVE}"):
+            [published] = published.values()
         if not uploaded or not asset.startswith(ASSETS):
             continue
         if uri.endswith("/runproc.sh"):
@@ -138,6 +141,15 @@ def _assets(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> N
             uploaded, published = dict.fromkeys(uploaded), dict.fromkeys(published)
         if _kept(uploaded) == published:
             theirs["S3Input"]["S3Uri"] = asset
+
+
+def _unpacking(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> None:
+    """What unpacks the folders that travel as archives stands before the SDK's entrypoint."""
+    channels = [each.get("S3Input", {}) for each in request.get("ProcessingInputs", [])]
+    folders = [channel["LocalPath"] for channel in channels if channel.get("S3Uri", "").endswith(f"/{ARCHIVE}")]
+    if folders:
+        app = request["AppSpecification"]
+        app["ContainerEntrypoint"] = [*unpacking(folders), *app["ContainerEntrypoint"]]
 
 
 def _kept(files: dict[str, Any]) -> dict[str, Any]:
@@ -197,10 +209,18 @@ DIFFERENCES = [
     Difference(
         "`S3Uri` of local code, files and folders, and of what is made of them",
         "`s3://<default bucket>/<job name>/...`",
-        "`s3://<assets bucket>/<hash>/...`, with the same files of the same names, but for `__pycache__`, `.git`, "
-        "`.DS_Store` and `.ipynb_checkpoints`",
+        "`s3://<assets bucket>/<job>/<hash>/...`, with the same files of the same names, but for `__pycache__`, "
+        "`.git`, `.DS_Store` and `.ipynb_checkpoints`",
         "They are CDK assets: the same content gives the same request, and what is left out differs from day to day.",
         rule=_assets,
+    ),
+    Difference(
+        "`ContainerEntrypoint`, where an input is a local folder of several files",
+        "as given",
+        "with `/bin/sh` before it, which unpacks the folder; not where it is the image's own, in Pipe mode, or shared "
+        "out by key",
+        "The CDK publishes each object by itself: a folder of 120 files would be 120 assets, and is one archive.",
+        rule=_unpacking,
     ),
     Difference(
         "`S3Uri` of an output without a destination",

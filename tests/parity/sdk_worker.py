@@ -40,7 +40,7 @@ def decoded(value, classes, **given):
 
 def content_of(data, name):
     """What is in a file, as text that can be compared: an archive as its files."""
-    if not name.endswith("/sourcedir.tar.gz"):
+    if not name.endswith(("/sourcedir.tar.gz", "/cdk-processing-folder.tar.gz")):
         return base64.b64encode(data).decode()
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         return {
