@@ -17,7 +17,11 @@ os.environ["CDK_VALIDATION"] = "false"
 
 # What is tested is what comes out, not how long a busy machine takes; and the same each time, but for EXPLORE=1.
 hypothesis.settings.register_profile(
-    "cdk_processing", deadline=None, derandomize=os.environ.get("EXPLORE") != "1", database=None
+    "cdk_processing",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=os.environ.get("EXPLORE") != "1",
+    database=None,
 )
 hypothesis.settings.load_profile("cdk_processing")
 

@@ -16,13 +16,15 @@ from cdk_processing.local.container.environments import cache_folder
 
 __all__ = ["SDK", "sdk_python"]
 
-#: The release that requests are compared with. Beside it, what has changed in later releases of what it needs.
+#: The release that requests are compared with, and every release that it needs: none of a later day is installed.
+REQUIREMENTS = Path(__file__).with_name("sdk-requirements.txt")
 SDK = "sagemaker==2.257.7"
 
 
 def sdk_python() -> Path:
     """Find the interpreter that has the SDK; the first call on a machine builds its environment."""
-    key = hashlib.sha256(f"{SDK} {platform.python_version()} {sys.base_prefix}".encode()).hexdigest()[:8]
+    needs = f"{platform.python_version()} {sys.base_prefix} {REQUIREMENTS.read_text(encoding='utf-8')}"
+    key = hashlib.sha256(needs.encode()).hexdigest()[:8]
     folder = cache_folder() / "environments" / f"{SDK.replace('==', '-')}-{key}"
     python = folder / "bin" / "python"
     if not python.exists():
@@ -38,7 +40,7 @@ def _build(folder: Path) -> None:
     aside = folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:8]}.building")
     try:
         _uv("venv", "--no-project", "--relocatable", "--python", sys.executable, str(aside))
-        _uv("pip", "install", "--python", str(aside / "bin" / "python"), SDK)
+        _uv("pip", "install", "--python", str(aside / "bin" / "python"), "--require-hashes", "-r", str(REQUIREMENTS))
         aside.rename(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -268,7 +268,10 @@ def _remove(folder: Path) -> None:
         return
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
-        for parent, _, _ in os.walk(folder):
-            with contextlib.suppress(OSError):
-                Path(parent).chmod(0o700)
+        # An ordinary user cannot look into what the job has locked: open each folder before the walk descends into it.
+        for parent, names, _ in os.walk(folder):
+            for inner in (Path(parent, name) for name in names):
+                if not inner.is_symlink():
+                    with contextlib.suppress(OSError):
+                        inner.chmod(0o700)
         shutil.rmtree(folder, ignore_errors=True)

@@ -73,32 +73,46 @@ class Observer:
         self.logged.set()
 
 
-def ministack(folder: Path) -> Iterator[Session]:
-    """Run MiniStack until the generator is closed."""
+def free_port() -> int:
+    """A port that nobody listens on just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    variables = {**os.environ, "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "TMPDIR": str(folder)}
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "ministack"], env=variables, stdout=log, stderr=log, cwd=folder
-        )
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def ministack(folder: Path) -> Iterator[Session]:
+    """Run MiniStack until the generator is closed."""
+    server, port = _ministack(folder)
+    while not _answers(port):
+        if server.poll() is not None:
+            assert "already in use" in (folder / "log").read_text()
+            server, port = _ministack(folder)  # somebody was faster to take the port
+        time.sleep(0.05)
     try:
-        url = f"http://127.0.0.1:{port}"
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/_ministack/health", timeout=5).close()
-                break
-            except OSError:
-                assert server.poll() is None, (folder / "log").read_text()
-                time.sleep(0.05)
-        session = Session(url)
+        session = Session(f"http://127.0.0.1:{port}")
         yield session
         for client in session.clients.values():
             client.close()
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(PATIENCE)
+
+
+def _ministack(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+    port = free_port()
+    variables = {**os.environ, "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "TMPDIR": str(folder)}
+    with (folder / "log").open("wb") as log:
+        command = [sys.executable, "-m", "ministack"]
+        return subprocess.Popen(command, env=variables, stdout=log, stderr=log, cwd=folder), port
+
+
+def _answers(port: int) -> bool:
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def description(command: list[str], **overrides: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from tests.local.container.data_plane import (
     Session,
     contents,
     description,
+    free_port,
     ministack,
     put,
     python,
@@ -202,17 +203,17 @@ def test_a_job_that_is_stopped_before_it_runs_runs_nothing(nowhere: Session, tmp
 
 def test_instances_meet_each_other(nowhere: Session, tmp_path: Path) -> None:
     code = """
-import json, socket, time
-host = json.load(open("/opt/ml/config/resourceconfig.json"))["current_host"]
+import json, socket, sys, time
+host, meeting = json.load(open("/opt/ml/config/resourceconfig.json"))["current_host"], ("algo-1", int(sys.argv[1]))
 if host == "algo-1":
-    with socket.create_server(("algo-1", 47611)) as server: print(server.accept()[0].recv(9).decode())
+    with socket.create_server(meeting) as server: print(server.accept()[0].recv(9).decode())
 else:
     while True:
-        try: c = socket.create_connection(("algo-1", 47611)); break
+        try: c = socket.create_connection(meeting); break
         except OSError: time.sleep(0.05)
     c.send(host.encode())
 """
-    outcome, observer = run(nowhere, tmp_path, description(python(code), InstanceCount=2))
+    outcome, observer = run(nowhere, tmp_path, description(python(code, str(free_port())), InstanceCount=2))
     assert (outcome, observer.lines) == (JobResult("Completed"), ["algo-2"])
 
 
@@ -260,10 +261,14 @@ def test_the_work_folder_may_be_relative(nowhere: Session, tmp_path: Path, monke
     assert run(nowhere, Path("jobs"), description(["/bin/true"]))[0] == JobResult("Completed")
 
 
-def test_what_a_job_locked_is_removed_too(nowhere: Session, tmp_path: Path) -> None:
-    code = "import os; os.makedirs('/opt/ml/processing/a/b'); os.chmod('/opt/ml/processing/a', 0)"
-    assert run(nowhere, tmp_path, description(python(code)))[0].status == "Completed"
-    assert list(tmp_path.iterdir()) == []
+def test_what_a_job_locked_is_removed_and_what_it_links_to_is_left_alone(nowhere: Session, tmp_path: Path) -> None:
+    outside, work = tmp_path / "outside", tmp_path / "work"
+    outside.mkdir(mode=0o500)
+    folder = "/opt/ml/processing/a"
+    code = f"import os; os.makedirs('{folder}/b'); os.symlink('{outside}', '{folder}/c'); os.chmod('{folder}', 0)"
+    assert run(nowhere, work, description(python(code)))[0].status == "Completed"
+    assert list(work.iterdir()) == []
+    assert outside.stat().st_mode & 0o777 == 0o500
 
 
 def test_sixty_jobs_run_eight_at_a_time(nowhere: Session, tmp_path: Path) -> None:
