@@ -11,7 +11,7 @@ from constructs import Construct
 from cdk_processing.constructs.alarms import alarm_on_failure
 from cdk_processing.constructs.bound_request import BoundRequest
 from cdk_processing.constructs.launching import Launching
-from cdk_processing.constructs.naming import base_name_for
+from cdk_processing.constructs.naming import base_name_for, claim_base_name
 from cdk_processing.constructs.platform import IProcessingPlatform, ProcessingPlatform
 from cdk_processing.constructs.resources import path_of, place_of, stack_of
 from cdk_processing.constructs.triggers.base import Trigger, Upstream, upstream_chain
@@ -89,11 +89,13 @@ class ProcessingJob(Construct):
         self.path: str = path_of(self)
         problems = declaration_problems(request, triggers, self._place.region)
         problems += platform_problems(platform) + policy_problems(launch_policy)
+        if not problems:
+            #: What names of this job's runs begin with.
+            self.base_name: str = request.processor.base_job_name or base_name_for(self.path)
+            problems = claim_base_name(self, self.base_name)
         if problems:
             raise DeclarationError(self.path, [problem.on(construct_id) for problem in problems])
         warn_of_unknown_instance_types(self, request)
-        #: What names of this job's runs begin with.
-        self.base_name: str = request.processor.base_job_name or base_name_for(self.path)
         #: What the job shares with others.
         self.platform: IProcessingPlatform = platform or ProcessingPlatform.of(self)
         self._request = packed(self._placed(request))

@@ -1,33 +1,130 @@
-"""Names of jobs, made from construct paths."""
+"""Base names of jobs: made from construct paths, and held by one job alone in each account and region.
+
+A role reaches what is named after its job. Two jobs with one base name would reach each other's processing jobs, log
+streams and manifests.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
+from aws_cdk import Annotations, Stack, Stage
+from constructs import Construct, IConstruct
+
+from cdk_processing.access.statement import Place
+from cdk_processing.constructs.resources import path_of, place_of, stack_of
+from cdk_processing.errors import Problem
 from cdk_processing.request.limits import BASE_NAME_LENGTH
+from cdk_processing.request.tokens import is_token
 
-__all__ = ["base_name_for"]
+__all__ = ["base_name_for", "claim_base_name"]
+
+_DIGEST_LENGTH = 6
 
 
 def base_name_for(path: str) -> str:
-    """What names of a job's runs begin with: the construct's path, or as much of its end as fits in 24 characters.
+    """What names of a job's runs begin with: the construct's path, or its end and a digest where it is too long.
 
-    Lower case, because SageMaker writes names in lower case into its ARNs, and IAM compares those.
+    The digest keeps jobs apart whose paths end alike. Lower case, because SageMaker writes names in lower case into its
+    ARNs, and IAM compares those.
 
     Example:
         >>> base_name_for("Census/Preprocess")
         'census-preprocess'
-        >>> base_name_for("ProductionEurope/Census/PreprocessEverything")
-        'preprocess-everything'
+        >>> base_name_for("ProductionEurope/Census/Preprocess")
+        'census-preprocess-cd69ee'
     """
     parts = [_kebab(part) for part in path.split("/")]
+    whole = "-".join(part for part in parts if part)
+    if 0 < len(whole) <= BASE_NAME_LENGTH:
+        return whole
+    room = BASE_NAME_LENGTH - _DIGEST_LENGTH - 1
+    digest = hashlib.md5(path.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()[:_DIGEST_LENGTH]
+    return f"{_end_of(parts, room) or 'job'}-{digest}"
+
+
+def _end_of(parts: list[str], room: int) -> str:
     for first in range(len(parts)):
         name = "-".join(part for part in parts[first:] if part)
-        if 0 < len(name) <= BASE_NAME_LENGTH:
+        if 0 < len(name) <= room:
             return name
-    return parts[-1][:BASE_NAME_LENGTH].strip("-") or "job"
+    words = parts[-1].split("-")
+    fitting = [end for end in range(1, len(words) + 1) if len("-".join(words[:end])) <= room]
+    return "-".join(words[: fitting[-1]]) if fitting else parts[-1][:room].strip("-")
 
 
 def _kebab(text: str) -> str:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", text)
     return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A base name that a job has.
+
+    Attributes:
+        path: The job's path.
+        place: The account and region of its stack; CDK tokens where the stack does not say.
+        stage: The path of its stage.
+    """
+
+    path: str
+    place: Place
+    stage: str
+
+    def is_beside(self, other: _Claim) -> bool:
+        """Whether both jobs come to be in one account and region."""
+        same = (self.place.account, self.place.region) == (other.place.account, other.place.region)
+        # Two stages that say nothing are usually deployed to two places.
+        return same and (self.is_placed or self.stage == other.stage)
+
+    def may_be_beside(self, other: _Claim) -> bool:
+        """Whether both jobs may come to be in one account and region, as far as their stacks say."""
+        pairs = ((self.place.account, other.place.account), (self.place.region, other.place.region))
+        return all(mine == theirs or is_token(mine) or is_token(theirs) for mine, theirs in pairs)
+
+    @property
+    def is_placed(self) -> bool:
+        return not (is_token(self.place.account) or is_token(self.place.region))
+
+
+_trees: WeakKeyDictionary[Stack, tuple[IConstruct, str]] = WeakKeyDictionary()
+_claims: WeakKeyDictionary[IConstruct, dict[str, list[_Claim]]] = WeakKeyDictionary()
+
+
+def claim_base_name(job: Construct, base_name: str) -> list[Problem]:
+    """Let a job have a base name; returns what is wrong where another job of the app has it.
+
+    Jobs in different accounts or regions may share one. Where the stacks do not say where they will be, two jobs of one
+    stage may not; two jobs of different stages get a warning.
+    """
+    stack = stack_of(job)
+    if stack not in _trees:
+        stage = Stage.of(stack)
+        _trees[stack] = (stack.node.root, "" if stage is None else stage.node.path)
+    root, stage_path = _trees[stack]
+    claim = _Claim(path_of(job), place_of(stack), stage_path)
+    others = _claims.setdefault(root, {}).setdefault(base_name, [])
+    for other in others:
+        if claim.is_beside(other):
+            allowed = f"one that no other job in the same account and region has; {other.path} has it"
+            fix = "give one of the two jobs another base_job_name, or none, so that its path makes one"
+            return [Problem("base_job_name", base_name, allowed, fix)]
+    for other in others:
+        if claim.may_be_beside(other):
+            _warn(job, base_name, other)
+            break
+    others.append(claim)
+    return []
+
+
+def _warn(job: Construct, base_name: str, other: _Claim) -> None:
+    Annotations.of(job).add_warning_v2(
+        "cdk-processing:shared-base-name",
+        f"{other.path} has the base name {base_name} too. In one account and region the roles of the two jobs would "
+        "reach each other's processing jobs and logs. Set env on their stacks, or give one of them another "
+        "base_job_name.",
+    )

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from aws_cdk import App, Aws, Stack
@@ -408,7 +409,7 @@ def test_a_job_with_everything_has_a_template_that_cfn_lint_finds_nothing_in(sta
     plain = ProcessingJob(
         stack,
         "Scheduled",
-        processor.run(code=script),
+        replace(processor, base_job_name="scheduled").run(code=script),
         triggers=[OnSchedule("rate(1 day)", timezone="Europe/Berlin", flexible_window_minutes=5)],
         platform=job.platform,
     )

@@ -10,7 +10,7 @@ from ministack.core.iam_evaluator import fnmatch_iam_cs  # what the embedded AWS
 from cdk_processing.contract.names import JobName, job_pattern, log_stream_pattern, log_stream_prefix
 from cdk_processing.request.limits import BASE_NAME_LENGTH
 
-BASE_NAMES = st.from_regex(rf"[a-z0-9](-?[a-z0-9]){{0,{BASE_NAME_LENGTH - 1}}}", fullmatch=True).filter(
+BASE_NAMES = st.from_regex(r"[a-z0-9](-{0,3}[a-z0-9]){0,23}", fullmatch=True).filter(
     lambda name: len(name) <= BASE_NAME_LENGTH
 )
 HEX = st.text("0123456789abcdef", min_size=32, max_size=32)

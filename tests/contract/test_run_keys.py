@@ -1,7 +1,7 @@
 """Run keys and run ids: computed here, they are those that a state machine computes, whatever launched the run."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cdk_processing.contract.redrive import RedriveEnvelope
@@ -9,6 +9,7 @@ from cdk_processing.contract.run_keys import RUN_KEYS, kind_of, run_id, run_key_
 from cdk_processing.contract.start import StartInput
 from cdk_processing.contract.success_event import SUCCEEDED, SUCCESS_SOURCE
 from cdk_processing.workflow.launches import Reading, key_expression, prepare
+from tests.workflow.reference import evaluate_cases
 from tests.workflow.states_language import evaluate
 
 MACHINE = "arn:aws:states:us-east-1:111122223333:stateMachine:Census"
@@ -75,6 +76,17 @@ def test_the_run_key_and_the_run_id_are_those_that_the_state_machine_computes(re
     key = run_key_of(request, EXECUTION)
 
     assert (key, run_id(MACHINE, key)) == (computed(request)["key"], computed(request)["id"])
+
+
+@settings(max_examples=4)
+@given(st.lists(EVENTS | REDRIVES, min_size=60, max_size=60))
+def test_the_reference_implementation_of_jsonata_computes_the_same(requests):
+    body = prepare((), ())["Assign"]["run"][2:-2]
+    found = evaluate_cases([(body, {"states": {"input": request, "context": CONTEXT}}) for request in requests])
+    keys = [run_key_of(request, EXECUTION) for request in requests]
+
+    assert [each.error for each in found] == [None] * len(requests)
+    assert [(each.value["key"], each.value["id"]) for each in found] == [(key, run_id(MACHINE, key)) for key in keys]
 
 
 @pytest.mark.parametrize("kind", RUN_KEYS)

@@ -40,7 +40,12 @@ def evaluate_all(expressions, bindings=None, stack=None):
         bindings: The variables, without their ``$``.
         stack: The depth beyond which an evaluation is stopped.
     """
-    cases = [{"expression": each, "bindings": bindings or {}, "stack": stack} for each in expressions]
+    return evaluate_cases([(each, bindings or {}) for each in expressions], stack)
+
+
+def evaluate_cases(cases, stack=None):
+    """Evaluate expressions, each with variables of its own; see :func:`evaluate_all`."""
+    cases = [{"expression": body, "bindings": bindings, "stack": stack} for body, bindings in cases]
     done = subprocess.run(
         ["node", str(_SCRIPT)],
         input=json.dumps({"module": str(_MODULE), "cases": cases}),
