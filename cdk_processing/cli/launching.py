@@ -126,8 +126,9 @@ def _wait(client: ProcessingClient, run: Run, shown: str) -> None:
 
     follow(client, run, until_end=True)
     ended = client.wait(run, poll_seconds=0.5)
-    show_ended(replace(run_view(ended), id=shown))
-    if ended.outcome is None or not ended.outcome.did_something:
+    if ended.outcome is not None and ended.outcome.did_something:
+        show_ended(replace(run_view(ended), id=shown))
+    else:
         explain(client, ended, 0)
     if not ended.succeeded:
         raise click.exceptions.Exit(1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cdk_processing.cli.account import account_options, connect
-from cdk_processing.cli.terminal import LogPrinter, show_explained, show_runs
+from cdk_processing.cli.terminal import LogPrinter, show_explained, show_runs, show_waiting
 
 if TYPE_CHECKING:
     from cdk_processing.client import ProcessingClient, Run
@@ -65,18 +65,27 @@ def why(job: str, run: str | None, lines: int) -> None:
 
 
 def follow(client: ProcessingClient, run: Run, *, until_end: bool) -> int:
-    """Print the log of a run; say how many lines there were."""
+    """Print the log of a run, and while it has none what the run waits for; say how many lines the log had."""
+    from cdk_processing.views.reading import read_waiting_text
+
     printer = LogPrinter()
-    for line in client.logs(run, follow=until_end):
+    said = ""
+
+    def say_what_is_waited_for(run: Run) -> None:
+        nonlocal said
+        text = read_waiting_text(client, run)
+        if text not in ("", said):
+            said = text
+            show_waiting(text)
+
+    for line in client.logs(run, follow=until_end, on_silence=say_what_is_waited_for):
         printer.show(line)
     return printer.count
 
 
 def explain(client: ProcessingClient, run: Run, lines: int) -> None:
     """Print why a run ended as it did, with the last lines of its log."""
-    from cdk_processing.views import explained_view
-    from cdk_processing.views.reading import run_id_of
+    from cdk_processing.views.reading import read_explained
 
-    diagnosis = client.explain(run, log_lines=max(lines, 1))
-    view = explained_view(diagnosis, run_id_of(client, diagnosis.run))
-    show_explained(view, diagnosis.attempts, lines=lines)
+    view, attempts = read_explained(client, run, lines=max(lines, 1))
+    show_explained(view, attempts, lines=lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from cdk_processing.client import Attempt, Job, LogLine
     from cdk_processing.views import LetterView, RunView
 
-__all__ = ["LogPrinter", "show_ended", "show_explained", "show_jobs", "show_letter", "show_runs"]
+__all__ = ["LogPrinter", "show_ended", "show_explained", "show_jobs", "show_letter", "show_runs", "show_waiting"]
 
 
 def show_jobs(jobs: Iterable[Job]) -> None:
@@ -82,6 +83,13 @@ def show_letter(view: LetterView) -> None:
         click.secho(f"  {view.reason}", fg=COLOURS["bad"])
     for detail in view.details():
         click.echo(f"  {detail}")
+
+
+def show_waiting(text: str) -> None:
+    """What a run waits for, in a line of its own among the log's; on stderr, as it is not the log's."""
+    click.echo(
+        f"{click.style(f'{datetime.now():%H:%M:%S}', dim=True)} {click.style(text, fg=COLOURS['busy'])}", err=True
+    )
 
 
 class LogPrinter:

@@ -174,9 +174,19 @@ class ProcessingClient:
         """The processing jobs of a run, the first attempt first."""
         return list_attempts(self.account, run)
 
-    def logs(self, run: Run, *, follow: bool = False, poll_seconds: float = 1.0) -> Iterator[LogLine]:
-        """The lines a run's containers wrote; with `follow`, until the run has ended."""
-        return tail_run(self.account, run, follow=follow, poll_seconds=poll_seconds)
+    def logs(
+        self,
+        run: Run,
+        *,
+        follow: bool = False,
+        poll_seconds: float = 1.0,
+        on_silence: Callable[[Run], None] | None = None,
+    ) -> Iterator[LogLine]:
+        """The lines a run's containers wrote; with `follow`, until the run has ended.
+
+        With `follow`, `on_silence` is called with the run each time there is no new line.
+        """
+        return tail_run(self.account, run, follow=follow, poll_seconds=poll_seconds, on_silence=on_silence)
 
     def explain(self, run: Run, *, log_lines: int = 20) -> Diagnosis:
         """Why a run ended as it did."""

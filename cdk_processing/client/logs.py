@@ -15,7 +15,7 @@ from cdk_processing.client.runs import Run, read_run
 from cdk_processing.contract.names import LOG_GROUP, log_stream_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cdk_processing.client.account import Account
 
@@ -73,7 +73,14 @@ def last_log_lines(account: Account, processing_job: str, count: int = 20) -> li
     return sorted(lines, key=lambda line: line.time)[-count:]
 
 
-def tail_run(account: Account, run: Run, *, follow: bool = False, poll_seconds: float = 1.0) -> Iterator[LogLine]:
+def tail_run(
+    account: Account,
+    run: Run,
+    *,
+    follow: bool = False,
+    poll_seconds: float = 1.0,
+    on_silence: Callable[[Run], None] | None = None,
+) -> Iterator[LogLine]:
     """The lines of a run, all its attempts one after the other.
 
     Args:
@@ -81,6 +88,7 @@ def tail_run(account: Account, run: Run, *, follow: bool = False, poll_seconds: 
         run: The run.
         follow: Go on until the run has ended, yielding lines as they come.
         poll_seconds: How long to wait between two looks.
+        on_silence: Is called with the run after each look that found no new line and will be followed by another.
     """
     unread: dict[str, _NewLines] = {}
     identity = None
@@ -90,11 +98,16 @@ def tail_run(account: Account, run: Run, *, follow: bool = False, poll_seconds: 
         # Once a job was to be created, its name tells for good who the run is.
         if identity is None or identity.first is None:
             identity = identify(account, run)
+        silent = True
         for attempt in list_attempts(account, run, identity):
             new_lines = unread.setdefault(attempt.name, _NewLines(account, attempt.name))
-            yield from new_lines.read()
+            for line in new_lines.read():
+                silent = False
+                yield line
         if run.ended or not follow:
             return
+        if silent and on_silence is not None:
+            on_silence(run)
         time.sleep(poll_seconds)
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from cdk_processing.contract.environment import JobMarks
+from cdk_processing.contract.tags import JOB_TAG
 from cdk_processing.local import ministack
 from cdk_processing.local.aws.cloudwatch.alarms import Alarms
 from cdk_processing.local.aws.sagemaker.jobs import Job, ProcessingJobs
@@ -109,13 +111,24 @@ def _run(job: Job) -> dict[str, Any]:
         "name": job.name,
         "arn": job.arn,
         "status": job.status,
+        "job": job.tags.get(JOB_TAG),
+        "execution": JobMarks.parse(fields.get("Environment") or {}).execution,
+        "outputs": _outputs(fields),
         "phase": job.current_phase if not job.ended.is_set() else None,
+        "doing": job.doing,
         "bytes_done": job.bytes_done,
         "bytes_total": job.bytes_total,
         "created": fields["CreationTime"],
         "started": fields.get("ProcessingStartTime"),
         "ended": fields.get("ProcessingEndTime"),
         "failure_reason": fields.get("FailureReason"),
+        "exit_message": fields.get("ExitMessage"),
         "log_stream": stream.name if stream else None,
         "last_lines": list(stream.recent) if stream else [],
     }
+
+
+def _outputs(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Where a job's outputs go, by their names."""
+    outputs = (fields.get("ProcessingOutputConfig") or {}).get("Outputs") or []
+    return {output["OutputName"]: output["S3Output"]["S3Uri"] for output in outputs if output.get("S3Output")}

@@ -50,8 +50,13 @@ class RoleSession(Protocol):
 class ProgressObserver(Protocol):
     """Follows a job. Methods return at once and never raise."""
 
-    def phase(self, phase: Literal["Preparing", "Downloading", "Processing", "Uploading"]) -> None:
-        """A new phase has begun."""
+    def phase(self, phase: Literal["Preparing", "Downloading", "Processing", "Uploading"], doing: str = "") -> None:
+        """A new phase has begun, or the phase comes to something new that takes long.
+
+        Args:
+            phase: The phase.
+            doing: What is done, for people: ``building the environment of ...``. Empty where the phase says it all.
+        """
 
     def transferred(self, done: int, total: int) -> None:
         """Bytes of the current phase's transfer, so far and in all."""

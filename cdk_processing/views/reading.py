@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cdk_processing.contract.run_keys import run_id, run_key_of
 from cdk_processing.contract.start import StartInput
-from cdk_processing.views.runs import RunView, run_view
+from cdk_processing.views.runs import Progress, RunView, explained_view, run_view
 from cdk_processing.views.words import short_id
 
 if TYPE_CHECKING:
-    from cdk_processing.client import Job, ProcessingClient, Run, RunStatus
+    from collections.abc import Sequence
 
-__all__ = ["find_run", "read_runs", "run_id_of", "shown_id", "started_run_id"]
+    from cdk_processing.client import Attempt, Job, ProcessingClient, Run, RunStatus
+
+__all__ = ["find_run", "read_explained", "read_runs", "read_waiting_text", "run_id_of", "shown_id", "started_run_id"]
+
+# A run without a processing job is looked for among so many of the latest.
+_LATEST = 50
 
 
 def read_runs(client: ProcessingClient, job: str, *, status: RunStatus | None, limit: int) -> list[RunView]:
@@ -27,10 +33,7 @@ def read_runs(client: ProcessingClient, job: str, *, status: RunStatus | None, l
         limit: At most so many.
     """
     runs = client.runs(job, status=status, limit=limit, outcomes=True)
-    if not runs:
-        return []
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        return list(pool.map(lambda run: run_view(run, run_id_of(client, run)), runs))
+    return [run_view(run, run_id) for run, run_id in zip(runs, _run_ids(client, runs), strict=True)]
 
 
 def find_run(client: ProcessingClient, job: str, text: str | None, *, prefer: RunStatus | None = None) -> Run:
@@ -46,10 +49,26 @@ def find_run(client: ProcessingClient, job: str, text: str | None, *, prefer: Ru
     Raises:
         UnknownRunError: There is no such run, or there are several.
     """
+    from cdk_processing.client import UnknownRunError
+
     known = client.job(job)
     if text is not None and (found := _by_processing_job(client, known, text.removeprefix(f"{known.base_name}-"))):
         return found
-    return client.run(known, text, prefer=prefer)
+    try:
+        return client.run(known, text, prefer=prefer)
+    except UnknownRunError:
+        if text is None:
+            raise
+    latest = client.runs(known, limit=_LATEST)
+    ids = _run_ids(client, latest)
+    matching = {run_id: run for run, run_id in zip(latest, ids, strict=True) if run_id and run_id.startswith(text)}
+    if len(matching) == 1:
+        return next(run for run, run_id in zip(latest, ids, strict=True) if run_id in matching)
+    listed = [*matching] or [run_id or run.name for run, run_id in zip(latest, ids, strict=True)]
+    shown = ", ".join(dict.fromkeys(map(short_id, listed[:5]))) or "none yet"
+    if matching:
+        raise UnknownRunError(f"several runs of {known.name} begin with {text!r}: {shown}; give more of the id")
+    raise UnknownRunError(f"{known.name} has no run {text!r}; the latest are: {shown}")
 
 
 def _by_processing_job(client: ProcessingClient, job: Job, text: str) -> Run | None:
@@ -79,6 +98,40 @@ def _by_processing_job(client: ProcessingClient, job: Job, text: str) -> Run | N
             if attempt.is_of(job):
                 return client.run(job, attempt.execution_arn)
     return None
+
+
+def read_explained(client: ProcessingClient, run: Run, *, lines: int) -> tuple[RunView, tuple[Attempt, ...]]:
+    """A run with all that is known of it, and its processing jobs.
+
+    Args:
+        client: Reads it.
+        run: The run.
+        lines: How many of the last lines of the log to read, at least one.
+    """
+    diagnosis = client.explain(run, log_lines=lines)
+    view = explained_view(diagnosis, run_id_of(client, diagnosis.run))
+    if diagnosis.run.ended:
+        return view, diagnosis.attempts
+    from cdk_processing.client.waiting import read_waiting
+
+    waiting = read_waiting(client.account, diagnosis.run)
+    progress = Progress("Waiting", waiting.what) if waiting.what else None
+    return replace(view, reason=waiting.failure or view.reason, progress=progress), diagnosis.attempts
+
+
+def read_waiting_text(client: ProcessingClient, run: Run) -> str:
+    """What a run waits for and what went wrong last, in a line; empty while its processing job runs."""
+    from cdk_processing.client.waiting import read_waiting
+
+    waiting = read_waiting(client.account, run)
+    if not waiting.what:
+        return ""
+    return f"waiting {waiting.what}" + (f"; last failure: {waiting.failure}" if waiting.failure else "")
+
+
+def _run_ids(client: ProcessingClient, runs: Sequence[Run]) -> list[str | None]:
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return list(pool.map(lambda run: run_id_of(client, run), runs))
 
 
 def run_id_of(client: ProcessingClient, run: Run) -> str | None:

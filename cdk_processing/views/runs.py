@@ -88,9 +88,11 @@ class RunView:
         return f"{self.job} {self.id}{again}".strip()
 
     def details(self) -> Iterator[str]:
-        """Lines that say why the run ended as it did and what it wrote."""
+        """Lines that say why the run ended as it did and what it wrote, or what it waits for."""
+        if self.progress is not None:
+            yield f"{self.progress.phase} {self.progress.doing}".strip()
         if self.reason:
-            yield f"reason: {self.reason}"
+            yield f"{'reason' if self.state.ended else 'last failure'}: {self.reason}"
         if self.exit_message:
             yield f"exit message: {self.exit_message}"
         for output in self.outputs:

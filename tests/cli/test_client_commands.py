@@ -41,6 +41,7 @@ def test_a_job_is_started_followed_and_listed(cli, three_jobs):
 
 
 def test_the_list_of_runs_names_their_executions_when_asked(cli, three_jobs):
+    three_jobs.put("Raw", "in/cli.dat", "x")
     run = three_jobs.processing.wait(three_jobs.processing.start("Copy"), timeout=PATIENCE, poll_seconds=0.05)
     lines = cli("runs", "Copy", "-n", "1", "--executions").splitlines()
     assert (lines[0].split()[-1], lines[1].split()[-1]) == ("EXECUTION", run.name)
@@ -49,6 +50,7 @@ def test_the_list_of_runs_names_their_executions_when_asked(cli, three_jobs):
 
 def test_one_id_of_a_run_serves_every_command(cli, three_jobs):
     """What `start` shows is the beginning of the RUN_ID, and each command takes it, longer ones and other names too."""
+    three_jobs.put("Raw", "in/cli.dat", "x")
     shown = cli("start", "Copy", "--wait").split(":")[0]
     run = three_jobs.processing.runs("Copy", limit=1, outcomes=True)[0]
     assert run.outcome.run_id.startswith(shown)
@@ -59,8 +61,11 @@ def test_one_id_of_a_run_serves_every_command(cli, three_jobs):
         assert "succeeded" in cli("redrive", "Copy", name, exit_code=1)
 
 
-def test_an_id_of_no_run_is_an_error_that_names_the_latest(cli):
-    assert cli("why", "Copy", "ffffffff", exit_code=1).startswith("Error: There is no run 'ffffffff' of Three/Copy")
+def test_an_id_of_no_run_is_an_error_that_names_the_latest(cli, three_jobs):
+    three_jobs.put("Raw", "in/cli.dat", "x")
+    shown = cli("start", "Copy", "--wait").split(":")[0]
+    output = cli("why", "Copy", "ffffffff", exit_code=1)
+    assert output.startswith(f"Error: Three/Copy has no run 'ffffffff'; the latest are: {shown}")
 
 
 def test_a_second_start_with_a_run_key_says_that_nothing_new_runs(cli, three_jobs):
@@ -214,6 +219,38 @@ def test_a_run_that_is_redriven_takes_its_dead_letter_along(cli, three_jobs, giv
     assert output.startswith(f"{given_up}: its dead letter is deleted\n")
     assert f"{given_up}: Completed after " in output
     assert cli("dead-letters") == "No dead letters.\n"
+
+
+@pytest.fixture
+def role_of_nobody(three_jobs):
+    """Break's execution role, which SageMaker may not assume for a while."""
+    iam = three_jobs.client("iam")
+    name = next(each["RoleName"] for each in iam.list_roles()["Roles"] if "BreakExecution" in each["RoleName"])
+    before = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    nobody = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    policy = {"Version": "2012-10-17", "Statement": [nobody]}
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(policy))
+    yield name
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(before))
+
+
+def test_a_run_that_cannot_make_its_job_says_what_it_waits_for_and_why(cli, three_jobs, role_of_nobody):
+    shown = cli("start", "Break").split(":")[0]
+    run = three_jobs.processing.runs("Break", limit=1)[0]
+    waiting = until(lambda: cli("why", "Break", shown), lambda text: "Waiting" in text)
+    assert waiting.startswith(f"Three/Break {shown}: Running after ")
+    assert (
+        "  Waiting to create the processing job again\n  last failure: SageMaker.AmazonSageMakerException: " in waiting
+    )
+    assert f"role/{role_of_nobody}" in waiting
+    followed = []
+
+    def stop(run):
+        followed.append(run.arn)
+        three_jobs.processing.stop(run)
+
+    assert list(three_jobs.processing.logs(run, follow=True, poll_seconds=0.05, on_silence=stop)) == []
+    assert followed == [run.arn]
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:9", "localhost:4566", "ftp://127.0.0.1:9", "http://", "http://[::1", "9"])

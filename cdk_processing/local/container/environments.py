@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,19 +65,22 @@ class Environment:
     layered: Path | None = None
 
 
-def environment_for(image: str, python: str | None = None) -> Environment:
+def environment_for(
+    image: str, python: str | None = None, tell: Callable[[str], None] = lambda doing: None
+) -> Environment:
     """Find or build what stands in for an image.
 
     Args:
         image: ``ImageUri``.
         python: An interpreter to take for every image; by default the image decides.
+        tell: Is told what takes long: that the environment is built.
 
     Raises:
         JobFailedError: Nothing here stands in for that image, or it could not be built.
     """
     spark = spark_image(image)
     if spark is not None:
-        return _with_spark(spark, python)
+        return _with_spark(spark, python, tell)
     if python is not None:
         return _probed(python)
     known = sklearn_image(image)
@@ -89,13 +92,13 @@ def environment_for(image: str, python: str | None = None) -> Environment:
             f"scikit-learn images are known: {', '.join(SKLEARN_IMAGES)}; and AWS's Spark images: "
             f"{', '.join('-'.join(each) for each in SPARK_IMAGES)}.",
         )
-    return _probed(str(_built(known)))
+    return _probed(str(_built(known, tell)))
 
 
-def _with_spark(image: SparkImage, python: str | None) -> Environment:
+def _with_spark(image: SparkImage, python: str | None, tell: Callable[[str], None]) -> Environment:
     """Add to an interpreter what a Spark image has beyond it."""
     java = java_home(image.release, image.javas)  # first, as the rest takes long
-    environment = _probed(python or str(_built(image)))
+    environment = _probed(python or str(_built(image, tell)))
     spark = spark_stand_in(environment.python, java)
     return dataclasses.replace(
         environment,
@@ -107,7 +110,7 @@ def _with_spark(image: SparkImage, python: str | None) -> Environment:
     )
 
 
-def _built(image: SklearnImage | SparkImage) -> Path:
+def _built(image: SklearnImage | SparkImage, tell: Callable[[str], None]) -> Path:
     """Build an image's environment, unless it is there; return its interpreter."""
     key = hashlib.sha256(repr((image, _LAYOUT)).encode()).hexdigest()[:8]
     folder = cache_folder() / "environments" / f"{image.name}-{image.release}-{image.pythons[0]}-{key}"
@@ -115,6 +118,7 @@ def _built(image: SklearnImage | SparkImage) -> Path:
     if python.exists():
         return python
     folder.parent.mkdir(parents=True, exist_ok=True)
+    tell(f"building an environment with {image.name} {image.release}; this is done once and may take minutes")
     with filelock.FileLock(f"{folder}.lock"):  # one build, however many jobs and processes wait for it
         if python.exists():
             return python

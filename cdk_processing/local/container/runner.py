@@ -117,7 +117,7 @@ def _run(
     messages: list[str],
 ) -> None:
     observer.phase("Preparing")
-    start = _starter(job, session, settings)
+    start = _starter(job, session, settings, lambda doing: observer.phase("Preparing", doing))
     instances = {host: folder / host for host in job.hosts}
     folders = {host: instance / "ml" for host, instance in instances.items()}
     halt = Halt(stop, time.monotonic() + job.max_runtime)
@@ -154,7 +154,9 @@ def _run(
     upload_outputs(job, folders, session, observer, Halt(stop))
 
 
-def _starter(job: JobSpecification, session: RoleSession, settings: RunnerSettings) -> _Start:
+def _starter(
+    job: JobSpecification, session: RoleSession, settings: RunnerSettings, tell: Callable[[str], None]
+) -> _Start:
     """Choose what runs the containers: an interpreter that was asked for, Docker, or an environment."""
     if settings.python is None and docker_has(job.image):
         return lambda host, instance: start_docker(
@@ -167,7 +169,7 @@ def _starter(job: JobSpecification, session: RoleSession, settings: RunnerSettin
             job.hosts,
             job.isolated,
         )
-    environment = environment_for(job.image, settings.python)
+    environment = environment_for(job.image, settings.python, tell)
     entrypoint = job.entrypoint or environment.entrypoint
     if not entrypoint:
         raise JobFailedError(

@@ -15,16 +15,17 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from cdk_processing.views.words import in_bytes
+from cdk_processing.views.colours import COLOURS
+from cdk_processing.views.words import in_bytes, in_time
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from cdk_processing.local.session.watch import Change, JobView
+    from cdk_processing.local.session.watch import Change
+    from cdk_processing.views import Progress, RunView
 
 __all__ = ["LiveScreen", "PlainScreen", "Screen"]
 
-_COLOURS = {"Completed": "green", "Failed": "red", "Stopped": "yellow"}
 _MOST_ROWS = 12
 
 
@@ -39,7 +40,7 @@ class Screen(Protocol):
     ) -> None:
         """Leave the terminal as it was."""
 
-    def show(self, running: Sequence[JobView], changes: Sequence[Change]) -> None:
+    def show(self, running: Sequence[RunView], changes: Sequence[Change]) -> None:
         """Show what has happened, and what goes on."""
 
 
@@ -58,7 +59,7 @@ class PlainScreen:
     ) -> None:
         """Nothing to leave."""
 
-    def show(self, running: Sequence[JobView], changes: Sequence[Change]) -> None:
+    def show(self, running: Sequence[RunView], changes: Sequence[Change]) -> None:
         """Print what has happened."""
         for change in changes:
             print_change(self._console, change)
@@ -83,29 +84,22 @@ class LiveScreen:
         """Leave the terminal as it was."""
         self._live.stop()
 
-    def show(self, running: Sequence[JobView], changes: Sequence[Change]) -> None:
+    def show(self, running: Sequence[RunView], changes: Sequence[Change]) -> None:
         """Print what has ended, and draw what goes on."""
         # First, so that what has ended is not drawn once more below the line that says so.
         self._live.update(self._drawn(running))
         for change in changes:
-            if change.bad or change.what in _COLOURS:
+            if change.tone != "busy" or change.details:
                 print_change(self._console, change)
 
-    def _drawn(self, running: Sequence[JobView]) -> RenderableType:
+    def _drawn(self, running: Sequence[RunView]) -> RenderableType:
         if not running:
             return Text("waiting for runs; Ctrl-C ends", style="dim")
         # A spinner keeps its own time, so each run needs one of its own.
-        self._spinners = {view.name: self._spinners.get(view.name) or Spinner("dots") for view in running}
+        self._spinners = {view.label: self._spinners.get(view.label) or Spinner("dots") for view in running}
         table = Table.grid(padding=(0, 2))
         for view in running[:_MOST_ROWS]:
-            table.add_row(
-                self._spinners[view.name],
-                Text(view.label, style="bold"),
-                Text(view.phase or view.status, style="cyan"),
-                _transfer(view),
-                Text(f"{view.seconds:.1f} s"),
-                Text(view.last_lines[-1] if view.last_lines else "", style="dim", no_wrap=True, overflow="ellipsis"),
-            )
+            table.add_row(self._spinners[view.label], *_row(view))
         if len(running) <= _MOST_ROWS:
             return table
         return Group(table, Text(f"and {len(running) - _MOST_ROWS} more", style="dim"))
@@ -113,10 +107,10 @@ class LiveScreen:
 
 def print_change(console: Console, change: Change) -> None:
     """A line for what has happened, and its details below it."""
-    colour = "red" if change.bad else _COLOURS.get(change.what, "cyan")
-    took = f" [dim]{change.seconds:.1f} s[/dim]" if change.seconds >= 0.05 else ""
+    took = f" [dim]{in_time(change.seconds)}[/dim]" if change.seconds >= 0.05 else ""
     console.print(
-        f"[dim]{datetime.now():%H:%M:%S}[/dim] {escape(change.label)} [{colour}]{escape(change.what)}[/{colour}]{took}",
+        f"[dim]{datetime.now():%H:%M:%S}[/dim] {escape(change.label)} "
+        f"[{COLOURS[change.tone]}]{escape(change.what)}[/{COLOURS[change.tone]}]{took}",
         soft_wrap=True,
         highlight=False,
     )
@@ -124,10 +118,28 @@ def print_change(console: Console, change: Change) -> None:
         console.print(Text(f"         {line}"), soft_wrap=True, highlight=False)
 
 
-def _transfer(view: JobView) -> RenderableType:
-    if not view.bytes_total:
+def _row(view: RunView) -> tuple[RenderableType, ...]:
+    """The cells of a run that goes on: what it is called, what it does, how far it is, the latest news."""
+    progress = view.progress
+    phase = progress.phase if progress is not None else view.state.word
+    news = Text("", no_wrap=True, overflow="ellipsis")
+    if progress is not None and progress.doing:
+        news.append(progress.doing)
+    if progress is not None and progress.last_line and not news:
+        news.append(progress.last_line, style="dim")
+    return (
+        Text(view.label, style="bold"),
+        Text(phase, style=COLOURS["busy"]),
+        _transfer(progress),
+        Text(in_time(view.seconds)),
+        news,
+    )
+
+
+def _transfer(progress: Progress | None) -> RenderableType:
+    if progress is None or not progress.bytes_total:
         return Text("")
     grid = Table.grid(padding=(0, 1))
-    bar = ProgressBar(total=view.bytes_total, completed=view.bytes_done, width=20)
-    grid.add_row(bar, Text(f"{in_bytes(view.bytes_done)}/{in_bytes(view.bytes_total)}"))
+    bar = ProgressBar(total=progress.bytes_total, completed=progress.bytes_done, width=20)
+    grid.add_row(bar, Text(f"{in_bytes(progress.bytes_done)}/{in_bytes(progress.bytes_total)}"))
     return grid

@@ -1,4 +1,4 @@
-"""Runs as they happen: what the embedded AWS says of its jobs, reduced to what has changed since the last look.
+"""Runs as they happen: what the embedded AWS says of them, and what has changed since the last look.
 
 Knows nothing of terminals; `screen` shows what is found here.
 """
@@ -14,80 +14,46 @@ from cdk_processing.client.client import ProcessingClient
 from cdk_processing.client.errors import ProcessingClientError
 from cdk_processing.client.jobs import Job
 from cdk_processing.client.runs import Run
+from cdk_processing.client.waiting import read_waiting
 from cdk_processing.contract.names import JobName
 from cdk_processing.local.deployment.deploy import DeployedJob
+from cdk_processing.views.reading import run_id_of
+from cdk_processing.views.runs import Progress, RunView, explained_view, output_views, run_view
+from cdk_processing.views.states import Tone, job_state
+from cdk_processing.views.words import short_id
 
-__all__ = ["Change", "JobView", "Watch"]
+__all__ = ["Change", "Watch"]
 
 _EXECUTIONS_EVERY = 1.0
+_LOG_TAIL = 10
+# A phase that the embedded AWS does not name: the job is accepted, and this machine has no room for it yet.
+_QUEUED = Progress("Waiting", "for another job on this machine to end")
 
 
-class Runs(Protocol):
-    """What tells of the processing jobs: `LocalAws`."""
+class ProcessingJobs(Protocol):
+    """What knows the processing jobs: `LocalAws`."""
 
     def runs(self) -> list[dict[str, Any]]:
         """Every processing job so far."""
 
 
-@dataclass(frozen=True)
-class JobView:
-    """A processing job as it is at the moment.
-
-    Attributes:
-        name: The processing job's name.
-        job: The construct's path where it is known, else the name.
-        run_id: The beginning of its run id, enough to tell runs apart.
-        attempt: Which attempt it is.
-        status: SageMaker's word.
-        phase: What it is doing: ``Preparing``, ``Downloading``, ``Processing``, ``Uploading``; empty when ended.
-        bytes_done: Of the transfer that goes on, if one does.
-        bytes_total: Of that transfer in all; 0 where none goes on.
-        seconds: How long it has taken.
-        last_lines: The last lines of its log.
-        failure_reason: Why it failed.
-    """
-
-    name: str
-    job: str
-    run_id: str
-    attempt: int
-    status: str
-    phase: str
-    bytes_done: int
-    bytes_total: int
-    seconds: float
-    last_lines: tuple[str, ...]
-    failure_reason: str | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.status in ("Completed", "Failed", "Stopped")
-
-    @property
-    def label(self) -> str:
-        """How it is called on the screen."""
-        again = f" attempt {self.attempt}" if self.attempt > 1 else ""
-        return f"{self.job} {self.run_id}{again}".strip()
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
-    """Something that has happened.
+    """Something that has happened to a run.
 
     Attributes:
-        label: What it happened to.
-        what: What, in a word or two: ``Downloading``, ``Completed``, ``not started``.
-        seconds: How long the job has taken by then.
-        details: Lines for whoever has to mend it: the log's end, the reason, the exit message.
-        bad: Whether it is a failure.
+        label: What the run is called.
+        what: What happened, in a word or two: ``Downloading``, ``Completed``.
+        seconds: How long the run had taken by then.
+        tone: How good the news is.
+        details: Lines that say more: the end of the log, the reason, the outputs.
     """
 
     label: str
     what: str
     seconds: float
+    tone: Tone
     details: tuple[str, ...] = ()
-    bad: bool = False
 
 
 class Watch:
@@ -99,93 +65,146 @@ class Watch:
         client: Reads executions and their reasons.
     """
 
-    def __init__(self, aws: Runs, jobs: Sequence[DeployedJob], client: ProcessingClient) -> None:
+    def __init__(self, aws: ProcessingJobs, jobs: Sequence[DeployedJob], client: ProcessingClient) -> None:
         self._aws = aws
         self._client = client
-        self._jobs = {job.base_name: Job(job.name, job.base_name, job.state_machine_arn) for job in jobs}
-        self._seen: dict[str, JobView] = {}
-        self._told: set[str] = set()
+        self._jobs = {job.name: Job(job.name, job.base_name, job.state_machine_arn) for job in jobs}
+        self._seen: dict[str, RunView] = {}
+        self._waiting: list[RunView] = []
+        self._said: dict[str, tuple[str, ...]] = {}
+        self._ended: set[str] = set()
         self._next_look = 0.0
 
-    def look(self) -> tuple[list[JobView], list[Change]]:
-        """The jobs that run now, and what has happened since the last look."""
-        runs = self._aws.runs()
-        if any(_base(run["name"]) not in {None, *self._jobs} for run in runs if run["name"] not in self._seen):
-            self._learn()
-        views = [self._view(run) for run in runs]
-        changes = [change for view in views for change in self._changes(view)]
-        self._seen = {view.name: view for view in views}
+    def look(self) -> tuple[list[RunView], list[Change]]:
+        """The runs that go on now, and what has happened since the last look."""
+        described = self._aws.runs()
+        # Jobs may have been deployed since, with `cdk deploy` say.
+        if any(each.get("job") and each["job"] not in self._jobs for each in described):
+            self._jobs.update({job.name: job for job in self._client.jobs()})
+        views = {str(each["name"]): _view(each) for each in described}
+        changes = [change for name, view in views.items() for change in _changes(self._seen.get(name), view)]
+        self._seen = views
         if time.monotonic() >= self._next_look:
-            changes += self._failed_before_a_job()
+            busy = {str(each["execution"]) for each in described if each["status"] in ("InProgress", "Stopping")}
+            changes += self._look_at_executions(busy)
             self._next_look = time.monotonic() + _EXECUTIONS_EVERY
-        return [view for view in views if not view.ended], changes
+        going_on = [view for view in views.values() if not view.state.ended]
+        return [*going_on, *self._waiting], changes
 
-    def _learn(self) -> None:
-        """Get to know jobs that were deployed since, with `cdk deploy` say."""
-        self._jobs.update({job.base_name: job for job in self._client.jobs()})
+    def _look_at_executions(self, busy: set[str]) -> list[Change]:
+        """Runs whose processing job does not run: they wait, or they ended before they made one."""
+        changes: list[Change] = []
+        waiting: list[RunView] = []
+        for run in self._executions():
+            if not run.ended and run.arn not in busy:
+                view = self._waiting_view(run)
+                if view is not None:
+                    waiting.append(view)
+                    # Between two waits it does something else for a moment, which is no news.
+                    if self._said.get(run.arn) != _in_words(view):
+                        self._said[run.arn] = _in_words(view)
+                        changes.append(_going_on(view))
+            elif run.status in ("FAILED", "TIMED_OUT") and run.arn not in self._ended:
+                self._ended.add(run.arn)
+                changes += self._failed_without_job(run)
+        self._waiting = waiting
+        return changes
 
-    def _view(self, run: Mapping[str, Any]) -> JobView:
-        name = str(run["name"])
-        known = self._jobs.get(_base(name) or "")
-        _, run_id, attempt = name.rsplit("-", 2) if known else ("", "", "1")
-        began = run.get("created") or time.time()
-        return JobView(
-            name=name,
-            job=known.name if known else name,
-            run_id=run_id[:8],
-            attempt=int(attempt),
-            status=str(run["status"]),
-            phase=str(run.get("phase") or ""),
-            bytes_done=int(run.get("bytes_done") or 0),
-            bytes_total=int(run.get("bytes_total") or 0),
-            seconds=max(0.0, (run.get("ended") or time.time()) - began),
-            last_lines=tuple(run.get("last_lines", ())),
-            failure_reason=run.get("failure_reason"),
+    def _executions(self) -> list[Run]:
+        return [run for job in self._jobs.values() for run in reversed(self._client.runs(job, limit=50))]
+
+    def _waiting_view(self, run: Run) -> RunView | None:
+        """A run that waits; None where it is only between two of its states."""
+        try:
+            waiting = read_waiting(self._client.account, run)
+            run_id = run_id_of(self._client, run) if waiting.what else None
+        except ProcessingClientError:  # It may be gone by now; the next look will tell.
+            return None
+        if not waiting.what:
+            return None
+        view = run_view(run, run_id)
+        return RunView(
+            id=view.id,
+            job=view.job,
+            state=view.state,
+            seconds=view.seconds,
+            execution=view.execution,
+            reason=waiting.failure,
+            progress=Progress("Waiting", waiting.what),
         )
 
-    def _changes(self, view: JobView) -> Iterator[Change]:
-        before = self._seen.get(view.name)
-        if view.ended:
-            if before is None or not before.ended:
-                yield Change(view.label, view.status, view.seconds, self._details(view), bad=view.status == "Failed")
-        elif before is None or before.phase != view.phase:
-            yield Change(view.label, view.phase or view.status, view.seconds)
-
-    def _details(self, view: JobView) -> tuple[str, ...]:
-        if view.status != "Failed":
-            return ()
-        details = [f"| {line}" for line in view.last_lines[-10:]]
-        if view.failure_reason:
-            details.append(f"reason: {view.failure_reason}")
-        described = self._client.account.sagemaker.describe_processing_job(ProcessingJobName=view.name)
-        if described.get("ExitMessage"):
-            details.append(f"exit message: {described['ExitMessage']}")
-        return tuple(details)
-
-    def _failed_before_a_job(self) -> Iterator[Change]:
-        """Runs that ended badly without a processing job: a permission, a quota, a bad value."""
-        for run in self._ended_badly():
-            self._told.add(run.arn)
-            try:
-                diagnosis = self._client.explain(run, log_lines=1)
-            except ProcessingClientError as error:
-                yield Change(run.job.name, "not explained", run.duration.total_seconds(), (str(error),), bad=True)
-                continue
-            if not diagnosis.attempts:
-                details = (f"reason: {diagnosis.failure_reason}",) if diagnosis.failure_reason else ()
-                what = f"{run.status} before a processing job was made"
-                yield Change(run.job.name, what, run.duration.total_seconds(), details, bad=True)
-
-    def _ended_badly(self) -> list[Run]:
-        found = []
-        for job in self._jobs.values():
-            for run in self._client.runs(job, limit=50):
-                if run.status in ("FAILED", "TIMED_OUT") and run.arn not in self._told:
-                    found.append(run)
-        return list(reversed(found))
+    def _failed_without_job(self, run: Run) -> Iterator[Change]:
+        """A run that failed before it made a processing job: a permission, a quota, a bad value."""
+        try:
+            diagnosis = self._client.explain(run, log_lines=1)
+            run_id = run_id_of(self._client, run)
+        except ProcessingClientError as error:
+            yield Change(run.job.name, "Failed", run.duration.total_seconds(), "bad", (f"not explained: {error}",))
+            return
+        if not diagnosis.attempts:
+            view = explained_view(diagnosis, run_id)
+            what = f"{view.state.word} before a processing job was made"
+            yield Change(view.label, what, view.seconds, "bad", tuple(view.details()))
 
 
-def _base(name: str) -> str | None:
-    """What a processing job's name begins with, or None where it is not of the form that our jobs' names have."""
-    found = JobName.parse(name)
-    return found.base if found else None
+def _view(described: Mapping[str, Any]) -> RunView:
+    """A run, from what the embedded AWS says of its processing job."""
+    name = JobName.parse(described["name"])
+    job = described.get("job")
+    ours = name is not None and job is not None
+    state = job_state(str(described["status"]))
+    completed = state.word == "Completed"
+    began = described.get("created") or time.time()
+    return RunView(
+        id=short_id(name.run_id) if name is not None and ours else "",
+        job=str(job) if ours else str(described["name"]),
+        state=state,
+        seconds=max(0.0, (described.get("ended") or time.time()) - began),
+        execution=str(described.get("execution") or "").rsplit(":", 1)[-1],
+        attempt=name.attempt if name is not None and ours else None,
+        reason=described.get("failure_reason"),
+        exit_message=described.get("exit_message"),
+        outputs=output_views((described.get("outputs") or {}).items()) if completed else (),
+        log_tail=tuple(described.get("last_lines") or ()),
+        progress=None if state.ended else _progress(described),
+    )
+
+
+def _progress(described: Mapping[str, Any]) -> Progress:
+    phase = described.get("phase")
+    if not phase:
+        return _QUEUED
+    lines = described.get("last_lines") or [""]
+    return Progress(
+        phase=str(phase),
+        doing=str(described.get("doing") or ""),
+        bytes_done=int(described.get("bytes_done") or 0),
+        bytes_total=int(described.get("bytes_total") or 0),
+        last_line=str(lines[-1]),
+    )
+
+
+def _changes(before: RunView | None, now: RunView) -> Iterator[Change]:
+    """What is worth a line, between two looks at a run."""
+    if now.state.ended:
+        if before is None or not before.state.ended:
+            yield Change(now.label, now.state.word, now.seconds, now.state.tone, tuple(_details(now)))
+        return
+    if before is None or _in_words(before) != _in_words(now):
+        yield _going_on(now)
+
+
+def _going_on(view: RunView) -> Change:
+    what = " ".join(word for word in _in_words(view)[:2] if word)
+    reason = (f"last failure: {view.reason}",) if view.reason else ()
+    return Change(view.label, what, view.seconds, "busy", reason)
+
+
+def _in_words(view: RunView) -> tuple[str, ...]:
+    return (view.progress.phase, view.progress.doing, view.reason or "") if view.progress is not None else ()
+
+
+def _details(view: RunView) -> Iterator[str]:
+    if view.state.tone == "bad":
+        yield from (f"| {line}" for line in view.log_tail[-_LOG_TAIL:])
+    yield from view.details()

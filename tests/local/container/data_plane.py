@@ -62,7 +62,7 @@ class Observer:
     transfers: list[tuple[int, int]] = field(default_factory=list)
     logged: threading.Event = field(default_factory=threading.Event)
 
-    def phase(self, phase: str) -> None:
+    def phase(self, phase: str, doing: str = "") -> None:
         self.phases.append(phase)
 
     def transferred(self, done: int, total: int) -> None:

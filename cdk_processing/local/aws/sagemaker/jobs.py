@@ -52,6 +52,7 @@ class Job:
         self.ended = Signal()
         self.stop = threading.Event()
         self.current_phase: str | None = None
+        self.doing = ""
         self.bytes_done = 0
         self.bytes_total = 0
         self.stream: LogStream | None = None
@@ -102,9 +103,9 @@ class Job:
             self._fields["LastModifiedTime"] = _now()
             return True
 
-    def phase(self, phase: Literal["Preparing", "Downloading", "Processing", "Uploading"]) -> None:
+    def phase(self, phase: Literal["Preparing", "Downloading", "Processing", "Uploading"], doing: str = "") -> None:
         """Note a new phase; the container starts with ``Processing``."""
-        self.current_phase = phase
+        self.current_phase, self.doing = phase, doing
         self.bytes_done = self.bytes_total = 0
         if phase == "Processing" and "ProcessingStartTime" not in self._fields:
             self.update(ProcessingStartTime=_now())

@@ -1,0 +1,61 @@
+"""What a run waits for while no processing job of it runs, and what went wrong last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cdk_processing.client.diagnosis import cause_in_words
+from cdk_processing.client.errors import aws_errors_as_ours
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cdk_processing.client.account import Account
+    from cdk_processing.client.runs import Run
+
+__all__ = ["Waiting", "read_waiting"]
+
+# Enough for the state that the execution is in and for the failure before it.
+_LATEST = 30
+# The Wait states of cdk_processing.workflow, and of as_state() inside a machine of somebody's own.
+_FOR = {
+    "Backoff": "to create the processing job again",
+    "WaitForJob": "for its processing job to end",
+    "WaitForTurn": "for an earlier run of the job to end",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a run waits for.
+
+    Attributes:
+        what: What it waits for: ``to create the processing job again``. Empty while it does not wait.
+        failure: What went wrong last; None where nothing did.
+    """
+
+    what: str
+    failure: str | None
+
+
+def read_waiting(account: Account, run: Run) -> Waiting:
+    """What a run waits for at the moment, from the latest events of its execution."""
+    with aws_errors_as_ours(f"read the history of {run.name}"):
+        events: list[Any] = list(
+            account.states.get_execution_history(executionArn=run.arn, reverseOrder=True, maxResults=_LATEST)["events"]
+        )
+    entered = next((event for event in events if event["type"].endswith("StateEntered")), None)
+    what = ""
+    if entered is not None and entered["type"] == "WaitStateEntered":
+        state = entered["stateEnteredEventDetails"]["name"]
+        what = _FOR.get(state.rsplit(" ", 1)[-1], f"in the state {state}")
+    return Waiting(what, next(filter(None, map(_failure, events)), None))
+
+
+def _failure(event: Mapping[str, Any]) -> str | None:
+    for name, details in event.items():
+        if name.endswith(("FailedEventDetails", "TimedOutEventDetails")):
+            parts = (details.get("error"), cause_in_words(details.get("cause")))
+            return ": ".join(part for part in parts if part) or None
+    return None
