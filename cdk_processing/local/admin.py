@@ -1,13 +1,13 @@
-"""The embedded AWS's own endpoints, under ``/_cdk_processing/``: what runs, schedules, faults and alarms.
+"""The admin door, under ``/_cdk_processing/``: what runs, schedules, faults and alarms.
 
-They are for the command line and for tests on this machine, and answer on the loopback socket only.
+It is for whoever started the embedded AWS; :mod:`cdk_processing.local.wire.guard` asks for the secret.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -20,24 +20,22 @@ from cdk_processing.local.aws.scheduler.clock import Scheduler
 from cdk_processing.local.aws.stepfunctions.execution import wait_until_ends_are_reported
 from cdk_processing.local.faults import fault_from_json
 from cdk_processing.local.injection import Faults
+from cdk_processing.local.wire.guard import ADMIN_PREFIX
+from cdk_processing.local.wire.messages import answer, read_body
 
-__all__ = ["PREFIX", "Admin"]
-
-PREFIX = "/_cdk_processing/"
+__all__ = ["Admin"]
 
 
 class Admin:
-    """An ASGI application: answers the own endpoints and hands everything else on."""
+    """An ASGI application."""
 
     def __init__(
         self,
-        aws: Callable[..., Awaitable[None]],
         jobs: ProcessingJobs,
         scheduler: Scheduler,
         faults: Faults,
         alarms: Alarms,
     ) -> None:
-        self._aws = aws
         self._jobs = jobs
         self._scheduler = scheduler
         self._faults = faults
@@ -45,23 +43,13 @@ class Admin:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
-            await self._aws(scope, receive, send)
-            return
-        body = b""
-        more = True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
+        body = await read_body(receive)
         status, content = await asyncio.to_thread(self._answer, scope["method"], scope["path"], body)
-        headers = [(b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": json.dumps(content).encode()})
+        await answer(send, status, json.dumps(content).encode())
 
     def _answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         try:
-            match method, *path.removeprefix(PREFIX).split("/"):
+            match method, *path.removeprefix(ADMIN_PREFIX).split("/"):
                 case "GET", "ping":
                     return 200, {"status": "ready"}
                 case "GET", "runs":

@@ -15,6 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from typing import Any
 
 from cdk_processing.errors import CdkProcessingError
 from cdk_processing.local.faults import Fault, InjectedFault
+from cdk_processing.local.server_secrets import ServerSecrets
 
 __all__ = ["LocalAws", "LocalAwsError"]
 
@@ -46,6 +48,8 @@ class LocalAws:
         account_id: The account of :meth:`environment` and :meth:`client`.
         wait_scale: Share of their time, 0 to 1, that waits of Step Functions take: Wait states and delays before a
             Retry. 0.01 makes a second of 100. ``TimeoutSeconds`` and what is not a wait keep their time.
+        allow_origins: Origins of web pages that may read answers (CORS), ``http://localhost:3000`` for example; none
+            where left out. What such a page sends must be signed all the same.
         runner: ``module:function`` that runs a job, for tests of the embedded AWS itself.
 
     Example:
@@ -61,6 +65,7 @@ class LocalAws:
         region: str = DEFAULT_REGION,
         account_id: str = DEFAULT_ACCOUNT,
         wait_scale: float = 1.0,
+        allow_origins: Sequence[str] = (),
         runner: str | None = None,
     ) -> None:
         if not (len(account_id) == 12 and account_id.isdigit()):
@@ -74,7 +79,9 @@ class LocalAws:
         self.port = port or 0
         self._python = os.fspath(python) if python is not None else None
         self._wait_scale = float(wait_scale)
+        self._allow_origins = tuple(allow_origins)
         self._runner = runner
+        self._secrets = ServerSecrets.make()
         self._process: subprocess.Popen[bytes] | None = None
         self._work_dir: Path | None = None
         self._clients: dict[str, Any] = {}
@@ -144,9 +151,9 @@ class LocalAws:
         """Variables that make any AWS SDK or tool of a child process talk to it, as the account's root."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            # MiniStack takes an account id as that account's root key.
+            # The account's id names its root; the secret is another one at each start.
             "AWS_ACCESS_KEY_ID": self.account_id,
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_SECRET_ACCESS_KEY": self._secrets.root,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ACCOUNT_ID": self.account_id,
@@ -164,7 +171,7 @@ class LocalAws:
                     service,
                     endpoint_url=self.endpoint_url,
                     aws_access_key_id=self.account_id,
-                    aws_secret_access_key="test",
+                    aws_secret_access_key=self._secrets.root,
                     config=Config(s3={"addressing_style": "path"}, max_pool_connections=32),
                 )
             return self._clients[service]
@@ -277,6 +284,7 @@ class LocalAws:
             command.append(f"--python={self._python}")
         if self._runner:
             command.append(f"--runner={self._runner}")
+        command += [f"--allow-origin={origin}" for origin in self._allow_origins]
         with (self._work_dir / "server.log").open("wb") as log:
             self._process = subprocess.Popen(
                 command,
@@ -287,6 +295,10 @@ class LocalAws:
                 pass_fds=[listener.fileno()],
                 start_new_session=True,
             )
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it died at once; its log says why
+            self._process.stdin.write(self._secrets.to_line())
+            self._process.stdin.flush()
 
     def _server_environment(self) -> dict[str, str]:
         # Nothing of the user's own AWS set-up may reach the server: a profile would be read, a token be compared.
@@ -302,8 +314,6 @@ class LocalAws:
             "MINISTACK_REGION": self.region,
             "MINISTACK_ACCOUNT_ID": self.account_id,
             "SFN_WAIT_SCALE": repr(self._wait_scale),
-            "AWS_ACCESS_KEY_ID": self.account_id,
-            "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -339,6 +349,7 @@ class LocalAws:
             f"{self.endpoint_url}/_cdk_processing/{path}",
             data=json.dumps(body).encode() if body is not None else None,
             method=method,
+            headers={"Authorization": f"Bearer {self._secrets.admin}"},
         )
         # Not through a proxy, whatever the environment says: it is this very machine.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -26,6 +26,9 @@ from cdk_processing.local.aws.sns.topics import deliver_if_key_admits, keep_key
 from cdk_processing.local.aws.stepfunctions import calls, deletion, execution, history, limits, processing, times
 from cdk_processing.local.injection import Faults
 from cdk_processing.local.ministack import Replacement, internal
+from cdk_processing.local.server_secrets import ServerSecrets
+from cdk_processing.local.wire.served import refuse_custom_resource, refuse_to_start, serve_buckets_by_host
+from cdk_processing.local.wire.signatures import resolve_with_secrets
 
 __all__ = ["Parts", "extend_provisioning", "extend_tasks", "replacements"]
 
@@ -48,11 +51,13 @@ class Parts:
     faults: Faults
     role_calls: calls.RoleCalls
     processing_tasks: processing.ProcessingTasks
+    secrets: ServerSecrets
 
 
 def replacements(parts: Parts) -> Iterator[Replacement]:
     """Every function that is replaced, by service."""
-    yield from _requests()
+    yield from _requests(parts.secrets)
+    yield from _processes()
     yield from _events(parts.metrics, parts.faults)
     yield from _metrics_and_alarms(parts.metrics, parts.alarms)
     yield from _step_functions(parts.metrics, parts.role_calls)
@@ -61,13 +66,31 @@ def replacements(parts: Parts) -> Iterator[Replacement]:
         yield Replacement(f"{_STACKS}.{module}", "_add_event", announce_stack_status)
 
 
-def _requests() -> Iterator[Replacement]:
-    """Which requests IAM admits."""
+def _requests(secrets: ServerSecrets) -> Iterator[Replacement]:
+    """Which requests are let in, and what IAM admits. Signatures are checked by the guard, before MiniStack."""
+    yield Replacement("ministack.app", "pin_signed_request", _instead(lambda *_request, **_options: None))
+    yield Replacement("ministack.services.s3", "_verify_presigned_sigv4", _instead(lambda *_request: None))
+    yield Replacement(_EVALUATOR, "resolve_credential", partial(resolve_with_secrets, secrets))
+    # MiniStack's own routes, which ask for no signature: health, reset, configuration, other services' data.
+    yield Replacement("ministack.app", "_handle_pre_body_request", _instead(_nothing))
+    yield Replacement("ministack.app", "_handle_post_body_shortcuts", _instead(_nothing))
+    yield Replacement("ministack.app", "_handle_special_data_plane_request", _instead(serve_buckets_by_host))
     yield Replacement("ministack.app", "pin_request_origin", always_secure)
     yield Replacement(_EVALUATOR, "_request_origin", secure_by_default)
     yield Replacement(_EVALUATOR, "enforce", enforce_key_too)
     yield Replacement(_IAM_ACTIONS, "access_denied_response", name_the_key)
     yield Replacement(_IAM_ACTIONS, "dynamodb_service_context", with_leading_keys)
+
+
+def _processes() -> Iterator[Replacement]:
+    """What would start or stop processes outside the sandbox, other people's containers among them."""
+    yield Replacement("ministack.app", "_run_init_scripts", _instead(lambda: None))
+    yield Replacement("ministack.app", "_run_ready_scripts", _instead(_nothing))
+    yield Replacement("ministack.app", "_docker_socket_present", _instead(lambda: False))
+    yield Replacement("ministack.app", "_stop_docker_containers", _instead(lambda *_options: None))
+    yield Replacement("ministack.core.container_reaper", "start", _instead(lambda _get_docker: None))
+    yield Replacement("ministack.services.lambda_svc", "_execute_function", _instead(refuse_to_start))
+    yield Replacement(f"{_STACKS}.provisioners", "_custom_resource_create", _instead(refuse_custom_resource))
 
 
 def _events(metrics: Metrics, faults: Faults) -> Iterator[Replacement]:
@@ -143,6 +166,10 @@ def extend_provisioning() -> None:
     after_provisioning("AWS::Scheduler::Schedule", keep_every_property)
     after_provisioning("AWS::StepFunctions::StateMachine", lambda arn, _properties: deletion.forget_orphans(arn))
     replace_deletion("AWS::StepFunctions::StateMachine", deletion.mark_for_deletion)
+
+
+async def _nothing(*_request: Any, **_options: Any) -> None:
+    """Answers no request, so that it goes on to the services."""
 
 
 def _instead(replacement: Any) -> Callable[[Any], Any]:

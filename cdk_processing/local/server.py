@@ -1,7 +1,8 @@
 """The process of the embedded AWS: ``python -m cdk_processing.local.server`` (see :mod:`~cdk_processing.local.engine`).
 
 It puts the parts together around MiniStack's application and serves them on one loopback socket that it inherits, so no
-port can be lost between choosing and binding it. It ends when its standard input does, that is, with its parent.
+port can be lost between choosing and binding it. It reads its secrets from its standard input, and ends
+when that does, that is, with its parent.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from cdk_processing.local.server_secrets import ServerSecrets
 
 if TYPE_CHECKING:
     from cdk_processing.local.job_runner import JobResult, ProgressObserver, RoleSession, RunJob
@@ -43,9 +46,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--runner", default="cdk_processing.local.container.runner:run_processing_job", help=argparse.SUPPRESS
     )
+    parser.add_argument("--allow-origin", action="append", default=[], help="a web page's origin that may read answers")
     options = parser.parse_args(arguments)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(options))
+        asyncio.run(_serve(options, ServerSecrets.from_line(sys.stdin.buffer.readline())))
     shutil.rmtree(options.work_dir, ignore_errors=True)
     # Threads of MiniStack (and a job that will not end) must not keep the process.
     sys.stderr.flush()
@@ -53,14 +57,14 @@ def main(arguments: list[str] | None = None) -> None:
     os._exit(0)
 
 
-async def _serve(options: argparse.Namespace) -> None:
+async def _serve(options: argparse.Namespace, secrets: ServerSecrets) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
     from cdk_processing.local import ministack
 
     ministack.verify_internals()
-    parts = _assemble(options)
+    parts = _assemble(options, secrets)
     config = Config()
     config.bind = [f"fd://{options.socket}"]
     config.keep_alive_timeout = 75
@@ -138,7 +142,7 @@ class _Server:
                 close()
 
 
-def _assemble(options: argparse.Namespace) -> _Server:
+def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     from cdk_processing.local import ministack
     from cdk_processing.local.admin import Admin
     from cdk_processing.local.aws.cloudwatch.alarms import Alarms
@@ -152,6 +156,8 @@ def _assemble(options: argparse.Namespace) -> _Server:
     from cdk_processing.local.injection import Faults
     from cdk_processing.local.replacements import Parts, extend_provisioning, extend_tasks, replacements
     from cdk_processing.local.wire.faulty_calls import FaultyCalls
+    from cdk_processing.local.wire.guard import Guard
+    from cdk_processing.local.wire.served import close_all_else
 
     roles = AssumedRoles(f"http://127.0.0.1:{options.port}")
     faults = Faults()
@@ -167,14 +173,16 @@ def _assemble(options: argparse.Namespace) -> _Server:
         jobs.reset()
         roles.reset()
 
-    parts = Parts(metrics, alarms, scheduler, faults, RoleCalls(roles), ProcessingTasks(sagemaker))
+    parts = Parts(metrics, alarms, scheduler, faults, RoleCalls(roles), ProcessingTasks(sagemaker), secrets)
     ministack.register_service("sagemaker", "SageMaker.", sagemaker.handle, reset)
     ministack.replace_all(replacements(parts))
     extend_tasks(parts)
     extend_provisioning()
+    close_all_else()
     metrics.observe(alarms.evaluate_those_of)
-    admin = Admin(FaultyCalls(ministack.application(), faults), jobs, scheduler, faults, alarms)
-    return _Server(admin, [scheduler.close, lambda: jobs.close(_JOBS_END_WITHIN)])
+    admin = Admin(jobs, scheduler, faults, alarms)
+    guard = Guard(FaultyCalls(ministack.application(), faults), admin, secrets, options.allow_origin)
+    return _Server(guard, [scheduler.close, lambda: jobs.close(_JOBS_END_WITHIN)])
 
 
 def _runner(options: argparse.Namespace) -> RunJob:

@@ -34,7 +34,7 @@ class FaultyWorld(World):
                     endpoint_url=self.aws.endpoint_url,
                     region_name="us-east-1",
                     aws_access_key_id=ACCOUNT,
-                    aws_secret_access_key="test",
+                    aws_secret_access_key=self.aws.environment()["AWS_SECRET_ACCESS_KEY"],
                     config=Config(
                         retries={"total_max_attempts": 1},
                         signature_version="v4" if service != "s3" else "s3v4",

@@ -102,7 +102,7 @@ def test_jobs_of_another_account_and_region_are_apart(world, execution_role):
             endpoint_url=world.aws.endpoint_url,
             region_name=region,
             aws_access_key_id=account,
-            aws_secret_access_key="test",
+            aws_secret_access_key=world.aws.environment()["AWS_SECRET_ACCESS_KEY"],
         )
         assert refused(other.describe_processing_job, ProcessingJobName=name)["Code"] == "ResourceNotFound"
         other.close()

@@ -1,0 +1,227 @@
+"""Who gets in: every request is held to a loopback host, a signature, and the list of services, before anything else.
+
+A web page that is open on the same machine can send requests to loopback ports, but it can sign none, it cannot choose
+the ``Host`` that its browser sends for a name that an attacker points here, and no answer lets it read across origins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import re
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from cdk_processing.local.api_models.operations import Request, signing_name_of
+from cdk_processing.local.ministack import internal
+from cdk_processing.local.server_secrets import ServerSecrets
+from cdk_processing.local.wire.errors import error_answer
+from cdk_processing.local.wire.messages import Application, Message, Receive, Send, answer, read_body, with_body
+from cdk_processing.local.wire.served import SERVICES
+from cdk_processing.local.wire.signatures import Failure, SentRequest, failure_of
+
+__all__ = ["ADMIN_PREFIX", "Guard"]
+
+ADMIN_PREFIX = "/_cdk_processing/"
+_LOOPBACK = re.compile(r"(127\.0\.0\.1|\[::1\]|([a-z0-9][a-z0-9.-]*\.)?localhost)(:\d+)?", re.IGNORECASE)
+_HASHED_AT_ONCE = 1 << 20
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class Guard:
+    """An ASGI application: hands on what may come in.
+
+    Args:
+        aws: What serves AWS's APIs.
+        admin: What answers on the admin door.
+        secrets: This start's secrets.
+        allowed_origins: Origins of web pages that may read answers: ``http://localhost:3000``. They too must sign
+            what they send.
+    """
+
+    def __init__(
+        self, aws: Application, admin: Application, secrets: ServerSecrets, allowed_origins: Collection[str] = ()
+    ) -> None:
+        self._aws = aws
+        self._admin = admin
+        self._bearer = f"Bearer {secrets.admin}".encode()
+        self._allowed_origins = frozenset(allowed_origins)
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "lifespan":
+            await self._aws(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        else:
+            # No API of AWS's that is served here speaks over web sockets.
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _answer(self, scope: Any, receive: Receive, send: Send) -> None:
+        headers = _headers_of(scope)
+        origin = headers.get("origin")
+        allowed = origin if origin in self._allowed_origins else None
+        send = _with_own_cors(send, allowed)
+        refusal = self._place_refusal(headers, origin, allowed)
+        if refusal is not None:
+            await answer(send, 403, json.dumps({"error": refusal}).encode())
+        elif scope["method"] == "OPTIONS":
+            # A preflight carries no signature; what it may know stands in the headers, if anything.
+            await send({"type": "http.response.start", "status": 204 if allowed else 403, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+        elif scope["path"].startswith(ADMIN_PREFIX):
+            await self._answer_admin(scope, headers, receive, send)
+        elif scope["path"].startswith("/_"):
+            await answer(send, 404, b'{"error": "there is nothing here"}')
+        else:
+            await self._answer_signed(scope, headers, receive, send)
+
+    @staticmethod
+    def _place_refusal(headers: Mapping[str, str], origin: str | None, allowed: str | None) -> str | None:
+        host = headers.get("host", "")
+        if not _LOOPBACK.fullmatch(host):
+            return f"the Host header must be 127.0.0.1 or localhost, got {host!r}"
+        if origin is None or allowed is not None:
+            return None
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in ("http", "https") or not _LOOPBACK.fullmatch(parts.netloc):
+            return f"requests of web pages of {origin!r} are refused; allow the origin when you start the embedded AWS"
+        return None
+
+    async def _answer_admin(self, scope: Any, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
+        if hmac.compare_digest(headers.get("authorization", "").encode(), self._bearer):
+            await self._admin(scope, receive, send)
+        else:
+            await answer(send, 403, b'{"error": "this door needs the secret of whoever started the embedded AWS"}')
+
+    async def _answer_signed(self, scope: Any, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
+        query = scope["query_string"].decode("latin-1")
+        path = scope["raw_path"].decode("latin-1")
+        parsed = parse_qs(query, keep_blank_values=True)
+        sent = SentRequest(scope["method"], path, parsed, headers, bucket=_bucket_of(headers["host"]))
+        if sent.needs_body:
+            body = await read_body(receive)
+            receive = with_body(body, receive)
+            sent = replace(sent, body=body)
+        service = signing_name_of(headers, query)
+        request = Request(scope["method"], path, parsed, headers, sent.body)
+        failure = failure_of(sent)
+        if service is None:
+            await _refuse_unsigned(request, send)
+            return
+        if failure is None and service not in SERVICES:
+            await _refuse_service(request, service, send)
+            return
+        if failure is None:
+            try:
+                await self._aws(scope, _held_to_digest(headers, receive), send)
+                return
+            except _BodyDiffersError:
+                failure = Failure(
+                    "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match the body."
+                )
+        await _refuse(failure, service, headers, send, scope["method"])
+
+
+class _BodyDiffersError(Exception):
+    """The body is not the one that was signed."""
+
+
+def _held_to_digest(headers: Mapping[str, str], receive: Receive) -> Receive:
+    """The body, held to the digest that was signed: the last part does not come where it differs."""
+    digest = headers.get("x-amz-content-sha256", "")
+    if not _DIGEST.fullmatch(digest):
+        return receive
+    found = hashlib.sha256()
+
+    async def receive_and_check() -> Message:
+        message = await receive()
+        if message["type"] == "http.request":
+            part = message.get("body", b"")
+            if len(part) > _HASHED_AT_ONCE:
+                await asyncio.to_thread(found.update, part)
+            else:
+                found.update(part)
+            if not message.get("more_body", False) and not hmac.compare_digest(found.hexdigest(), digest):
+                raise _BodyDiffersError
+        return message
+
+    return receive_and_check
+
+
+def _headers_of(scope: Any) -> dict[str, str]:
+    """Its headers; one that is sent several times, joined as signatures join them."""
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1").lower(), _text(value)
+        headers[key] = f"{headers[key]},{text}" if key in headers else text
+    return headers
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _with_own_cors(send: Send, allowed: str | None) -> Send:
+    """Take every CORS header out of an answer, and put in those of an origin that is allowed."""
+    own = []
+    if allowed is not None:
+        own = [
+            (b"access-control-allow-origin", allowed.encode("latin-1")),
+            (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, DELETE"),
+            (b"access-control-allow-headers", b"*, authorization"),
+            (b"access-control-expose-headers", b"*"),
+            (b"vary", b"origin"),
+        ]
+
+    async def send_without_cors(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [item for item in message.get("headers", []) if not item[0].lower().startswith(b"access-control-")]
+            message = {**message, "headers": [*kept, *own]}
+        await send(message)
+
+    return send_without_cors
+
+
+def _bucket_of(host: str) -> str | None:
+    bucket: str | None = internal("ministack.app", "_extract_s3_vhost_bucket")(host)
+    return bucket
+
+
+async def _refuse(failure: Failure, service: str, headers: Mapping[str, str], send: Send, method: str) -> None:
+    render = internal("ministack.app", "_credential_failure")
+    status, more, content = render(service, "", str(uuid.uuid4()), failure, headers)
+    more = {name.lower(): value for name, value in more.items()}
+    kind = more.pop("content-type", "application/json").encode("latin-1")
+    more.pop("content-length", None)
+    extra = [(name.encode("latin-1"), str(value).encode("latin-1")) for name, value in more.items()]
+    await answer(send, status, b"" if method == "HEAD" else content, kind, *extra)
+
+
+async def _refuse_unsigned(request: Request, send: Send) -> None:
+    """What S3 says where nothing tells of another service, else what the others say."""
+    of_another = "x-amz-target" in request.headers or request.is_form or "smithy-protocol" in request.headers
+    code, message = ("MissingAuthenticationToken", "Missing Authentication Token")
+    if not of_another:
+        code, message = ("AccessDenied", "Access Denied")
+    kind, more, content = error_answer(request, code, message, 403)
+    await answer(send, 403, b"" if request.method == "HEAD" else content, kind, *more)
+
+
+async def _refuse_service(request: Request, service: str, send: Send) -> None:
+    message = f"The embedded AWS does not serve {service!r}. It serves what processing stacks need: " + ", ".join(
+        sorted(SERVICES)
+    )
+    kind, more, content = error_answer(request, "UnsupportedOperation", message, 400)
+    await answer(send, 400, b"" if request.method == "HEAD" else content, kind, *more)

@@ -1,0 +1,124 @@
+"""What is served: the services, and the types of CloudFormation's resources, that a processing stack needs.
+
+All else of MiniStack is closed: much of it, such as Lambda, ECS and RDS, starts processes outside the sandbox.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cdk_processing.local.ministack import internal
+
+__all__ = [
+    "RESOURCE_TYPES",
+    "SERVICES",
+    "close_all_else",
+    "refuse_custom_resource",
+    "refuse_to_start",
+    "serve_buckets_by_host",
+]
+
+#: Services by the name that requests are signed for.
+SERVICES = frozenset(
+    {
+        "cloudformation",
+        "dynamodb",
+        "events",
+        "iam",
+        "kms",
+        "logs",
+        "monitoring",
+        "s3",
+        "sagemaker",
+        "scheduler",
+        "sns",
+        "sqs",
+        "ssm",
+        "states",
+        "sts",
+        "tagging",
+    }
+)
+
+#: Types of resources that CloudFormation provisions. Networks and repositories are records, and start nothing.
+RESOURCE_TYPES = frozenset(
+    {
+        "AWS::CDK::Metadata",
+        "AWS::CloudFormation::Stack",
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
+        "AWS::DynamoDB::GlobalTable",
+        "AWS::DynamoDB::Table",
+        "AWS::EC2::InternetGateway",
+        "AWS::EC2::Route",
+        "AWS::EC2::RouteTable",
+        "AWS::EC2::SecurityGroup",
+        "AWS::EC2::Subnet",
+        "AWS::EC2::SubnetRouteTableAssociation",
+        "AWS::EC2::VPC",
+        "AWS::EC2::VPCEndpoint",
+        "AWS::EC2::VPCGatewayAttachment",
+        "AWS::ECR::Repository",
+        "AWS::Events::EventBus",
+        "AWS::Events::Rule",
+        "AWS::IAM::ManagedPolicy",
+        "AWS::IAM::Policy",
+        "AWS::IAM::Role",
+        "AWS::IAM::User",
+        "AWS::KMS::Alias",
+        "AWS::KMS::Key",
+        "AWS::Logs::LogGroup",
+        "AWS::Logs::LogStream",
+        "AWS::Logs::MetricFilter",
+        "AWS::Logs::ResourcePolicy",
+        "AWS::S3::Bucket",
+        "AWS::S3::BucketPolicy",
+        "AWS::SNS::Subscription",
+        "AWS::SNS::Topic",
+        "AWS::SNS::TopicPolicy",
+        "AWS::SQS::Queue",
+        "AWS::SQS::QueuePolicy",
+        "AWS::SSM::Parameter",
+        "AWS::Scheduler::Schedule",
+        "AWS::Scheduler::ScheduleGroup",
+        "AWS::StepFunctions::StateMachine",
+    }
+)
+
+
+def close_all_else() -> None:
+    """Take every other service and type of resource away from MiniStack."""
+    handlers = internal("ministack.app", "SERVICE_HANDLERS")
+    for name in set(handlers) - SERVICES:
+        del handlers[name]
+    provisioners = internal("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
+    for name in set(provisioners) - RESOURCE_TYPES:
+        provisioners[name] = {"create": _refusing(name), "delete": lambda _physical_id, _properties: None}
+
+
+def _refusing(resource_type: str) -> Any:
+    def create(_logical_id: str, _properties: Any, _stack: str) -> Any:
+        raise ValueError(
+            f"The embedded AWS does not provision {resource_type}: it serves what processing jobs need, and starts "
+            "nothing outside their sandbox. Leave the resource out of what is deployed here"
+        )
+
+    return create
+
+
+def refuse_custom_resource(_logical_id: str, _properties: Any, _stack: str, resource_type: str = "") -> Any:
+    """Stands for a custom resource, whose Lambda function nothing here runs."""
+    return _refusing(resource_type or "AWS::CloudFormation::CustomResource")(_logical_id, _properties, _stack)
+
+
+def refuse_to_start(function: Any, _event: Any) -> Any:
+    """Stands for running a Lambda function, which nothing here can make; should one be made, it does not run."""
+    raise PermissionError(f"the embedded AWS runs no Lambda function, so not {function!r}")
+
+
+async def serve_buckets_by_host(
+    method: str, path: str, headers: Any, body: bytes, query_params: Any, _request_id: str, **_rest: Any
+) -> Any:
+    """Of all the routes by host or path, those to a bucket alone: ``bucket.localhost``."""
+    serve = internal("ministack.app", "_handle_s3_vhost_request")
+    return await serve(headers.get("host", ""), path, method, headers, body, query_params)
