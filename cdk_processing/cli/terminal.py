@@ -72,7 +72,7 @@ def show_explained(view: RunView, attempts: Sequence[Attempt], *, lines: int) ->
             click.echo(f"    {line}")
     for detail in view.details():
         click.echo(f"  {detail}")
-    if view.state.ended and view.state.tone in ("bad", "stopped"):
+    if view.can_be_redriven:
         click.echo(f"  run it again: cdk-processing redrive {view.job} {view.id}")
 
 

@@ -7,7 +7,7 @@ from cdk_processing.client.account import Account
 from cdk_processing.client.attempts import Attempt
 from cdk_processing.client.client import ProcessingClient
 from cdk_processing.client.dead_letters import DeadLetter
-from cdk_processing.client.diagnosis import Diagnosis
+from cdk_processing.client.diagnosis import Diagnosis, Ending
 from cdk_processing.client.errors import (
     AmbiguousJobError,
     AwsCallError,
@@ -33,6 +33,7 @@ __all__ = [
     "AwsCallError",
     "DeadLetter",
     "Diagnosis",
+    "Ending",
     "InvalidParametersError",
     "Job",
     "LogLine",

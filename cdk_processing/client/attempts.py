@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cdk_processing.client.account import Account
@@ -18,7 +18,10 @@ from cdk_processing.contract.names import JobName
 if TYPE_CHECKING:
     from types_boto3_sagemaker.type_defs import DescribeProcessingJobResponseTypeDef
 
-__all__ = ["Attempt", "attempts_from", "list_attempts"]
+__all__ = ["DEFAULT_MAX_RUNTIME_SECONDS", "Attempt", "attempts_from", "list_attempts"]
+
+#: How long a processing job may run that names no limit: a day.
+DEFAULT_MAX_RUNTIME_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Attempt:
         outputs: Where each output goes: its name and its URI.
         execution_arn: The execution that made it; None where no run of a job of ours did.
         parameters_digest: The MD5 of its parameters' values, None where it has no parameters.
+        max_runtime_seconds: How long it may run, ``max_runtime_in_seconds`` of its processor.
     """
 
     name: str
@@ -48,24 +52,41 @@ class Attempt:
     outputs: dict[str, str]
     execution_arn: str | None
     parameters_digest: str | None = None
+    max_runtime_seconds: int = DEFAULT_MAX_RUNTIME_SECONDS
 
     @property
     def has_ended(self) -> bool:
         """Whether nothing more will happen in it."""
         return self.status in ("Completed", "Failed", "Stopped")
 
+    @property
+    def duration(self) -> timedelta | None:
+        """From its creation to its end; None while it runs."""
+        return None if self.ended is None else self.ended - self.created
+
+    @property
+    def reached_time_limit(self) -> bool:
+        """Whether it was stopped because it had run as long as it may, and not by a person.
+
+        SageMaker says ``Stopped`` of both, and gives no reason.
+        """
+        duration = self.duration
+        return (
+            self.status == "Stopped" and duration is not None and duration.total_seconds() >= self.max_runtime_seconds
+        )
+
     def is_of(self, job: Job) -> bool:
-        """Whether a run of that job made it, and not somebody who happened to take its name."""
+        """Whether a run of that job made it, and not somebody else who took its name."""
         return self.execution_arn is not None and self.execution_arn.startswith(job.executions)
 
 
 def list_attempts(account: Account, run: Run, identity: RunIdentity | None = None) -> list[Attempt]:
-    """The processing jobs that a run made, the first first; none where it was a duplicate, or made none yet.
+    """The processing jobs that a run made, the first first; none of a duplicate, or before it has made one.
 
     Args:
         account: Where the run is.
         run: The run.
-        identity: Who it is, where that is known already.
+        identity: Who the run is; left out, that is read.
     """
     first = (identity or identify(account, run)).first
     found = attempts_from(account, first, first.attempt) if first is not None else iter(())
@@ -73,7 +94,7 @@ def list_attempts(account: Account, run: Run, identity: RunIdentity | None = Non
 
 
 def attempts_from(account: Account, name: JobName, first: int) -> Iterator[Attempt]:
-    """The processing jobs of a run id from an attempt on, whoever made them. Attempts have no gaps."""
+    """The processing jobs of a run id from an attempt on, those of other people included. Attempts have no gaps."""
     number = first
     while (attempt := _read(account, str(name.with_attempt(number)), number)) is not None:
         yield attempt
@@ -105,4 +126,7 @@ def _attempt(description: DescribeProcessingJobResponseTypeDef, number: int) -> 
         outputs={output["OutputName"]: output["S3Output"]["S3Uri"] for output in outputs if "S3Output" in output},
         execution_arn=marks.execution,
         parameters_digest=marks.parameters,
+        max_runtime_seconds=description.get("StoppingCondition", {}).get(
+            "MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_SECONDS
+        ),
     )

@@ -1,10 +1,11 @@
-"""Why a run failed: what Step Functions, SageMaker and the script itself say, side by side."""
+"""Why a run ended as it did: what Step Functions, SageMaker and the script say of it."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cdk_processing.client.attempts import Attempt, list_attempts
 from cdk_processing.client.errors import aws_errors_as_ours
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
     from cdk_processing.client.runs import Run
     from cdk_processing.contract.outcome import Outcome
 
-__all__ = ["Diagnosis", "explain_run"]
+__all__ = ["Diagnosis", "Ending", "explain_run"]
+
+
+#: How a run ended. ``failed``: the job or a call failed. ``time limit``: the processing job ran as long as it may.
+#: ``job stopped``: somebody stopped the processing job. ``run stopped``: somebody stopped the run. ``overdue``: the
+#: processing job did not end in time, so the run stopped it. ``succeeded``: see its outcome.
+Ending = Literal["running", "succeeded", "failed", "time limit", "job stopped", "run stopped", "overdue"]
+
+_TIMEOUT = "States.Timeout"
 
 
 @dataclass(frozen=True)
@@ -27,7 +36,7 @@ class Diagnosis:
     Attributes:
         run: The run.
         error: The execution's error name, None where it did not fail.
-        cause: The execution's cause, in words (a processing job's description in JSON is reduced to its reason).
+        cause: The execution's cause, in words: of a processing job's description in JSON, the reason alone.
         attempts: The processing jobs it made.
         log_lines: The last lines of the last attempt.
     """
@@ -39,13 +48,48 @@ class Diagnosis:
     log_lines: tuple[LogLine, ...]
 
     @property
+    def ending(self) -> Ending:
+        """How the run ended."""
+        if not self.run.ended:
+            return "running"
+        if self.run.succeeded:
+            return "succeeded"
+        if self.run.status == "ABORTED":
+            return "run stopped"
+        latest = self.attempts[-1] if self.attempts else None
+        if latest is not None and latest.reached_time_limit:
+            return "time limit"
+        if self.run.status == "TIMED_OUT" or self.error == _TIMEOUT:
+            return "overdue"
+        return "job stopped" if latest is not None and latest.status in ("Stopping", "Stopped") else "failed"
+
+    @property
     def failure_reason(self) -> str | None:
-        """Why: SageMaker's reason of the last attempt, else the execution's cause."""
+        """Why: SageMaker's reason of the last attempt, else how it was stopped, else the execution's cause."""
         if self.attempts and self.attempts[-1].failure_reason:
             return self.attempts[-1].failure_reason
+        stopped = _STOPPED.get(self.ending)
+        if stopped is not None:
+            return stopped(self)
         if self.error and self.cause:
             return f"{self.error}: {self.cause}"
         return self.cause or self.error
+
+    @property
+    def redrive_helps(self) -> bool:
+        """Whether a redrive may end better, with nothing changed; a job at its time limit would reach it again."""
+        return self.run.ended and not self.run.succeeded and self.ending not in ("time limit", "overdue")
+
+    @property
+    def advice(self) -> str:
+        """What to do before a redrive; empty where a redrive alone may help, and where there is nothing to do."""
+        if self.ending not in ("time limit", "overdue"):
+            return ""
+        limit = f" ({self.attempts[-1].max_runtime_seconds:,} s)" if self.attempts else ""
+        return (
+            f"a redrive would reach the same limit; raise max_runtime_in_seconds{limit} of {self.run.job.name}, give "
+            "it less to do, or choose a larger instance_type; deploy, then redrive"
+        )
 
     @property
     def outcome(self) -> Outcome | None:
@@ -56,6 +100,36 @@ class Diagnosis:
     def exit_message(self) -> str | None:
         """What the script wrote to ``/opt/ml/output/message`` in the last attempt."""
         return self.attempts[-1].exit_message if self.attempts else None
+
+
+def _at_time_limit(diagnosis: Diagnosis) -> str:
+    latest = diagnosis.attempts[-1]
+    return f"the processing job reached its time limit: max_runtime_in_seconds is {latest.max_runtime_seconds:,}"
+
+
+def _job_stopped(diagnosis: Diagnosis) -> str:
+    duration = diagnosis.attempts[-1].duration
+    after = "" if duration is None else f" after {duration.total_seconds():,.0f} s"
+    return f"somebody stopped the processing job{after}; it had not reached its time limit"
+
+
+def _run_stopped(diagnosis: Diagnosis) -> str:
+    return "somebody stopped the run" + (f": {diagnosis.cause}" if diagnosis.cause else "")
+
+
+def _overdue(diagnosis: Diagnosis) -> str:
+    return (
+        "the processing job had not ended when its time limit and the time for its hosts to start and stop were over; "
+        "the run stopped it"
+    )
+
+
+_STOPPED: dict[Ending, Callable[[Diagnosis], str]] = {
+    "time limit": _at_time_limit,
+    "job stopped": _job_stopped,
+    "run stopped": _run_stopped,
+    "overdue": _overdue,
+}
 
 
 def explain_run(account: Account, run: Run, *, log_lines: int = 20) -> Diagnosis:

@@ -66,6 +66,8 @@ class RunView:
         outputs: What it wrote.
         log_tail: The last lines of its log.
         progress: What it is doing, until it has ended.
+        advice: What to do before it is run again.
+        can_be_redriven: Whether running it again, with nothing changed, may help.
     """
 
     id: str
@@ -80,6 +82,8 @@ class RunView:
     outputs: tuple[OutputView, ...] = ()
     log_tail: tuple[str, ...] = ()
     progress: Progress | None = None
+    advice: str = ""
+    can_be_redriven: bool = False
 
     @property
     def label(self) -> str:
@@ -97,6 +101,8 @@ class RunView:
             yield f"exit message: {self.exit_message}"
         for output in self.outputs:
             yield f"output {output.name}: {output.uri}"
+        if self.advice:
+            yield f"what to do: {self.advice}"
 
 
 def run_view(run: Run, run_id: str | None = None) -> RunView:
@@ -140,6 +146,8 @@ def explained_view(diagnosis: Diagnosis, run_id: str | None = None) -> RunView:
         exit_message=diagnosis.exit_message,
         outputs=view.outputs or _written(latest),
         log_tail=tuple(line.message for line in diagnosis.log_lines),
+        advice=diagnosis.advice,
+        can_be_redriven=diagnosis.redrive_helps,
     )
 
 
