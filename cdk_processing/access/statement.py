@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Place", "Statement", "acknowledgements", "policy_document", "service_trust"]
+__all__ = ["Place", "Statement", "policy_document", "service_trust"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +79,6 @@ def service_trust(services: Sequence[str], account: str) -> dict[str, Any]:
             }
         ],
     }
-
-
-def acknowledgements(statements: Iterable[Statement]) -> dict[str, Any]:
-    """The reasons for wildcards as cdk-nag reads them from a template's metadata."""
-    rules = [
-        {"id": "AwsSolutions-IAM5", "reason": statement.wildcard_reason, "applies_to": [statement.sid]}
-        for statement in statements
-        if statement.wildcard_reason
-    ]
-    return {"cdk_nag": {"rules_to_suppress": rules}} if rules else {}
 
 
 def literal(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import CfnResource, Duration
 from constructs import Construct
 
-from cdk_processing.constructs.resources import path_of, resource, stack_of
+from cdk_processing.constructs.resources import path_of, resource, stack_name_token, stack_of
 from cdk_processing.errors import Problem, ScheduleError
 from cdk_processing.request.tokens import is_token
 from cdk_processing.schedules import longest_gap
@@ -210,14 +210,14 @@ def _alarm(
     return resource(scope, construct_id, "AWS::CloudWatch::Alarm", {**named, **properties})
 
 
-def _name(scope: Construct, path: str, what: str) -> dict[str, str]:
+def _name(scope: Construct, path: str, what: str) -> str:
     """``<stack> <path below it>: <what>``: unique in an account and region, as the stack's name is."""
     below = path.removeprefix(f"{path_of(stack_of(scope))}/")
     room = _NAME_LENGTH - _STACK_NAME_LENGTH - len(f" : {what}")
     if len(below) > room:
         mark = hashlib.sha256(below.encode()).hexdigest()[:8]
         below = f"{mark}...{below[-(room - 11) :]}"
-    return {"Fn::Sub": f"${{AWS::StackName}} {below.replace('${', '${!')}: {what}"}
+    return f"{stack_name_token()} {below}: {what}"
 
 
 def _metric(namespace: str, name: str, dimension: str, value: Any) -> dict[str, Any]:

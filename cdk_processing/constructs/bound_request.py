@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws_cdk import CfnResource
 from constructs import Construct
 
 from cdk_processing.access.datasets import AthenaAccess, RedshiftAccess
@@ -15,15 +14,19 @@ from cdk_processing.constructs.assets import publish
 from cdk_processing.constructs.image import bind_image
 from cdk_processing.constructs.network import bind_network
 from cdk_processing.constructs.platform import IProcessingPlatform
-from cdk_processing.constructs.resources import path_of, place_of, role, stack_of
+from cdk_processing.constructs.resources import allow, arn_of, arn_with_path, path_of, place_of, role, stack_of
 from cdk_processing.constructs.storage import bucket_access, result_access
 from cdk_processing.constructs.triggers.base import Trigger
+from cdk_processing.constructs.typed import TypedResource
 from cdk_processing.request.channels import ProcessingInput
 from cdk_processing.request.datasets import AthenaDatasetDefinition, RedshiftDatasetDefinition
 from cdk_processing.request.feature_store import FeatureStoreOutput
 from cdk_processing.request.keys import key_arn, key_id
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.request import Bindings, ProcessingRequest
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_iam as iam
 
 __all__ = ["BoundRequest"]
 
@@ -61,7 +64,7 @@ class BoundRequest:
         self._published: dict[S3Location, None] = {}
         self._inputs = [self._locate_input(channel) for channel in request.channels]
         self._watched = [trigger.watched for trigger in triggers if trigger.watched is not None]
-        self._role: CfnResource | None = None
+        self._role: TypedResource | None = None
         self.role_arn: str = self._make_role()
 
     def render(self) -> dict[str, Any]:
@@ -86,10 +89,17 @@ class BoundRequest:
         self._watched.append(location)
         given = self._request.processor.role
         if self._role is not None:
-            document = [statement.render() for statement in self._statements()]
-            self._role.add_property_override("Policies.0.PolicyDocument.Statement", document)
+            allow(self._role, self._scope, self._statements())
         elif given is not None and not isinstance(given, str):
             _add_to(given, read_statements(tuple(self._reads())))
+
+    def role_view(self, construct_id: str) -> iam.IRole:
+        """The role as users hold it, where it is made here or named by its ARN."""
+        from aws_cdk import aws_iam
+
+        if self._role is None:
+            return aws_iam.Role.from_role_arn(self._scope, construct_id, self.role_arn)
+        return aws_iam.Role.from_role_arn(self._scope, construct_id, arn_with_path(self._role, self._scope))
 
     def _make_role(self) -> str:
         given = self._request.processor.role
@@ -106,7 +116,7 @@ class BoundRequest:
             statements=self._statements(),
             description=f"Runs {path_of(self._scope)}",
         )
-        return self._role.get_att("Arn").to_string()
+        return arn_of(self._role)
 
     def _statements(self) -> list[Statement]:
         processor = self._request.processor

@@ -13,7 +13,7 @@ from cdk_processing.constructs.bound_request import BoundRequest
 from cdk_processing.constructs.launching import Launching
 from cdk_processing.constructs.naming import base_name_for, claim_base_name
 from cdk_processing.constructs.platform import IProcessingPlatform, ProcessingPlatform
-from cdk_processing.constructs.resources import path_of, place_of, stack_of
+from cdk_processing.constructs.resources import node_of, path_of, place_of, stack_of
 from cdk_processing.constructs.triggers.base import Trigger, Upstream, upstream_chain
 from cdk_processing.constructs.validation import (
     declaration_problems,
@@ -105,11 +105,12 @@ class ProcessingJob(Construct):
             self, self.base_name, self._request, self._bound, self.platform, launch_policy, triggers
         )
         #: ARN of the job's state machine.
-        self.state_machine_arn: str = self._launching.machine.ref
+        self.state_machine_arn: str = self._launching.machine_arn
         alarm_on_failure(
             self, "Alarm", state_machine_arn=self.state_machine_arn, topic_arn=self.platform.alert_topic_arn
         )
         self._launching.bind(triggers)
+        node_of(self).default_child = self._launching.machine
         self._describe()
 
     # -- what users hold ----------------------------------------------------------------------------------------------
@@ -126,13 +127,11 @@ class ProcessingJob(Construct):
     @cached_property
     def execution_role(self) -> iam.IRole:
         """The role that the container's calls are made with; grant it what the script needs beside its channels."""
-        from aws_cdk import aws_iam
-
         given = self._request.processor.role
         if given is not None and not isinstance(given, str):
             found: iam.IRole = given
             return found
-        return aws_iam.Role.from_role_arn(self, "ImportedExecutionRole", self._bound.role_arn)
+        return self._bound.role_view("ImportedExecutionRole")
 
     @property
     def outputs(self) -> dict[str, S3Location]:
@@ -220,7 +219,7 @@ class ProcessingJob(Construct):
         task = StateTask(
             job=self.path,
             machine_arn=self.state_machine_arn,
-            machine_name=self._launching.machine.get_att("Name").to_string(),
+            machine_name=self._launching.machine.attribute("Name"),
             place=self._place,
             values=self._request.run_time_values(),
             parameters=parameters or {},

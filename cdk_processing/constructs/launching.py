@@ -6,7 +6,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from aws_cdk import CfnResource
+import jsii
+from aws_cdk import IStringProducer, Lazy
 from constructs import Construct
 
 from cdk_processing.access.launching import (
@@ -16,12 +17,14 @@ from cdk_processing.access.launching import (
     turn_statements,
     workflow_statements,
 )
-from cdk_processing.access.statement import acknowledgements, policy_document, service_trust
+from cdk_processing.access.statement import policy_document, service_trust
 from cdk_processing.constructs.bound_request import BoundRequest
+from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.platform import IProcessingPlatform
 from cdk_processing.constructs.resources import (
     account_token,
     acknowledge,
+    allow,
     arn_of,
     partition_token,
     path_of,
@@ -30,8 +33,10 @@ from cdk_processing.constructs.resources import (
     role,
     stack_of,
 )
+from cdk_processing.constructs.run_tags import run_tags, tag_problems
 from cdk_processing.constructs.triggers.base import Launch, Trigger
-from cdk_processing.contract.tags import MachineTags
+from cdk_processing.constructs.typed import TypedResource
+from cdk_processing.contract.tags import JOB_TAG, MachineTags
 from cdk_processing.errors import DeclarationError
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.workflow.definition import Workflow, definition
@@ -46,6 +51,8 @@ _NO_TRACING = (
     "A run is one call to one service, and its history tells when each state began and ended; X-Ray would add no more "
     "than permissions on *."
 )
+#: Where the tags go that are known at the end of synth; the library's own tag follows it.
+_LATE = {"Key": "cdk-processing:late", "Value": ""}
 
 
 class Launching:
@@ -79,13 +86,18 @@ class Launching:
         self._policy = policy
         self._announces = False
         self._counts: dict[str, int] = {}
-        self._start_role: CfnResource | None = None
-        self._turn_policy: CfnResource | None = None
+        self._start_role: TypedResource | None = None
+        self._turn_policy: TypedResource | None = None
         self._known_version: str | None = None
         self.triggers: list[Trigger] = list(triggers)
+        self._own_tags = MachineTags(self._path, base_name, platform.dead_letter_queue_url).render()
+        self._tag_problems: list[str] = []
         self._readings = self._read(triggers)
         self._role = self._make_role()
-        self.machine: CfnResource = self._make_machine()
+        self._text = self._render()
+        self.machine: TypedResource = self._make_machine()
+        self.machine_arn: str = self.machine.attribute("ref")
+        checks_of(stack_of(scope)).late.append(lambda: self._tag_problems)
 
     def bind(self, triggers: Sequence[Trigger]) -> None:
         """Make the resources of triggers that are known already."""
@@ -101,7 +113,7 @@ class Launching:
                 Launch(
                     scope=self._scope,
                     construct_id=kind if number == 1 else f"{kind}{number}",
-                    state_machine_arn=self.machine.ref,
+                    state_machine_arn=self.machine_arn,
                     role_arn=role_arn,
                     queue_arn=self._platform.dead_letter_queue_arn,
                     alert_topic_arn=self._platform.alert_topic_arn,
@@ -124,9 +136,20 @@ class Launching:
             self._announces = True
             self._write_again()
 
+    def definition(self) -> str:
+        """The state machine's definition, with the tags that the app has given until now."""
+        checks = checks_of(stack_of(self._scope))
+        given = {**checks.stack_tags(), **self.machine.tags()}
+        declared = [JOB_TAG, *(tag["Key"] for tag in self._request.processor.tag_list or ())]
+        self._tag_problems = tag_problems(self._path, given, declared, self._own_tags)
+        late = "".join(f"{_dump(tag)}, " for tag in run_tags(given, declared))
+        text = self._text.replace(f"{_dump(_LATE)}, ", late)
+        checks.definitions[self._path] = len(_dump(text).encode())
+        return text
+
     # -- the state machine --------------------------------------------------------------------------------------------
 
-    def _make_role(self) -> CfnResource:
+    def _make_role(self) -> TypedResource:
         return role(
             self._scope,
             "WorkflowRole",
@@ -135,27 +158,28 @@ class Launching:
             description=f"Launches {self._path}",
         )
 
-    def _make_machine(self) -> CfnResource:
+    def _make_machine(self) -> TypedResource:
         logs = {"CloudWatchLogsLogGroup": {"LogGroupArn": f"{self._platform.log_group_arn}"}}
-        tags = MachineTags(self._path, self._base_name, self._platform.dead_letter_queue_url)
-        return resource(
+        made = resource(
             self._scope,
             "StateMachine",
             "AWS::StepFunctions::StateMachine",
             {
-                "DefinitionString": self._definition(),
+                "DefinitionString": Lazy.uncached_string(_Definition(self)),
                 "RoleArn": arn_of(self._role),
                 "LoggingConfiguration": {"Destinations": [logs], "IncludeExecutionData": True, "Level": "ALL"},
-                "Tags": [{"Key": key, "Value": value} for key, value in tags.render().items()],
+                "Tags": [{"Key": key, "Value": value} for key, value in self._own_tags.items()],
             },
-            acknowledge("AwsSolutions-SF2", _NO_TRACING),
         )
+        acknowledge(made, self._scope, "AwsSolutions-SF2", _NO_TRACING)
+        return made
 
-    def _definition(self) -> str:
+    def _render(self) -> str:
+        request = self._bound.render()
         workflow = Workflow(
             job=self._path,
             base_name=self._base_name,
-            request=self._bound.render(),
+            request={**request, "Tags": [_LATE, *request.get("Tags", [])]},
             partition=partition_token(),
             queue_url=self._platform.dead_letter_queue_url,
             manifest_bucket=self._bound.manifest_bucket,
@@ -169,7 +193,7 @@ class Launching:
         )
         tree = definition(workflow)
         # Tokens in the text are resolved by CDK; none of them holds a character that JSON would escape.
-        text = json.dumps(tree, ensure_ascii=False)
+        text = _dump(tree)
         problems = definition_problems(tree, text)
         if problems:
             raise DeclarationError(self._path, [problem.on(self._scope.node.id) for problem in problems])
@@ -185,9 +209,8 @@ class Launching:
 
     def _write_again(self) -> None:
         """Write the state machine and its role again, after something was added to the job."""
-        statements = [statement.render() for statement in workflow_statements(self._access())]
-        self._role.add_property_override("Policies.0.PolicyDocument.Statement", statements)
-        self.machine.add_property_override("DefinitionString", self._definition())
+        allow(self._role, self._scope, workflow_statements(self._access()))
+        self._text = self._render()
 
     def _access(self) -> LaunchAccess:
         return LaunchAccess(
@@ -216,22 +239,20 @@ class Launching:
         """Whether a trigger asks for what the platform's table remembers."""
         return self._takes_turns or any(reading.newest_only for reading in self._readings)
 
-    def _make_turn_policy(self) -> CfnResource:
-        statements = turn_statements(self._place, self.machine.get_att("Name").to_string())
-        return resource(
-            self._scope,
-            "TurnPolicy",
-            "AWS::IAM::Policy",
-            {"PolicyName": "TakeTurns", "PolicyDocument": policy_document(statements), "Roles": [self._role.ref]},
-            acknowledgements(statements),
-        )
+    def _make_turn_policy(self) -> TypedResource:
+        statements = turn_statements(self._place, self.machine.attribute("Name"))
+        document = policy_document(statements)
+        properties = {"PolicyName": "TakeTurns", "PolicyDocument": document, "Roles": [self._role.attribute("ref")]}
+        made = resource(self._scope, "TurnPolicy", "AWS::IAM::Policy", properties)
+        checks_of(stack_of(self._scope)).statements[made] = statements
+        return made
 
     # -- the role of the triggers -------------------------------------------------------------------------------------
 
-    def _make_start_role(self) -> CfnResource:
+    def _make_start_role(self) -> TypedResource:
         """One role for all triggers of the job, trusting just the services that they are."""
         services = sorted({trigger.service for trigger in self.triggers})
-        statements = start_statements(self.machine.ref)
+        statements = start_statements(self.machine_arn)
         if _SCHEDULER in services:  # the scheduler sends to a dead-letter queue as this role; EventBridge as itself
             statements += send_dead_letters(self._access())
         if self._start_role is None:
@@ -243,7 +264,23 @@ class Launching:
                 description=f"Starts {self._path}",
             )
         else:
-            document = [statement.render() for statement in statements]
-            self._start_role.add_property_override("AssumeRolePolicyDocument", service_trust(services, account_token()))
-            self._start_role.add_property_override("Policies.0.PolicyDocument.Statement", document)
+            self._start_role.write("AssumeRolePolicyDocument", service_trust(services, account_token()))
+            allow(self._start_role, self._scope, statements)
         return self._start_role
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+@jsii.implements(IStringProducer)
+class _Definition:
+    """The definition as it is when the CDK asks for it: with the tags that have been given until then."""
+
+    def __init__(self, launching: Launching) -> None:
+        self._launching = launching
+
+    def produce(self, context: object) -> str:
+        """The text."""
+        del context
+        return self._launching.definition()

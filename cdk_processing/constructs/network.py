@@ -72,7 +72,7 @@ def _make_group(vpc: Any, scope: Construct, hosts: int | None) -> str:
             "SecurityGroupEgress": [everywhere],
         },
     )
-    group_id = group.get_att("GroupId").to_string()
+    group_id = group.attribute("GroupId")
     if hosts != 1:
         # https://docs.aws.amazon.com/sagemaker/latest/dg/process-vpc.html: hosts of one job must reach each other
         resource(

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
-from aws_cdk import CfnResource, Stack
+from aws_cdk import Stack
 from constructs import Construct
 
 from cdk_processing.constructs.alarms import alarm_on_dead_letters
@@ -19,6 +19,7 @@ from cdk_processing.constructs.resources import (
     resource,
     stack_of,
 )
+from cdk_processing.constructs.typed import TypedResource
 from cdk_processing.workflow.turns import EXPIRES, ITEM_ID
 
 if TYPE_CHECKING:
@@ -101,12 +102,12 @@ class ProcessingPlatform(Construct):
         self._queue = self._make_queue()
         self._topic = self._make_topic()
         self._log_group = self._make_log_group()
-        self.key_arn: str = self._key.get_att("Arn").to_string()
-        self.dead_letter_queue_arn: str = self._queue.get_att("Arn").to_string()
-        self.dead_letter_queue_url: str = self._queue.ref
-        self.alert_topic_arn: str = self._topic.ref
-        self.log_group_arn: str = self._log_group.get_att("Arn").to_string()
-        queue_name = {"Fn::GetAtt": [self._queue.logical_id, "QueueName"]}
+        self.key_arn: str = self._key.attribute("Arn")
+        self.dead_letter_queue_arn: str = self._queue.attribute("Arn")
+        self.dead_letter_queue_url: str = self._queue.attribute("ref")
+        self.alert_topic_arn: str = self._topic.attribute("ref")
+        self.log_group_arn: str = self._log_group.attribute("Arn")
+        queue_name = self._queue.attribute("QueueName")
         alarm_on_dead_letters(self, "DeadLettersAlarm", queue_name=queue_name, topic_arn=self.alert_topic_arn)
 
     @classmethod
@@ -162,17 +163,17 @@ class ProcessingPlatform(Construct):
     @property
     def table_arn(self) -> str:
         """ARN of the table of turns and newest arrivals."""
-        return self._table.get_att("Arn").to_string()
+        return arn_of(self._table)
 
     @property
     def table_name(self) -> str:
         """Name of the table of turns and newest arrivals."""
-        return self._table.ref
+        return self._table.attribute("ref")
 
     @cached_property
-    def _table(self) -> CfnResource:
+    def _table(self) -> TypedResource:
         """Made when the first trigger asks for something that must be remembered between runs."""
-        return resource(
+        made = resource(
             self,
             "Turns",
             "AWS::DynamoDB::Table",
@@ -182,13 +183,12 @@ class ProcessingPlatform(Construct):
                 "BillingMode": "PAY_PER_REQUEST",
                 "TimeToLiveSpecification": {"AttributeName": EXPIRES, "Enabled": True},
             },
-            acknowledge(
-                "AwsSolutions-DDB3",
-                "It holds who runs now and what came last; what was so at an earlier time is of no use.",
-            ),
         )
+        reason = "It holds who runs now and what came last; what was so at an earlier time is of no use."
+        acknowledge(made, self, "AwsSolutions-DDB3", reason)
+        return made
 
-    def _make_key(self) -> CfnResource:
+    def _make_key(self) -> TypedResource:
         return resource(
             self,
             "Key",
@@ -200,20 +200,20 @@ class ProcessingPlatform(Construct):
             },
         )
 
-    def _make_queue(self) -> CfnResource:
+    def _make_queue(self) -> TypedResource:
         queue = resource(
             self,
             "DeadLetters",
             "AWS::SQS::Queue",
             {"KmsMasterKeyId": arn_of(self._key), "MessageRetentionPeriod": _FOURTEEN_DAYS},
-            acknowledge("AwsSolutions-SQS3", "This is the dead-letter queue; it has none of its own."),
         )
+        acknowledge(queue, self, "AwsSolutions-SQS3", "This is the dead-letter queue; it has none of its own.")
         resource(
             self,
             "DeadLettersPolicy",
             "AWS::SQS::QueuePolicy",
             {
-                "Queues": [queue.ref],
+                "Queues": [queue.attribute("ref")],
                 "PolicyDocument": {
                     "Version": "2012-10-17",
                     "Statement": [
@@ -225,26 +225,26 @@ class ProcessingPlatform(Construct):
         )
         return queue
 
-    def _make_topic(self) -> CfnResource:
+    def _make_topic(self) -> TypedResource:
         topic = resource(self, "Alerts", "AWS::SNS::Topic", {"KmsMasterKeyId": arn_of(self._key)})
         resource(
             self,
             "AlertsPolicy",
             "AWS::SNS::TopicPolicy",
             {
-                "Topics": [topic.ref],
+                "Topics": [topic.attribute("ref")],
                 "PolicyDocument": {
                     "Version": "2012-10-17",
                     "Statement": [
-                        _tls_only("sns:Publish", topic.ref),
-                        _admit("cloudwatch.amazonaws.com", "sns:Publish", topic.ref),
+                        _tls_only("sns:Publish", topic.attribute("ref")),
+                        _admit("cloudwatch.amazonaws.com", "sns:Publish", topic.attribute("ref")),
                     ],
                 },
             },
         )
         return topic
 
-    def _make_log_group(self) -> CfnResource:
+    def _make_log_group(self) -> TypedResource:
         # Step Functions can write to groups under /aws/vendedlogs/ without a resource policy for each; the name is
         # CloudFormation's own otherwise, so that two stacks never meet.
         return resource(

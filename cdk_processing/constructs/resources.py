@@ -1,4 +1,4 @@
-"""CloudFormation resources as plain dicts: one call into CDK's Node process for each.
+"""CloudFormation resources as typed L1s, each made by one call into CDK's Node process; and the roles of this library.
 
 Chaining L2 objects costs several times as much, because every call crosses to Node (``make bench`` measures it). What
 users hold is L2 all the same: see the properties of :class:`~cdk_processing.constructs.job.ProcessingJob`.
@@ -11,26 +11,37 @@ from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from aws_cdk import Aws, CfnResource, Stack
-from constructs import Construct
+import jsii
+from aws_cdk import Aws, CfnResource, IStringProducer, Lazy, Stack
+from constructs import Construct, Node
 
-from cdk_processing.access.statement import Place, Statement, acknowledgements, policy_document, service_trust
+from cdk_processing.access.statement import Place, Statement, policy_document, service_trust
+from cdk_processing.constructs.checks import checks_of
+from cdk_processing.constructs.typed import TypedResource, typed_resource
 
-__all__ = ["acknowledge", "arn_of", "path_of", "place_of", "resource", "role", "stack_of"]
+__all__ = [
+    "acknowledge",
+    "allow",
+    "arn_of",
+    "arn_with_path",
+    "inline_policy",
+    "node_of",
+    "path_of",
+    "place_of",
+    "resource",
+    "role",
+    "stack_of",
+]
 
 _stacks: WeakKeyDictionary[Construct, Stack] = WeakKeyDictionary()
 _places: WeakKeyDictionary[Stack, Place] = WeakKeyDictionary()
+_nodes: WeakKeyDictionary[Construct, Node] = WeakKeyDictionary()
 _paths: WeakKeyDictionary[Construct, str] = WeakKeyDictionary()
 
 
-def resource(
-    scope: Construct, construct_id: str, kind: str, properties: dict[str, Any], metadata: dict[str, Any] | None = None
-) -> CfnResource:
+def resource(scope: Construct, construct_id: str, kind: str, properties: dict[str, Any]) -> TypedResource:
     """A CloudFormation resource of type ``kind``; properties are as in a template, tokens welcome."""
-    created = CfnResource(scope, construct_id, type=kind, properties=properties)
-    for key, value in (metadata or {}).items():
-        created.add_metadata(key, value)
-    return created
+    return typed_resource(scope, construct_id, kind, properties)
 
 
 def role(
@@ -40,24 +51,64 @@ def role(
     services: Sequence[str],
     statements: Sequence[Statement],
     description: str,
-) -> CfnResource:
-    """A role for AWS services, with its statements inline and the reasons for its wildcards beside them."""
+) -> TypedResource:
+    """A role for AWS services, with its statements inline and the reasons for its wildcards acknowledged."""
     properties = {
         "AssumeRolePolicyDocument": service_trust(services, account_token()),
         "Description": description[:1000],
-        "Policies": [{"PolicyName": "LeastPrivilege", "PolicyDocument": policy_document(statements)}],
+        "Policies": inline_policy(statements),
     }
-    return resource(scope, construct_id, "AWS::IAM::Role", properties, acknowledgements(statements))
+    made = resource(scope, construct_id, "AWS::IAM::Role", properties)
+    checks_of(stack_of(scope)).statements[made] = statements
+    return made
 
 
-def acknowledge(rule: str, reason: str) -> dict[str, Any]:
-    """Metadata that tells cdk-nag why a rule does not apply to a resource."""
-    return {"cdk_nag": {"rules_to_suppress": [{"id": rule, "reason": reason}]}}
+def inline_policy(statements: Sequence[Statement]) -> list[dict[str, Any]]:
+    """The one inline policy of a role."""
+    return [{"PolicyName": "LeastPrivilege", "PolicyDocument": policy_document(statements)}]
 
 
-def arn_of(created: CfnResource) -> dict[str, Any]:
-    """A resource's ARN, to be put into another resource of the same stack."""
-    return {"Fn::GetAtt": [created.logical_id, "Arn"]}
+def allow(made: TypedResource, scope: Construct, statements: Sequence[Statement]) -> None:
+    """Write a role's statements again."""
+    made.write("Policies", inline_policy(statements))
+    checks_of(stack_of(scope)).statements[made] = statements
+
+
+def acknowledge(made: TypedResource, scope: Construct, rule: str, reason: str) -> None:
+    """Tell cdk-nag why a rule does not apply to a resource."""
+    checks_of(stack_of(scope)).rules.append((made, rule, reason))
+
+
+def arn_of(created: CfnResource) -> str:
+    """A resource's ARN, to be put into another resource."""
+    if isinstance(created, TypedResource):
+        return created.attribute("Arn")
+    return created.get_att("Arn").to_string()
+
+
+def arn_with_path(made: TypedResource, scope: Construct) -> str:
+    """A role's ARN in which the CDK finds the role's name, whatever path an aspect gives the role.
+
+    ``Role.from_role_arn`` takes what follows the first slash of an ARN for the name, and of the token of an ARN that it
+    cannot read, that is the path.
+    """
+    account = place_of(stack_of(scope)).account
+    folder = Lazy.uncached_string(_RoleFolder(made))
+    return f"arn:{partition_token()}:iam::{account}:role{folder}/{made.attribute('ref')}"
+
+
+@jsii.implements(IStringProducer)
+class _RoleFolder:
+    """A role's path without the slash at its end, as it is when the CDK asks for it."""
+
+    def __init__(self, made: TypedResource) -> None:
+        self._made = made
+
+    def produce(self, context: object) -> str:
+        """The text."""
+        del context
+        path = jsii.kernel.get(self._made, "path")
+        return path.rstrip("/") if isinstance(path, str) else ""
 
 
 def place_of(stack: Stack) -> Place:
@@ -76,10 +127,17 @@ def stack_of(scope: Construct) -> Stack:
     return _stacks[scope]
 
 
+def node_of(scope: Construct) -> Node:
+    """A construct's node, fetched from Node.js once."""
+    if scope not in _nodes:
+        _nodes[scope] = scope.node
+    return _nodes[scope]
+
+
 def path_of(scope: Construct) -> str:
     """A construct's path, fetched from Node once."""
     if scope not in _paths:
-        _paths[scope] = scope.node.path
+        _paths[scope] = node_of(scope).path
     return _paths[scope]
 
 
@@ -99,6 +157,12 @@ def account_token() -> str:
 def region_token() -> str:
     """``AWS::Region``, fetched from Node once."""
     return Aws.REGION
+
+
+@cache
+def stack_name_token() -> str:
+    """``AWS::StackName``, fetched from Node once."""
+    return Aws.STACK_NAME
 
 
 @cache

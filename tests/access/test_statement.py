@@ -3,7 +3,6 @@ import pytest
 from cdk_processing.access.statement import (
     Place,
     Statement,
-    acknowledgements,
     literal,
     policy_document,
     service_trust,
@@ -68,22 +67,6 @@ def test_services_are_trusted_only_for_this_account():
             }
         ],
     }
-
-
-def test_each_wildcard_is_acknowledged_with_its_reason():
-    statements = [
-        Statement("Narrow", ["a:A"], ["arn:1"]),
-        Statement("Wide", ["b:B"], ["*"], wildcard_reason="b:B takes no resource."),
-    ]
-
-    assert acknowledgements(statements) == {
-        "cdk_nag": {
-            "rules_to_suppress": [
-                {"id": "AwsSolutions-IAM5", "reason": "b:B takes no resource.", "applies_to": ["Wide"]}
-            ]
-        }
-    }
-    assert acknowledgements(statements[:1]) == {}
 
 
 @pytest.mark.parametrize(

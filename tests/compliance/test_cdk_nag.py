@@ -1,12 +1,8 @@
-"""Whatever cdk-nag's AwsSolutions pack finds is acknowledged, with a reason, beside the code that made it.
+"""Whatever cdk-nag's AwsSolutions pack finds is acknowledged, with a reason, in the CDK's own way."""
 
-cdk-nag looks at typed L1 constructs and passes plain ``CfnResource`` over, so a run on our own constructs would find
-nothing because it sees nothing. The synthesized template is therefore read back with ``CfnInclude``, which makes typed
-constructs of everything in it.
-"""
-
-import json
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +12,10 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory):
+    return everything_in(tmp_path_factory.mktemp("everything"))
+
+
+def everything_in(folder):
     """A job with everything: exact object and prefix, keys, VPC, built image, and every trigger, some added later."""
     from aws_cdk import App, Stack
     from aws_cdk import aws_kms as kms
@@ -38,9 +38,10 @@ def everything(tmp_path_factory):
         ScriptProcessor,
     )
 
-    image = tmp_path_factory.mktemp("image")
+    image = Path(folder) / "image"
+    image.mkdir(exist_ok=True)
     (image / "Dockerfile").write_text("FROM scratch\n")
-    app = App(outdir=str(tmp_path_factory.mktemp("everything")))
+    app = App(outdir=str(folder))
     stack = Stack(app, "Everything")
     key = kms.Key(stack, "Key", enable_key_rotation=True)
     data = DataBucket(stack, "Data", encryption_key=key)
@@ -92,7 +93,7 @@ def everything(tmp_path_factory):
         triggers=[OnEvent({"source": ["my.app"]}, run_key=EventField("$.detail.id")), OnSuccessOf(nightly)],
     )
     last.add_trigger(OnSchedule("rate(1 hour)", overlap="queue"))
-    return template_of(app)
+    return app
 
 
 @pytest.fixture(scope="module")
@@ -151,16 +152,16 @@ def datasets(tmp_path_factory):
         outputs=[ProcessingOutput(app_managed=True, feature_store_output=FeatureStoreOutput("Customers"))],
     )
     ProcessingJob(stack, "Job", request)
-    return template_of(app)
+    return app
 
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory, monkeypatch_module):
-    """The example's own template."""
+    """The example app."""
     out = tmp_path_factory.mktemp("example")
     monkeypatch_module.setenv("CDK_OUTDIR", str(out))
     monkeypatch_module.chdir(ROOT)
-    return template_of(runpy.run_path(str(ROOT / "app.py"))["app"])
+    return runpy.run_path(str(ROOT / "app.py"))["app"]
 
 
 @pytest.fixture(scope="module")
@@ -169,82 +170,94 @@ def monkeypatch_module():
         yield patch
 
 
-def template_of(app):
-    """An app's one template, with the acknowledgements that its typed constructs carry written into it."""
-    from aws_cdk import Aspects
-    from cdk_nag import WriteNagSuppressionsToCloudFormationAspect
-
-    Aspects.of(app).add(WriteNagSuppressionsToCloudFormationAspect())
-    [stack] = app.synth(force=True).stacks
-    return json.loads(Path(stack.template_full_path).read_text())
-
-
-def findings(template, folder):
-    """``(logical id, rule)`` for everything that the pack finds in a template."""
-    from aws_cdk import App, Stack
-    from aws_cdk.cloudformation_include import CfnInclude
+def found(app):
+    """``(path, rule)`` for everything that the pack finds in an app and nobody has acknowledged."""
     from cdk_nag import AwsSolutionsChecks
 
-    bare = json.loads(json.dumps(template))
-    for resource in bare["Resources"].values():
-        resource.pop("Metadata", None)
-    file = folder / "template.json"
-    file.write_text(json.dumps(bare))
-    app = App(outdir=str(folder / "out"))
-    stack = Stack(app, "Included")
-    CfnInclude(stack, "Template", template_file=str(file))
+    app.synth(force=True)
     return [
-        (resource.construct_path.rsplit("/", 1)[-1], violation.rule_name)
+        (resource.construct_path, violation.rule_name)
         for violation in AwsSolutionsChecks().validate_scope(app).violations
         for resource in violation.violating_resources
     ]
 
 
-def unacknowledged(template, folder):
-    return [
-        f"{logical_id}: {rule}"
-        for logical_id, rule in findings(template, folder)
-        if rule.partition("[")[0] not in acknowledged(template["Resources"][logical_id])
-    ]
-
-
-def acknowledged(resource):
-    rules = resource.get("Metadata", {}).get("cdk_nag", {}).get("rules_to_suppress", [])
-    return {rule["id"].partition("[")[0] for rule in rules if len(rule["reason"]) > 20}
-
-
 @pytest.mark.parametrize("declared", ["example", "everything", "datasets"])
-def test_every_finding_is_acknowledged_with_its_reason(request, declared, tmp_path):
-    assert unacknowledged(request.getfixturevalue(declared), tmp_path) == []
+def test_every_finding_is_acknowledged_with_its_reason(request, declared):
+    assert found(request.getfixturevalue(declared)) == []
 
 
-@pytest.mark.parametrize("declared", ["example", "everything", "datasets"])
-def test_each_statement_with_a_wildcard_gives_its_own_reason(request, declared):
-    for logical_id, resource in request.getfixturevalue(declared)["Resources"].items():
-        if resource["Type"] == "AWS::IAM::Policy":
-            policy = resource["Properties"]
-        elif resource["Type"] == "AWS::IAM::Role" and "Policies" in resource["Properties"]:
-            [policy] = resource["Properties"]["Policies"]
-        else:
-            continue
-        wild = {
-            statement["Sid"]
-            for statement in policy["PolicyDocument"]["Statement"]
-            if "*" in json.dumps(statement["Resource"])
-        }
-        rules = resource.get("Metadata", {}).get("cdk_nag", {}).get("rules_to_suppress", [])
-        assert {sid for rule in rules for sid in rule["applies_to"]} == wild, logical_id
+def test_the_pack_sees_every_kind_of_resource_that_has_findings(everything, monkeypatch):
+    """What is acknowledged above is there to be found: without acknowledgements the pack reports it."""
+    from cdk_nag import AwsSolutionsChecks
+
+    from cdk_processing.constructs.checks import StackChecks
+
+    monkeypatch.setattr(StackChecks, "_acknowledge", lambda self: None)
+    app = everything_in(everything.outdir)
+    app.synth()
+    rules = {
+        (resource.construct_path.rsplit("/", 1)[-1], violation.rule_name.partition("[")[0])
+        for violation in AwsSolutionsChecks().validate_scope(app).violations
+        for resource in violation.violating_resources
+    }
+
+    assert {("ExecutionRole", "AwsSolutions-IAM5"), ("WorkflowRole", "AwsSolutions-IAM5")} <= rules
+    assert {("StateMachine", "AwsSolutions-SF2"), ("DeadLetters", "AwsSolutions-SQS3")} <= rules
+    assert {("TurnPolicy", "AwsSolutions-IAM5"), ("Turns", "AwsSolutions-DDB3")} <= rules
 
 
-def test_the_pack_does_see_what_is_in_a_template(example, tmp_path):
-    rules = {rule for _, rule in findings(example, tmp_path)}
+def test_a_finding_that_nobody_acknowledges_is_reported(tmp_path):
+    from aws_cdk import App, Stack
+    from aws_cdk import aws_sns as sns
 
-    assert "AwsSolutions-IAM5[Resource::*]" in rules
-    assert "AwsSolutions-SF2" in rules
+    app = App(outdir=str(tmp_path))
+    sns.CfnTopic(Stack(app, "Stack"), "Open")
+
+    assert found(app) == [("Stack/Open", "AwsSolutions-SNS3")]
 
 
-def test_a_finding_that_nobody_acknowledges_is_reported(example, tmp_path):
-    template = json.loads(json.dumps(example))
-    template["Resources"]["Open"] = {"Type": "AWS::SNS::Topic", "Properties": {}}
+def test_a_wildcard_that_the_user_adds_to_a_jobs_role_is_reported(tmp_path):
+    from aws_cdk import App, Stack
+    from aws_cdk import aws_iam as iam
 
-    assert unacknowledged(template, tmp_path) == ["Open: AwsSolutions-SNS3"]
+    from cdk_processing import ProcessingJob, SKLearnProcessor
+
+    app = App(outdir=str(tmp_path))
+    processor = SKLearnProcessor(framework_version="1.4-2", instance_type="ml.m5.xlarge", instance_count=1)
+    job = ProcessingJob(Stack(app, "Stack"), "Job", processor.run(code="s3://code/prep.py"))
+    job.execution_role.add_to_principal_policy(iam.PolicyStatement(actions=["s3:ListAllMyBuckets"], resources=["*"]))
+
+    [(path, rule)] = found(app)
+    assert path.startswith("Stack/Job/ImportedExecutionRole")
+    assert rule == "AwsSolutions-IAM5[Resource::*]"
+
+
+def test_synth_with_the_pack_as_a_plugin_succeeds(tmp_path):
+    """As a platform team does it: an app that fails when there is a finding."""
+    outcome = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PLUGGED_IN], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert "AwsSolutions" not in outcome.stdout + outcome.stderr
+
+
+PLUGGED_IN = """
+from aws_cdk import App, Stack, Validations
+from cdk_nag import AwsSolutionsChecks
+from cdk_processing import DataBucket, OnObjectCreated, OnSchedule, ProcessingInput, ProcessingJob, SKLearnProcessor
+
+app = App()
+Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+data = Stack(app, "Data")
+raw = DataBucket(data, "Raw")
+processor = SKLearnProcessor(framework_version="1.4-2", instance_type="ml.m5.xlarge", instance_count=1)
+request = processor.run(
+    code="s3://code/prep.py",
+    inputs=[ProcessingInput(source=raw.at("in/"), destination="/opt/ml/processing/input")],
+)
+triggers = [OnObjectCreated(raw.at("in/"), newest_only=True), OnSchedule("rate(1 day)", overlap="skip")]
+ProcessingJob(Stack(app, "Jobs"), "Job", request, triggers=triggers)
+app.synth()
+"""

@@ -15,15 +15,27 @@ HOUR = timedelta(hours=1)
 DAILY = "cron(0 6 * * ? *)"
 
 
+def named(rest):
+    """An alarm's name in a template: the stack's name and the rest."""
+    return {"Fn::Join": ["", [{"Ref": "AWS::StackName"}, rest]]}
+
+
+def name_of(alarm):
+    """The same, with the stack's name written as CloudFormation's own text."""
+    [stack_name, rest] = alarm["Properties"]["AlarmName"]["Fn::Join"][1]
+    assert stack_name == {"Ref": "AWS::StackName"}
+    return f"${{AWS::StackName}}{rest}"
+
+
 def alarms(stack):
     """The stack's alarms by the end of their name: what happened."""
     found = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values()
-    return {alarm["Properties"]["AlarmName"]["Fn::Sub"].rpartition(": ")[2]: alarm["Properties"] for alarm in found}
+    return {name_of(alarm).rpartition(": ")[2]: alarm["Properties"] for alarm in found}
 
 
 def names(stack):
     found = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values()
-    return [alarm["Properties"]["AlarmName"]["Fn::Sub"] for alarm in found]
+    return [name_of(alarm) for alarm in found]
 
 
 def launch(job, construct_id="OnSchedule"):
@@ -52,7 +64,7 @@ def topic(stack):
 def test_a_failed_run_is_told(stack, job):
 
     assert alarms(stack)["a run failed or timed out"] == {
-        "AlarmName": {"Fn::Sub": "${AWS::StackName} Preprocess: a run failed or timed out"},
+        "AlarmName": named(" Preprocess: a run failed or timed out"),
         "AlarmDescription": (
             "A run of Census/Preprocess failed for good, or timed out. Why: cdk-processing why Census/Preprocess. "
             "Its event and the reason lie in the dead-letter queue: cdk-processing dead-letters. When the cause is "
@@ -76,7 +88,7 @@ def test_what_lies_in_the_dead_letter_queue_is_told(stack, job):
 
     assert found.pop("AlarmDescription").startswith("Something lies in the dead-letter queue of Census/Processing")
     assert found == {
-        "AlarmName": {"Fn::Sub": "${AWS::StackName} ProcessingPlatform: something lies in the dead-letter queue"},
+        "AlarmName": named(" ProcessingPlatform: something lies in the dead-letter queue"),
         "Namespace": "AWS/SQS",
         "MetricName": "ApproximateNumberOfMessagesVisible",
         "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": [only(stack, "AWS::SQS::Queue"), "QueueName"]}}],
@@ -96,7 +108,7 @@ def test_a_run_that_did_not_happen_is_told_when_the_metric_falls_silent(stack, j
 
     assert found.pop("AlarmDescription").startswith("No run of Census/Preprocess has started for 26 hours, and its")
     assert found == {
-        "AlarmName": {"Fn::Sub": "${AWS::StackName} Preprocess/OnSchedule: an expected run did not happen"},
+        "AlarmName": named(" Preprocess/OnSchedule: an expected run did not happen"),
         "Namespace": "AWS/States",
         "MetricName": "ExecutionsStarted",
         "Dimensions": [{"Name": "StateMachineArn", "Value": {"Ref": only(stack, "AWS::StepFunctions::StateMachine")}}],
@@ -164,7 +176,7 @@ def test_arrivals_that_do_not_come_are_told_from_the_start(stack, job, within, h
 
     assert found.pop("AlarmDescription").startswith("Nothing has arrived that launches Census/Preprocess (OnObjectC")
     assert found == {
-        "AlarmName": {"Fn::Sub": "${AWS::StackName} Preprocess/OnObjectCreated: nothing has arrived"},
+        "AlarmName": named(" Preprocess/OnObjectCreated: nothing has arrived"),
         "Namespace": "AWS/Events",
         "MetricName": "Invocations",
         "Dimensions": [{"Name": "RuleName", "Value": "rule"}],
@@ -221,7 +233,7 @@ def test_a_name_that_looks_like_a_substitution_is_none(stack, request_for):
     ProcessingJob(stack, "Cost in ${Currency}", request_for())
 
     found = next(name for name in names(stack) if name.endswith("timed out"))
-    assert found == "${AWS::StackName} Cost in ${!Currency}: a run failed or timed out"
+    assert found == "${AWS::StackName} Cost in ${Currency}: a run failed or timed out"
     told = alarms(stack)["a run failed or timed out"]["AlarmDescription"]
     assert "cdk-processing why 'Census/Cost in ${Currency}'" in told
 

@@ -114,7 +114,7 @@ def test_the_alarm_watches_the_state_machine_and_tells_the_platforms_topic(job, 
             "event and the reason lie in the dead-letter queue: cdk-processing dead-letters. When the cause is mended, "
             "run it again: cdk-processing redrive Census/Preprocess."
         ),
-        "AlarmName": {"Fn::Sub": "${AWS::StackName} Preprocess: a run failed or timed out"},
+        "AlarmName": {"Fn::Join": ["", [{"Ref": "AWS::StackName"}, " Preprocess: a run failed or timed out"]]},
         "ComparisonOperator": "GreaterThanOrEqualToThreshold",
         "Dimensions": [{"Name": "StateMachineArn", "Value": {"Ref": machine}}],
         "EvaluationPeriods": 1,
@@ -141,10 +141,10 @@ def test_the_state_machine_says_in_the_template_what_it_is(stack, raw, curated, 
     ]
     assert flat(described["outputs"]["train"]) == "s3://<CuratedF137945A>/out/"
     assert machine["Properties"]["Tags"] == [
-        {"Key": "cdk-processing:job", "Value": "Census/Preprocess"},
         {"Key": "cdk-processing:base-name", "Value": "census-preprocess"},
-        {"Key": "cdk-processing:dead-letters", "Value": {"Ref": "ProcessingPlatformDeadLetters8BABFE60"}},
         {"Key": "cdk-processing:contract", "Value": "2"},
+        {"Key": "cdk-processing:dead-letters", "Value": {"Ref": "ProcessingPlatformDeadLetters8BABFE60"}},
+        {"Key": "cdk-processing:job", "Value": "Census/Preprocess"},
     ]
 
 

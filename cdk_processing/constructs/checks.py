@@ -1,0 +1,151 @@
+"""What is done once for each stack at the end of synth, when tags, aspects and references to other stacks are final."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import jsii
+from aws_cdk import Acknowledgment, Stack, Validations
+from constructs import IValidation
+
+from cdk_processing.access.statement import Statement, policy_document
+from cdk_processing.constructs.typed import TypedResource
+
+__all__ = ["StackChecks", "checks_of"]
+
+#: Of all inline policies of a role together, without white space:
+#: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_INLINE_POLICIES = 10_240
+#: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+_TEMPLATE = 1_048_576
+
+_known: WeakKeyDictionary[Stack, StackChecks] = WeakKeyDictionary()
+
+
+@jsii.implements(IValidation)
+class StackChecks:
+    """What this library has made in a stack, and what is to be done for it at the end.
+
+    The CDK calls :meth:`validate` when aspects have run and references are settled, before it writes templates.
+
+    Attributes:
+        statements: What each role allows.
+        rules: Rules of cdk-nag that do not apply to a resource: the resource, the rule and the reason.
+        late: Called at the end; each returns what is wrong, in words.
+        definitions: How long each definition is, by its job.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self.statements: dict[TypedResource, Sequence[Statement]] = {}
+        self.rules: list[tuple[TypedResource, str, str]] = []
+        self.late: list[Callable[[], list[str]]] = []
+        self.definitions: dict[str, int] = {}
+        self._tags: dict[str, str] | None = None
+
+    def stack_tags(self) -> dict[str, str]:
+        """The tags that CloudFormation gives everything in the stack, read once a synth."""
+        if self._tags is None:
+            self._tags = _stack_tags(self._stack)
+        return self._tags
+
+    def validate(self) -> list[str]:
+        """Acknowledge what cdk-nag would find, and tell what AWS would refuse."""
+        # Only cdk-nag has these rules, and an app that uses it has imported it.
+        if "cdk_nag" in sys.modules:
+            self._acknowledge()
+        self._tags = None
+        found = [problem for check in self.late for problem in check()]
+        return [*found, *self._policy_problems(), *self._template_problems()]
+
+    def _acknowledge(self) -> None:
+        wild = [
+            (made, resource, statement.wildcard_reason)
+            for made, statements in self.statements.items()
+            for statement in statements
+            for resource in statement.resources
+            if "*" in resource
+        ]
+        resolved = self._stack.resolve([resource for _, resource, _ in wild])
+        rules: dict[TypedResource, dict[str, str]] = {}
+        for (made, _, reason), resource in zip(wild, resolved, strict=True):
+            rules.setdefault(made, {})[f"AwsSolutions-IAM5[Resource::{_flat(resource)}]"] = reason
+        for made, rule, reason in self.rules:
+            rules.setdefault(made, {})[rule] = reason
+        for made, reasons in rules.items():
+            acknowledged = [Acknowledgment(id=rule, reason=reason) for rule, reason in reasons.items()]
+            Validations.of(made).acknowledge(*acknowledged)
+
+    def _policy_problems(self) -> list[str]:
+        """Roles that allow more than fits, even if each value that is not known yet is short."""
+        found = []
+        for made, statements in self.statements.items():
+            document = policy_document(statements)
+            if len(json.dumps(document)) <= _INLINE_POLICIES // 2:
+                continue
+            size = len(_flat_text(self._stack.resolve(document)))
+            if size > _INLINE_POLICIES:
+                found.append(
+                    f"the inline policy of role {made.node.path} must have at most {_INLINE_POLICIES:,} characters, "
+                    f"got {size:,}; name fewer places, such as one prefix above several inputs, or pass a role of "
+                    "your own as role="
+                )
+        return found
+
+    def _template_problems(self) -> list[str]:
+        size = sum(self.definitions.values())
+        if size <= _TEMPLATE:
+            return []
+        return [
+            f"the template must have at most {_TEMPLATE:,} bytes, and the state machines of its "
+            f"{len(self.definitions)} jobs alone have {size:,}; put the jobs into several stacks, which may share one "
+            "ProcessingPlatform"
+        ]
+
+
+def checks_of(stack: Stack) -> StackChecks:
+    """The checks of a stack; the first call has the CDK call them."""
+    if stack not in _known:
+        _known[stack] = checks = StackChecks(stack)
+        stack.node.add_validation(checks)
+    return _known[stack]
+
+
+def _stack_tags(stack: Stack) -> dict[str, str]:
+    """The tags of a stack; a nested stack has those of its parent too."""
+    parent = stack.nested_stack_parent
+    return {**(_stack_tags(parent) if parent is not None else {}), **stack.tags.tag_values()}
+
+
+def _flat(value: Any) -> str:
+    """A value of a template as cdk-nag writes it in the ids of its findings."""
+    if isinstance(value, str):
+        return value.replace("${", "<").replace("}", ">")
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((function, argument),) = value.items()
+        if function == "Fn::Join":
+            return str(argument[0]).join(_flat(part) for part in argument[1])
+        if function == "Fn::GetAtt":
+            return f"<{_flat(argument[0])}.{_flat(argument[1])}>"
+        if function in ("Fn::Sub", "Fn::ImportValue"):
+            return _flat(argument)
+        if function == "Ref":
+            return f"<{_flat(argument)}>"
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _flat_text(document: Any) -> str:
+    """A policy as IAM counts it, with nothing where a value is not known yet."""
+    if isinstance(document, Mapping):
+        if len(document) == 1 and next(iter(document)).startswith(("Fn::", "Ref")):
+            [argument] = document.values()
+            parts = argument[1] if "Fn::Join" in document else []
+            return "".join(part for part in parts if isinstance(part, str))
+        return "{" + ",".join(f'"{name}":{_flat_text(item)}' for name, item in document.items()) + "}"
+    if isinstance(document, list):
+        return "[" + ",".join(_flat_text(item) for item in document) + "]"
+    return json.dumps(document, ensure_ascii=False)

@@ -1,0 +1,90 @@
+"""Typed L1 resources, made by the name of their class: the CDK sees ``CfnRole``, and Python imports no ``aws_iam``.
+
+Tags, aspects, Mixins and cdk-nag look for the typed classes of aws-cdk-lib, and pass a plain ``CfnResource`` over. The
+Python modules of those classes are slow to import, and check each struct before it is sent. Only the name of the class
+and its properties have to cross to Node, so a typed resource costs what a plain one costs (``make bench``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, cast
+
+import jsii
+from aws_cdk import CfnResource, Token
+from constructs import Construct
+from jsii._reference_map import _refs
+
+__all__ = ["TypedResource", "typed_resource"]
+
+#: Documents in a language of their own: their names stay as they are.
+_DOCUMENTS = frozenset({"AssumeRolePolicyDocument", "EventPattern", "KeyPolicy", "PolicyDocument"})
+
+
+class TypedResource(CfnResource):
+    """This library's handle on a typed L1.
+
+    jsii does not know the handle. Where the resource comes back to Python, as it does for an aspect, jsii makes an
+    object of the typed class for it, and imports that class if the app has not done so.
+    """
+
+    _known: dict[str, str]
+    __jsii_ref__: Any
+
+    @classmethod
+    def create(cls, scope: Construct, construct_id: str, kind: str, properties: Mapping[str, Any]) -> TypedResource:
+        """Make the resource; see :func:`typed_resource`."""
+        made = cls.__new__(cls)
+        jsii.kernel.create(_class_of(kind), made, [scope, construct_id, _camel(properties)])
+        _refs._refs.pop(made.__jsii_ref__.ref)
+        made._known = {}
+        return made
+
+    def attribute(self, name: str) -> str:
+        """What CloudFormation returns, as text: ``Arn``; or ``ref``, what ``Ref`` returns. Asked of Node once."""
+        if name not in self._known:
+            self._known[name] = cast(str, jsii.kernel.get(self, name if name == "ref" else f"attr{name}"))
+        return self._known[name]
+
+    def write(self, name: str, value: Any) -> None:
+        """Set a property, in a template's words, as an aspect would: what an aspect sets later holds."""
+        jsii.kernel.set(self, _camel_name(name), value if name in _DOCUMENTS else _camel(value))
+
+    def tags(self) -> dict[str, str]:
+        """The tags as they are now; complete once aspects have run."""
+        rendered = jsii.kernel.get(self, "cfnProperties").get("tags") or []
+        return {tag["key"]: tag["value"] for tag in rendered}
+
+
+def typed_resource(scope: Construct, construct_id: str, kind: str, properties: Mapping[str, Any]) -> TypedResource:
+    """A typed L1 of the type ``kind``.
+
+    Args:
+        scope: The parent construct.
+        construct_id: The construct's id.
+        kind: The CloudFormation type, such as ``AWS::IAM::Role``.
+        properties: As in a template; tokens and intrinsic functions are welcome.
+    """
+    return TypedResource.create(scope, construct_id, kind, properties)
+
+
+@cache
+def _class_of(kind: str) -> Any:
+    _, service, resource = kind.split("::")
+    return type(resource, (), {"__jsii_type__": f"aws-cdk-lib.aws_{service.lower()}.Cfn{resource}"})
+
+
+def _camel(value: Any) -> Any:
+    """A template's properties in the words of the typed classes, which also take no intrinsic function as a dict."""
+    if isinstance(value, list):
+        return [_camel(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref")):
+        return Token.as_string(value)
+    return {_camel_name(name): item if name in _DOCUMENTS else _camel(item) for name, item in value.items()}
+
+
+def _camel_name(name: str) -> str:
+    return name[:1].lower() + name[1:]
