@@ -139,7 +139,7 @@ class BoundRequest:
                     if isinstance(query, RedshiftDatasetDefinition)
                 ),
                 feature_groups=tuple(
-                    channel.feature_store_output.feature_group_name
+                    str(channel.feature_store_output.feature_group_name)
                     for channel in self._request.outputs
                     if isinstance(channel.feature_store_output, FeatureStoreOutput)
                 ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from constructs import Construct
 
@@ -129,8 +129,7 @@ class ProcessingJob(Construct):
         """The role that the container's calls are made with; grant it what the script needs beside its channels."""
         given = self._request.processor.role
         if given is not None and not isinstance(given, str):
-            found: iam.IRole = given
-            return found
+            return cast("iam.IRole", given)
         return self._bound.role_view("ImportedExecutionRole")
 
     @property

@@ -49,14 +49,15 @@ def bind_network(config: NetworkConfig, scope: Construct, hosts: int | None) -> 
 
 
 def _subnet_ids(config: NetworkConfig) -> list[str]:
+    vpc: Any = config.vpc  # an ec2.IVpc, by whose own methods subnets are selected
     if config.selects_subnets:
         given = {name: getattr(config.subnets, name) for name in _SELECTION}
-        selected = config.vpc.select_subnets(**{name: value for name, value in given.items() if value is not None})
+        selected = vpc.select_subnets(**{name: value for name, value in given.items() if value is not None})
         return list(selected.subnet_ids)
     if config.subnets is not None:
         return config.ids("subnets")
     # A selection of nothing would fall back to public subnets.
-    return [subnet.subnet_id for subnet in config.vpc.private_subnets or config.vpc.isolated_subnets]
+    return [subnet.subnet_id for subnet in vpc.private_subnets or vpc.isolated_subnets]
 
 
 def _make_group(vpc: Any, scope: Construct, hosts: int | None) -> str:

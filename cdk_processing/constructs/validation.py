@@ -100,7 +100,7 @@ def warn_of_unknown_instance_types(scope: Construct, request: ProcessingRequest)
     """Warn of instance types that were not there when this library was released: new ones come often."""
     known = known_instance_types()
     for name in instance_types(request.processor.instance_type):
-        if name not in known and not is_token(name):
+        if name is not None and name not in known and not is_token(name):
             near = " and ".join(get_close_matches(name, known, 2))
             Annotations.of(scope).add_warning_v2(
                 "cdk-processing:unknown-instance-type",

@@ -1,10 +1,9 @@
-"""The channels of a job: what it reads before its script starts, and what it writes when the script ends."""
+"""The channels of a job: its inputs, read before the script starts, and its outputs, written when the script ends."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from pathlib import PurePosixPath
-from typing import Any
 
 from cdk_processing.errors import Problem
 from cdk_processing.request import limits
@@ -12,8 +11,19 @@ from cdk_processing.request.datasets import DatasetDefinition, S3Input
 from cdk_processing.request.feature_store import FeatureStoreOutput
 from cdk_processing.request.files import LocalSource, local_source
 from cdk_processing.request.location import S3Location
-from cdk_processing.request.runtime import ExecutionVariable, Parameter, has_run_time_value, segments
+from cdk_processing.request.runtime import Parameter, Text, has_run_time_value, segments
 from cdk_processing.request.tokens import KNOWN_LATER, is_known
+from cdk_processing.request.types import (
+    Bucket,
+    Compression,
+    DataDistribution,
+    DataType,
+    InputMode,
+    Json,
+    LocalPath,
+    Resolvable,
+    UploadMode,
+)
 
 __all__ = ["ProcessingInput", "ProcessingOutput"]
 
@@ -33,10 +43,11 @@ class ProcessingInput:
     """One input channel: SageMaker copies ``source`` into the container before the script starts.
 
     Args:
-        source: Where the data is: an :class:`S3Location` (``bucket.at("prefix/")``), an ``s3://`` URI, the path of a
-            local file or folder (it becomes an asset), or a run-time value. A prefix is a *string* prefix: ``in/1.csv``
-            also brings ``in/1.csv.bak``; ``ExecutionVariables.OBJECT_URI`` means exactly the object that launched the
-            run.
+        source: The place of the data: an :class:`S3Location` (``bucket.at("prefix/")`` of a ``DataBucket``,
+            ``S3Location(bucket, "prefix/")`` of any other), an ``s3.IBucket`` (the whole bucket), an ``s3://`` URI, the
+            path of a local file or folder (it becomes an asset), or a run-time value. A prefix is a *string* prefix:
+            ``in/1.csv`` also brings ``in/1.csv.bak``. ``ExecutionVariables.OBJECT_URI`` means exactly the object that
+            launched the run.
         destination: Absolute folder below ``/opt/ml/processing/`` in the container.
         input_name: 1-63 characters. Left out, ``input-1``, ``input-2`` ... by position, as in the SDK.
         s3_data_type: ``S3Prefix`` or ``ManifestFile``.
@@ -51,19 +62,19 @@ class ProcessingInput:
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProcessingInput.html
     """
 
-    source: Any = None
+    source: S3Location | Bucket | LocalPath | LocalSource | Text | None = None
     destination: str | None = None
     input_name: str | None = None
-    s3_data_type: str = "S3Prefix"
-    s3_input_mode: str = "File"
-    s3_data_distribution_type: str = "FullyReplicated"
-    s3_compression_type: str | None = "None"
+    s3_data_type: DataType | Parameter | Resolvable = "S3Prefix"
+    s3_input_mode: InputMode = "File"
+    s3_data_distribution_type: DataDistribution | Parameter | Resolvable = "FullyReplicated"
+    s3_compression_type: Compression | None = "None"
     s3_input: S3Input | None = None
     dataset_definition: DatasetDefinition | None = None
     app_managed: bool = False
 
     def __post_init__(self) -> None:
-        # As in the SDK: whoever looks at a channel finds the same fields, however it was written.
+        # As in the SDK: a channel has the same fields, however it was written.
         if isinstance(self.s3_input, S3Input):
             defaults = {field.name: field.default for field in fields(self)}
             for name, other in _S3_FIELDS.items():
@@ -78,19 +89,24 @@ class ProcessingInput:
     @property
     def location(self) -> S3Location | None:
         """The source as a place in S3; None for a local path."""
-        return _location(self.source)
+        return S3Location.of(self.source)
 
     @property
     def local_path(self) -> str | None:
-        """Where the data comes to lie in the container; None where it does not."""
+        """The folder of the data in the container; None where SageMaker brings no data."""
         dataset = self.dataset_definition
         return dataset.local_path if isinstance(dataset, DatasetDefinition) else self.destination
 
     @property
-    def texts(self) -> list[Any]:
-        """What may hold run-time values."""
+    def texts(self) -> list[object]:
+        """The fields that may hold run-time values."""
         dataset = self.dataset_definition
-        return [self.source, *(dataset.texts() if isinstance(dataset, DatasetDefinition) else ())]
+        return [
+            self.source,
+            self.s3_data_type,
+            self.s3_data_distribution_type,
+            *(dataset.texts() if isinstance(dataset, DatasetDefinition) else ()),
+        ]
 
     @property
     def files(self) -> LocalSource | None:
@@ -147,18 +163,18 @@ class ProcessingInput:
             found.append(Problem("s3_input_mode", self.s3_input_mode, allowed, "leave s3_input_mode out"))
         return found
 
-    def render(self, s3_uri: str) -> dict[str, Any]:
+    def render(self, s3_uri: str) -> Json:
         """A ProcessingInput of the API; from S3, it reads ``s3_uri``."""
-        rendered: dict[str, Any] = {"InputName": self.input_name, "AppManaged": self.app_managed}
+        rendered: Json = {"InputName": self.input_name, "AppManaged": self.app_managed}
         if self.dataset_definition is not None:
             return {**rendered, "DatasetDefinition": self.dataset_definition.render()}
         compression = self.s3_compression_type if self.s3_input is None else self.s3_input.s3_compression_type
         source = {
             "S3Uri": s3_uri,
             "LocalPath": self.destination,
-            "S3DataType": "ManifestFile" if self.is_exact_object else self.s3_data_type,
+            "S3DataType": "ManifestFile" if self.is_exact_object else limits.choice_text(self.s3_data_type),
             "S3InputMode": self.s3_input_mode,
-            "S3DataDistributionType": self.s3_data_distribution_type,
+            "S3DataDistributionType": limits.choice_text(self.s3_data_distribution_type),
             "S3CompressionType": compression,
         }
         return {**rendered, "S3Input": {name: value for name, value in source.items() if value is not None}}
@@ -170,8 +186,9 @@ class ProcessingOutput:
 
     Args:
         source: Absolute folder below ``/opt/ml/processing/`` in the container; it exists when the script starts.
-        destination: An :class:`S3Location` (``bucket.at("prefix/")``) or an ``s3://`` URI; may hold run-time values.
-            Left out, ``<job>/<output_name>/<RUN_ID>/`` in the platform's data bucket.
+        destination: An :class:`S3Location` (``bucket.at("prefix/")`` of a ``DataBucket``, ``S3Location(bucket,
+            "prefix/")`` of any other), an ``s3.IBucket`` (its root) or an ``s3://`` URI; may hold run-time values. Left
+            out, ``<job>/<output_name>/<RUN_ID>/`` in the platform's data bucket.
         output_name: 1-63 characters. Left out, ``output-1``, ``output-2`` ... by position, as in the SDK.
         s3_upload_mode: ``EndOfJob`` uploads when the script has ended, ``Continuous`` while it runs.
         app_managed: Whether the script writes the output itself; the job then has the network.
@@ -181,9 +198,9 @@ class ProcessingOutput:
     """
 
     source: str | None = None
-    destination: Any = None
+    destination: S3Location | Bucket | Text | None = None
     output_name: str | None = None
-    s3_upload_mode: str = "EndOfJob"
+    s3_upload_mode: UploadMode | Parameter | Resolvable = "EndOfJob"
     app_managed: bool = False
     feature_store_output: FeatureStoreOutput | None = None
 
@@ -194,7 +211,7 @@ class ProcessingOutput:
     @property
     def location(self) -> S3Location | None:
         """The destination as a place in S3."""
-        return _location(self.destination)
+        return S3Location.of(self.destination)
 
     def problems(self) -> list[Problem]:
         """What is wrong with this channel alone."""
@@ -237,30 +254,22 @@ class ProcessingOutput:
             found.append(Problem("app_managed", False, "True with feature_store_output", fix))
         return found + [problem.inside("feature_store_output") for problem in self.feature_store_output.problems()]
 
-    def render(self) -> dict[str, Any]:
+    def render(self) -> Json:
         """A ProcessingOutput of the API."""
-        rendered: dict[str, Any] = {"OutputName": self.output_name, "AppManaged": self.app_managed}
+        rendered: Json = {"OutputName": self.output_name, "AppManaged": self.app_managed}
         if self.feature_store_output is not None:
             return {**rendered, "FeatureStoreOutput": self.feature_store_output.render()}
         uri = KNOWN_LATER if self.location is None else self.location.uri
-        place = {"S3Uri": uri, "LocalPath": self.source, "S3UploadMode": self.s3_upload_mode}
+        place = {"S3Uri": uri, "LocalPath": self.source, "S3UploadMode": limits.choice_text(self.s3_upload_mode)}
         return {**rendered, "S3Output": place}
 
 
-def _location(place: Any) -> S3Location | None:
-    if isinstance(place, S3Location):
-        return place
-    if isinstance(place, (ExecutionVariable, Parameter)):
-        place = str(place)
-    return S3Location.parse(place) if isinstance(place, str) else None
-
-
-def _check_app_managed(given: Any) -> list[Problem]:
+def _check_app_managed(given: object) -> list[Problem]:
     return [] if isinstance(given, bool) else [Problem("app_managed", given, "True or False", "write app_managed=True")]
 
 
 def _check_spelled_once(channel: ProcessingInput) -> list[Problem]:
-    """Nothing is said twice, and differently: the SDK lets ``s3_input`` win without a word."""
+    """Problems where the channel and its ``s3_input`` differ: the SDK silently prefers ``s3_input``."""
     if channel.s3_input is None:
         return []
     found = []
@@ -292,7 +301,7 @@ def _check_source(channel: ProcessingInput) -> list[Problem]:
     return found
 
 
-def _check_local_path(field: str, path: Any) -> list[Problem]:
+def _check_local_path(field: str, path: object) -> list[Problem]:
     allowed = f"an absolute path below {limits.LOCAL_PATH_PREFIX}"
     fix = f"write '{limits.LOCAL_PATH_PREFIX}{PurePosixPath(path).name if isinstance(path, str) and path else 'data'}'"
     if not isinstance(path, str) or (is_known(path) and not _is_below_prefix(path)):

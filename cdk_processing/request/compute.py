@@ -1,34 +1,49 @@
-"""What every processor shares: the fields of the SDK's processors that say what to run on, and their checks."""
+"""What every processor shares: the fields of the SDK's processors that describe the hosts, and their checks."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import Enum
+from typing import Final, TypeVar, cast
 
 from cdk_processing.errors import Problem
 from cdk_processing.request import limits
+from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
 from cdk_processing.request.images import ProcessingImage
 from cdk_processing.request.instances import check_instance_types, check_volume_key
 from cdk_processing.request.keys import check_key
 from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import Program
-from cdk_processing.request.request import ProcessingRequest
-from cdk_processing.request.runtime import has_run_time_value
-from cdk_processing.request.tokens import is_token
+from cdk_processing.request.request import ProcessingRequest, as_words
+from cdk_processing.request.runtime import Text, has_run_time_value
+from cdk_processing.request.tokens import is_number_token
+from cdk_processing.request.types import Duration, Key, ListOf, Role
 
-__all__ = ["UNSET", "Compute", "check_base_name", "check_command"]
+__all__ = ["UNSET", "Compute", "NotTaken", "check_base_name", "check_command"]
 
-UNSET: Final = object()
+
+class NotTaken(Enum):
+    """The type of an argument of the SDK that has no meaning at synth, so that type checkers refuse a value for it."""
+
+    UNSET = "unset"
+
+    def __repr__(self) -> str:
+        return "left out"
+
+
+UNSET: Final = NotTaken.UNSET
+_Item = TypeVar("_Item")
 _BASE_NAME = re.compile(r"[a-z0-9](-*[a-z0-9])*")
 
-#: What a start at synth time cannot do, and what does it instead.
+#: Arguments of the SDK that start something, and what to use instead: nothing starts at synth.
 _RUN_TIME_ARGUMENTS = {
-    "wait": "nothing starts at synth, so there is nothing to wait for; wait with `cdk-processing start --wait`",
-    "logs": "nothing starts at synth; follow a run's logs with `cdk-processing logs`",
-    "job_name": "job names are unique for ever and every run needs one of its own; set base_job_name on the processor",
-    "git_config": "nothing is cloned at synth; check the repository out, or add it as a submodule, and name its path",
-    "kms_key": "code is a CDK asset; its bucket's key is chosen with `cdk bootstrap --bootstrap-kms-key-id`",
+    "wait": "drop it: run() starts nothing at synth. To wait for a run, use `cdk-processing start --wait`",
+    "logs": "drop it: run() starts nothing at synth. To follow a run's logs, use `cdk-processing logs`",
+    "job_name": "set base_job_name on the processor: every run needs a name of its own",
+    "git_config": "check the repository out, or add it as a submodule, and name its path: nothing is cloned at synth",
+    "kms_key": "choose the key of the bucket for code with `cdk bootstrap --bootstrap-kms-key-id`: code is a CDK asset",
 }
 
 
@@ -41,17 +56,17 @@ class Compute:
 
     __slots__ = ()
 
-    role: Any
+    role: Role | str | None
     instance_count: int | None
-    instance_type: str | Sequence[str] | None
+    instance_type: str | ListOf[str] | None
     volume_size_in_gb: int
-    volume_kms_key: Any
-    output_kms_key: Any
-    max_runtime_in_seconds: Any
+    volume_kms_key: Key | str | None
+    output_kms_key: Key | str | None
+    max_runtime_in_seconds: int | Duration | None
     base_job_name: str | None
     sagemaker_session: None
-    env: dict[str, str] | None
-    tags: Sequence[dict[str, str]] | dict[str, str] | None
+    env: Mapping[str, Text] | None
+    tags: ListOf[Mapping[str, str]] | Mapping[str, str] | None
     network_config: NetworkConfig | None
 
     @property
@@ -60,9 +75,9 @@ class Compute:
         raise NotImplementedError
 
     @property
-    def tag_list(self) -> Any:
-        """The tags as the API takes them; a dict, which the SDK takes too, is one tag an entry."""
-        if isinstance(self.tags, dict):
+    def tag_list(self) -> ListOf[Mapping[str, str]] | None:
+        """The tags as the API takes them. The SDK also takes a dict, with one tag for each entry."""
+        if isinstance(self.tags, Mapping):
             return [{"Key": key, "Value": value} for key, value in self.tags.items()]
         return self.tags
 
@@ -70,9 +85,7 @@ class Compute:
     def max_runtime(self) -> int | None:
         """Seconds after which SageMaker stops a job; None leaves the service's 24 hours."""
         runtime = self.max_runtime_in_seconds
-        if hasattr(runtime, "to_seconds"):  # aws_cdk.Duration
-            return int(runtime.to_seconds())
-        return runtime if runtime is None else int(runtime)
+        return None if runtime is None else int(_seconds(runtime))
 
     def problems(self) -> list[Problem]:
         """Everything wrong with the processor, at once."""
@@ -104,35 +117,50 @@ class Compute:
 
     def _runtime_problems(self, owner: str) -> list[Problem]:
         runtime = self.max_runtime_in_seconds
-        if runtime is None or is_token(runtime):
+        if runtime is None:
             return []
-        seconds = self.max_runtime if hasattr(runtime, "to_seconds") else runtime
+        if not hasattr(type(runtime), "to_seconds"):
+            return limits.check_range("max_runtime_in_seconds", runtime, limits.MAX_RUNTIME_IN_SECONDS, owner)
+        try:
+            seconds = _seconds(runtime)
+        except RuntimeError:  # jsii's: the Duration has a fraction of a second, or is a token in minutes or longer
+            fix = f"write Duration.seconds(3600) on {owner}"
+            return [Problem("max_runtime_in_seconds", str(runtime), "a whole number of seconds", fix)]
         return limits.check_range("max_runtime_in_seconds", seconds, limits.MAX_RUNTIME_IN_SECONDS, owner)
 
     def _request(
         self,
         program: Program,
-        inputs: Any,
-        outputs: Any,
-        arguments: Any,
-        experiment_config: Any,
-        **run_time: object,
+        inputs: ListOf[ProcessingInput] | None,
+        outputs: ListOf[ProcessingOutput] | None,
+        arguments: ListOf[Text] | None,
+        experiment_config: Mapping[str, Text] | None,
+        not_taken: Mapping[str, NotTaken | None],
     ) -> ProcessingRequest:
-        for name, value in run_time.items():
-            if value is not UNSET and not (value is None and name in _NONE_IS_LEFT_OUT):
-                raise TypeError(f"{type(self).__name__}.run() takes no {name}=: {_RUN_TIME_ARGUMENTS[name]}")
+        mistakes = [
+            Problem(name, value, "left out", _RUN_TIME_ARGUMENTS[name]).on(f"{type(self).__name__}.run")
+            for name, value in not_taken.items()
+            if value is not UNSET and not (value is None and name in _NONE_IS_LEFT_OUT)
+        ]
         return ProcessingRequest(
             processor=self,
-            program=program,
-            inputs=_as_tuple(inputs),
-            outputs=_as_tuple(outputs),
+            program=replace(program, mistakes=(*program.mistakes, *mistakes)),
+            inputs=() if inputs is None else _as_tuple(inputs),
+            outputs=() if outputs is None else _as_tuple(outputs),
             arguments=None if arguments is None else _as_tuple(arguments),
             experiment_config=experiment_config,
         )
 
 
-def _check_role(role: Any, owner: str) -> list[Problem]:
-    """An ``iam.IRole`` or an ARN; how an ARN must look, the service's model knows."""
+def _seconds(runtime: int | Duration) -> int | float:
+    """A time limit in seconds. A number token stays a token, which is a float."""
+    # A Duration is known by its method: this folder does not import aws_cdk.
+    seconds = runtime if isinstance(runtime, int) else runtime.to_seconds()
+    return seconds if is_number_token(seconds) else int(seconds)
+
+
+def _check_role(role: object, owner: str) -> list[Problem]:
+    """An ``iam.IRole`` or an ARN; the service's model knows the form of an ARN."""
     # The class is asked first: asking a construct for its ARN is a call into Node.
     if role is None or hasattr(type(role), "role_arn") or hasattr(role, "role_arn"):
         return []
@@ -142,7 +170,7 @@ def _check_role(role: Any, owner: str) -> list[Problem]:
     return [Problem("role", role, allowed, f"pass the construct, or leave role out on {owner} and have one made")]
 
 
-def check_base_name(name: Any, owner: str) -> list[Problem]:
+def check_base_name(name: object, owner: str) -> list[Problem]:
     """A name that SageMaker takes, in lower case because its ARNs are, and short enough for what follows it."""
     if isinstance(name, str) and _BASE_NAME.fullmatch(name) and len(name) <= limits.BASE_NAME_LENGTH:
         return []
@@ -151,22 +179,23 @@ def check_base_name(name: Any, owner: str) -> list[Problem]:
     return [Problem("base_job_name", name, allowed, f"write base_job_name={legal or 'job'!r} on {owner}")]
 
 
-def check_command(field: str, command: Any) -> list[Problem]:
-    """Words of a command: at most 100, of at most 256 characters."""
+def check_command(field: str, command: object) -> list[Problem]:
+    """Words of a command: at most 100, of 1-256 characters."""
     if command is None:
         return []
-    if not isinstance(command, (list, tuple)) or not all(isinstance(word, str) for word in command):
-        words = [str(word) for word in command] if isinstance(command, (list, tuple)) else str(command).split()
-        return [Problem(field, command, "a list of str", f"write {words!r}")]
+    if not isinstance(command, (list, tuple)):
+        return [Problem(field, command, "a list of str", f"write {as_words(command)!r}")]
+    if not all(isinstance(word, str) for word in command):
+        return [Problem(field, command, "a list of str", f"write {[str(word) for word in command]!r}")]
     found = []
     if len(command) > limits.ARGUMENT_LIMIT:
         found.append(Problem(field, len(command), "at most 100 strings", "put the command into a script"))
     for index, word in enumerate(command):
-        fix = "put the command into a script"
-        found += limits.check_text(f"{field}[{index}]", word, limits.ARGUMENT_LENGTH, fix, shortest=0)
+        fix = "put the command into a script" if word else "drop it: SageMaker refuses empty words"
+        found += limits.check_text(f"{field}[{index}]", word, limits.ARGUMENT_LENGTH, fix)
     return found
 
 
-def _as_tuple(value: Any) -> Any:
-    """A frozen copy of a list; anything else is kept for the checks to name."""
-    return tuple(value) if isinstance(value, (list, tuple)) else () if value is None else value
+def _as_tuple(value: ListOf[_Item]) -> tuple[_Item, ...]:
+    """A frozen copy of a list. Anything else stays as it is, so that the checks can name it."""
+    return tuple(value) if isinstance(value, (list, tuple)) else cast("tuple[_Item, ...]", value)

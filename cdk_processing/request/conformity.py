@@ -1,24 +1,22 @@
-"""A declaration held to the service's model: rendered as far as synth can, and told in the declaration's own words."""
+"""A declaration checked against the service's own model, with problems in the declaration's own words.
+
+What synth cannot know stays open.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 from cdk_processing.errors import Problem
 from cdk_processing.request.model import Violation, field_of, violations
 from cdk_processing.request.network import NetworkConfig
+from cdk_processing.request.program import Program
 from cdk_processing.request.tokens import KNOWN_LATER
-
-if TYPE_CHECKING:
-    from cdk_processing.request.request import ProcessingRequest
 
 __all__ = ["KNOWN_LATER", "conformity_problems", "known_network"]
 
-# Options of smspark-submit that are arguments of run().
-_SUBMIT_OPTIONS = ("--class", "--jars", "--py-files", "--files")
 _ENTRYPOINT = re.compile(r"AppSpecification\.ContainerEntrypoint(?:\[(?P<index>\d+)\])?")
 _INPUT = re.compile(r"ProcessingInputs\[(?P<index>\d+)\]")
 _PROCESSOR_FIELDS = re.compile(
@@ -27,27 +25,29 @@ _PROCESSOR_FIELDS = re.compile(
 
 
 def conformity_problems(
-    request: ProcessingRequest, parts: Mapping[str, Callable[[], Any]], told: Sequence[Problem]
+    parts: Mapping[str, Callable[[], object]], known: Sequence[Problem], program: Program, inputs: int, owner: str
 ) -> list[Problem]:
-    """What the service would refuse that was not told before.
+    """What the service would refuse, beside the problems that are known already.
 
     Args:
-        request: The declaration, whose channels, arguments and environment have the right shapes.
-        parts: The API's name of each member of the rendered request, and what renders it.
-        told: The problems that are known already.
+        parts: The API's name of each member of the rendered request, and the function that renders it.
+        known: The problems that are known already.
+        program: The program, which knows the user's argument behind each of its words and channels.
+        inputs: The number of the user's own inputs; the program's follow them.
+        owner: The name of the processor's class.
     """
     found = []
-    for violation in _violations(parts, bool(told)):
-        field = _field(violation.path, request)
-        if not any(_covers(problem, field) for problem in told):
+    for violation in _violations(parts, bool(known)):
+        field = _field(violation.path, program, inputs)
+        if not any(_covers(problem, field) for problem in known):
             problem = Problem(field, violation.value, violation.allowed, violation.fix)
-            found.append(problem.on(_owner(field, request)))
+            found.append(problem.on(_owner(field, owner)))
     return found
 
 
-def known_network(network: Any) -> Any:
-    """Network options without constructs: what each is called would be a call into Node, and is right anyway."""
-    if not isinstance(network, NetworkConfig) or network.vpc is not None:
+def known_network(network: NetworkConfig) -> NetworkConfig:
+    """Network options without constructs, whose ids are right and would each be a call into Node."""
+    if network.vpc is not None:
         return network
     groups, subnets = network.security_group_ids, network.subnets
     if not isinstance(groups, (list, tuple)) or not isinstance(subnets, (list, tuple)):
@@ -55,65 +55,46 @@ def known_network(network: Any) -> Any:
     return replace(network, security_group_ids=_known(groups), subnets=_known(subnets))
 
 
-def _known(ids: Sequence[Any]) -> list[str]:
+def _known(ids: Sequence[object]) -> list[str]:
     return [each if isinstance(each, str) else KNOWN_LATER for each in ids]
 
 
-def _violations(parts: Mapping[str, Callable[[], Any]], is_told: bool) -> Iterator[Violation]:
+def _violations(parts: Mapping[str, Callable[[], object]], has_problems: bool) -> Iterator[Violation]:
     for member, render in parts.items():
         try:
             part = render()
         except Exception:
-            if is_told:
-                continue  # that is why it cannot be rendered
+            if has_problems:
+                continue  # one of the known problems is the cause
             raise
         if part is not None:
             yield from violations(member, part)
 
 
 def _covers(problem: Problem, field: str) -> bool:
-    """Whether a problem is of a field, of a part of it, or of the whole that it is a part of."""
+    """Whether a problem is about a field, a part of it, or the whole around it."""
     known = problem.field
     if known == field or known.startswith((f"{field}.", f"{field}[")):
         return True
-    is_count = isinstance(problem.value, int)  # too many items say nothing of each of them
+    is_count = isinstance(problem.value, int)  # too many items: nothing about each item
     return not is_count and field.startswith((f"{known}.", f"{known}["))
 
 
-def _owner(field: str, request: ProcessingRequest) -> str:
+def _owner(field: str, processor: str) -> str:
     if field.startswith("inputs["):
         return "ProcessingInput"
     if field.startswith("outputs["):
         return "ProcessingOutput"
-    return type(request.processor).__name__ if _PROCESSOR_FIELDS.match(field) else ""
+    return processor if _PROCESSOR_FIELDS.match(field) else ""
 
 
-def _field(path: str, request: ProcessingRequest) -> str:
-    """What the user calls a place in the request; the program's own channels and words stand for what they bring."""
+def _field(path: str, program: Program, inputs: int) -> str:
+    """The user's name of a place in the request."""
     if match := _ENTRYPOINT.fullmatch(path):
-        return _entrypoint_field(None if match["index"] is None else int(match["index"]), request)
+        if match["index"] is None:
+            return program.word_fields[0].partition("[")[0]
+        return program.word_fields[int(match["index"])]
     match = _INPUT.match(path)
-    if match and int(match["index"]) >= len(request.inputs):
-        return _program_field(int(match["index"]) - len(request.inputs), request)
+    if match and int(match["index"]) >= inputs:
+        return program.input_fields[int(match["index"]) - inputs]
     return field_of(path)
-
-
-def _entrypoint_field(index: int | None, request: ProcessingRequest) -> str:
-    processor = request.processor
-    if getattr(processor, "entrypoint", None) is not None:
-        return "entrypoint" if index is None else f"entrypoint[{index}]"
-    words = getattr(processor, "command", None)
-    if index is None or index < len(words or ()):
-        return "command" if index is None else f"command[{index}]"
-    before = (request.program.entrypoint or ())[:index]
-    if before and before[-1] in _SUBMIT_OPTIONS:
-        return f"submit_{before[-1].strip('-').replace('-', '_')}"
-    return "submit_app" if "smspark-submit" in before else "code"
-
-
-def _program_field(index: int, request: ProcessingRequest) -> str:
-    """The argument of run() that a channel of the program brings."""
-    name = request.program.inputs[index].input_name or ""
-    if "smspark-submit" not in (request.program.entrypoint or ()):
-        return "code"
-    return {"conf": "configuration", "code": "submit_app"}.get(name, f"submit_{name.replace('-', '_')}")

@@ -5,16 +5,32 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from cdk_processing.errors import Problem
 from cdk_processing.request import limits
 from cdk_processing.request.keys import check_key, key_id
 from cdk_processing.request.location import S3Location
-from cdk_processing.request.runtime import ExecutionVariable, Parameter, has_run_time_value
+from cdk_processing.request.runtime import Parameter, Text, has_run_time_value, text_of
 from cdk_processing.request.tokens import is_known
+from cdk_processing.request.types import (
+    Bucket,
+    Compression,
+    DataDistribution,
+    DataType,
+    InputMode,
+    Json,
+    Key,
+    LocalPath,
+    Resolvable,
+)
 
 __all__ = ["AthenaDatasetDefinition", "DatasetDefinition", "RedshiftDatasetDefinition", "S3Input"]
+
+_AthenaFormat = Literal["PARQUET", "ORC", "AVRO", "JSON", "TEXTFILE"]
+_AthenaCompression = Literal["GZIP", "SNAPPY", "ZLIB"]
+_RedshiftFormat = Literal["PARQUET", "CSV"]
+_RedshiftCompression = Literal["None", "GZIP", "BZIP2", "ZSTD", "SNAPPY"]
 
 _WORK_GROUP = re.compile(r"[a-zA-Z0-9._-]{1,128}")
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@/_-]+")
@@ -37,12 +53,12 @@ class S3Input:
         s3_compression_type: ``None``, or ``Gzip`` (with ``Pipe`` only). Left out, the field is not sent.
     """
 
-    s3_uri: Any = None
+    s3_uri: S3Location | Bucket | LocalPath | Text | None = None
     local_path: str | None = None
-    s3_data_type: str = "S3Prefix"
-    s3_input_mode: str = "File"
-    s3_data_distribution_type: str = "FullyReplicated"
-    s3_compression_type: str | None = None
+    s3_data_type: DataType | Parameter | Resolvable = "S3Prefix"
+    s3_input_mode: InputMode = "File"
+    s3_data_distribution_type: DataDistribution | Parameter | Resolvable = "FullyReplicated"
+    s3_compression_type: Compression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +84,17 @@ class AthenaDatasetDefinition:
 
     catalog: str | None = None
     database: str | None = None
-    query_string: str | None = None
-    output_s3_uri: Any = None
+    query_string: Text | None = None
+    output_s3_uri: S3Location | Bucket | Text | None = None
     work_group: str | None = None
-    kms_key_id: Any = None
-    output_format: str | None = None
-    output_compression: str | None = None
+    kms_key_id: Key | str | None = None
+    output_format: _AthenaFormat | Parameter | Resolvable | None = None
+    output_compression: _AthenaCompression | Parameter | Resolvable | None = None
 
     @property
     def location(self) -> S3Location | None:
-        """Where the result is written."""
-        return _location(self.output_s3_uri)
+        """The place of the result."""
+        return S3Location.of(self.output_s3_uri)
 
     def problems(self) -> list[Problem]:
         """What is wrong with the query."""
@@ -93,17 +109,19 @@ class AthenaDatasetDefinition:
         found += limits.check_choice("output_format", self.output_format, formats, f"set output_format on {owner}")
         return found + _check_compression(self.output_compression, ("GZIP", "SNAPPY", "ZLIB"))
 
-    def render(self) -> dict[str, Any]:
+    def render(self) -> Json:
         """An AthenaDatasetDefinition of the API."""
         return _without_none(
-            Catalog=self.catalog,
-            Database=self.database,
-            QueryString=self.query_string,
-            OutputS3Uri=_uri(self.location),
-            WorkGroup=self.work_group,
-            KmsKeyId=key_id(self.kms_key_id),
-            OutputFormat=self.output_format,
-            OutputCompression=self.output_compression,
+            {
+                "Catalog": self.catalog,
+                "Database": self.database,
+                "QueryString": text_of(self.query_string),
+                "OutputS3Uri": _uri(self.location),
+                "WorkGroup": self.work_group,
+                "KmsKeyId": key_id(self.kms_key_id),
+                "OutputFormat": limits.choice_text(self.output_format),
+                "OutputCompression": limits.choice_text(self.output_compression),
+            }
         )
 
 
@@ -131,17 +149,17 @@ class RedshiftDatasetDefinition:
     cluster_id: str | None = None
     database: str | None = None
     db_user: str | None = None
-    query_string: str | None = None
+    query_string: Text | None = None
     cluster_role_arn: str | None = None
-    output_s3_uri: Any = None
-    kms_key_id: Any = None
-    output_format: str | None = None
-    output_compression: str | None = None
+    output_s3_uri: S3Location | Bucket | Text | None = None
+    kms_key_id: Key | str | None = None
+    output_format: _RedshiftFormat | Parameter | Resolvable | None = None
+    output_compression: _RedshiftCompression | Parameter | Resolvable | None = None
 
     @property
     def location(self) -> S3Location | None:
-        """Where the result is written."""
-        return _location(self.output_s3_uri)
+        """The place of the result."""
+        return S3Location.of(self.output_s3_uri)
 
     def problems(self) -> list[Problem]:
         """What is wrong with the query."""
@@ -159,19 +177,24 @@ class RedshiftDatasetDefinition:
         found += limits.check_choice("output_format", self.output_format, ("PARQUET", "CSV"), fix)
         return found + _check_compression(self.output_compression, ("None", "GZIP", "BZIP2", "ZSTD", "SNAPPY"))
 
-    def render(self) -> dict[str, Any]:
+    def render(self) -> Json:
         """A RedshiftDatasetDefinition of the API."""
         return _without_none(
-            ClusterId=self.cluster_id,
-            Database=self.database,
-            DbUser=self.db_user,
-            QueryString=self.query_string,
-            ClusterRoleArn=self.cluster_role_arn,
-            OutputS3Uri=_uri(self.location),
-            KmsKeyId=key_id(self.kms_key_id),
-            OutputFormat=self.output_format,
-            OutputCompression=self.output_compression,
+            {
+                "ClusterId": self.cluster_id,
+                "Database": self.database,
+                "DbUser": self.db_user,
+                "QueryString": text_of(self.query_string),
+                "ClusterRoleArn": self.cluster_role_arn,
+                "OutputS3Uri": _uri(self.location),
+                "KmsKeyId": key_id(self.kms_key_id),
+                "OutputFormat": limits.choice_text(self.output_format),
+                "OutputCompression": limits.choice_text(self.output_compression),
+            }
         )
+
+
+_Query = AthenaDatasetDefinition | RedshiftDatasetDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +212,8 @@ class DatasetDefinition:
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DatasetDefinition.html
     """
 
-    data_distribution_type: str = "ShardedByS3Key"
-    input_mode: str = "File"
+    data_distribution_type: DataDistribution | Parameter | Resolvable = "ShardedByS3Key"
+    input_mode: InputMode = "File"
     local_path: str | None = None
     redshift_dataset_definition: RedshiftDatasetDefinition | None = None
     athena_dataset_definition: AthenaDatasetDefinition | None = None
@@ -200,12 +223,13 @@ class DatasetDefinition:
         """The one query there is."""
         return self.athena_dataset_definition or self.redshift_dataset_definition
 
-    def texts(self) -> list[Any]:
-        """What may hold run-time values."""
+    def texts(self) -> list[object]:
+        """The fields that may hold run-time values."""
         query = self.query
         if not isinstance(query, (AthenaDatasetDefinition, RedshiftDatasetDefinition)):
-            return []
-        return [query.query_string, query.location]
+            return [self.data_distribution_type]
+        chosen = [self.data_distribution_type, query.output_format, query.output_compression]
+        return [query.query_string, query.location, *chosen]
 
     def problems(self) -> list[Problem]:
         """What is wrong with this input, but for ``local_path``, which its channel checks."""
@@ -227,41 +251,35 @@ class DatasetDefinition:
                 found.append(Problem(name, query, f"an instance of {kind.__name__}", fix))
         return found
 
-    def render(self) -> dict[str, Any]:
+    def render(self) -> Json:
         """A DatasetDefinition of the API."""
         athena, redshift = self.athena_dataset_definition, self.redshift_dataset_definition
         return _without_none(
-            DataDistributionType=self.data_distribution_type,
-            InputMode=self.input_mode,
-            LocalPath=self.local_path,
-            RedshiftDatasetDefinition=None if redshift is None else redshift.render(),
-            AthenaDatasetDefinition=None if athena is None else athena.render(),
+            {
+                "DataDistributionType": limits.choice_text(self.data_distribution_type),
+                "InputMode": self.input_mode,
+                "LocalPath": self.local_path,
+                "RedshiftDatasetDefinition": None if redshift is None else redshift.render(),
+                "AthenaDatasetDefinition": None if athena is None else athena.render(),
+            }
         )
 
-    def _given(self) -> Iterator[tuple[str, Any, type[AthenaDatasetDefinition] | type[RedshiftDatasetDefinition]]]:
+    def _given(self) -> Iterator[tuple[str, _Query, type[AthenaDatasetDefinition] | type[RedshiftDatasetDefinition]]]:
         if self.athena_dataset_definition is not None:
             yield "athena_dataset_definition", self.athena_dataset_definition, AthenaDatasetDefinition
         if self.redshift_dataset_definition is not None:
             yield "redshift_dataset_definition", self.redshift_dataset_definition, RedshiftDatasetDefinition
 
 
-def _location(place: Any) -> S3Location | None:
-    if isinstance(place, S3Location):
-        return place
-    if isinstance(place, (ExecutionVariable, Parameter)):
-        place = str(place)
-    return S3Location.parse(place) if isinstance(place, str) else None
-
-
 def _uri(location: S3Location | None) -> str | None:
     return None if location is None else location.uri
 
 
-def _without_none(**fields: Any) -> dict[str, Any]:
+def _without_none(fields: Json) -> Json:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _check_name(field: str, name: Any, longest: int, owner: str, pattern: re.Pattern[str] = _LINE) -> list[Problem]:
+def _check_name(field: str, name: object, longest: int, owner: str, pattern: re.Pattern[str] = _LINE) -> list[Problem]:
     fix = f"set {field} on {owner}"
     if has_run_time_value(name):
         return [Problem(field, name, "known at synth: permissions are given on it", fix)]
@@ -273,8 +291,10 @@ def _check_name(field: str, name: Any, longest: int, owner: str, pattern: re.Pat
     return []
 
 
-def _check_query(query: Any, owner: str) -> list[Problem]:
-    return limits.check_text("query_string", query, 4096, f"set query_string on {owner}; a view makes it shorter")
+def _check_query(query: object, owner: str) -> list[Problem]:
+    return limits.check_text(
+        "query_string", text_of(query), 4096, f"set query_string on {owner}; a view makes it shorter"
+    )
 
 
 def _check_result(query: AthenaDatasetDefinition | RedshiftDatasetDefinition, owner: str) -> list[Problem]:
@@ -288,7 +308,7 @@ def _check_result(query: AthenaDatasetDefinition | RedshiftDatasetDefinition, ow
     return found + check_key("kms_key_id", query.kms_key_id, owner)
 
 
-def _check_compression(given: Any, allowed: tuple[str, ...]) -> list[Problem]:
+def _check_compression(given: object, allowed: tuple[str, ...]) -> list[Problem]:
     if given is None:
         return []
     return limits.check_choice("output_compression", given, allowed, "pick one of them, or leave it out")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import has_run_time_value
 from cdk_processing.request.tokens import is_token
+from cdk_processing.request.types import Json
 
 __all__ = ["FeatureStoreOutput"]
 
@@ -37,7 +37,7 @@ class FeatureStoreOutput:
         []
     """
 
-    feature_group_name: Any = None
+    feature_group_name: str | None = None
 
     def problems(self) -> list[Problem]:
         """What is wrong with it."""
@@ -50,6 +50,6 @@ class FeatureStoreOutput:
         allowed = "1-64 letters, digits, and inner hyphens and underscores"
         return [Problem("feature_group_name", name, allowed, fix)]
 
-    def render(self) -> dict[str, Any]:
+    def render(self) -> Json:
         """A ProcessingFeatureStoreOutput of the API."""
         return {"FeatureGroupName": self.feature_group_name}

@@ -13,15 +13,17 @@ import io
 import os
 import stat
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard
 
 from cdk_processing.request.runtime import has_run_time_value
 from cdk_processing.request.tokens import is_token
+from cdk_processing.request.types import LocalPath
 
-__all__ = ["Archive", "LocalFile", "LocalFiles", "LocalSource", "TextFile", "is_local_path", "local_source"]
+__all__ = ["Archive", "LocalFile", "LocalFiles", "LocalSource", "TextFile", "children", "is_local_path", "local_source"]
 
 #: What no bundle of code needs, and what would make the same code another asset; cdk.out would even hold the bundle.
 _LEFT_OUT = frozenset({"__pycache__", ".git", ".DS_Store", ".ipynb_checkpoints", "cdk.out"})
@@ -64,10 +66,10 @@ class LocalFiles:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """A ``.tar.gz`` of files and folders: the same content makes the same bytes.
+    """A ``.tar.gz`` or ``.zip`` of files and folders: the same content makes the same bytes.
 
     Attributes:
-        name: The archive's own name.
+        name: The archive's own name, which decides on the format.
         folder: A folder whose content is at the archive's root; None without.
         paths: Files and folders that lie at the archive's root under their own names.
     """
@@ -77,9 +79,21 @@ class Archive:
     paths: tuple[str, ...] = ()
 
     def content(self) -> bytes:
-        """The archive."""
+        """The archive, without times and owners: they differ from machine to machine for the same code."""
+        return self._zipped() if self.name.endswith(".zip") else self._tarred()
+
+    def _zipped(self) -> bytes:
         packed = io.BytesIO()
-        # Neither times nor owners: they differ from machine to machine for the same code.
+        with zipfile.ZipFile(packed, mode="w", compression=zipfile.ZIP_DEFLATED) as archive:
+            for name, path in LocalFiles(self.paths, self.folder).members():
+                entry = zipfile.ZipInfo(name)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, path.read_bytes())
+        return packed.getvalue()
+
+    def _tarred(self) -> bytes:
+        packed = io.BytesIO()
         with (
             gzip.GzipFile(fileobj=packed, mode="wb", filename="", mtime=0) as zipped,
             tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
@@ -104,13 +118,15 @@ class TextFile:
 LocalSource = LocalFile | LocalFiles | Archive | TextFile
 
 
-def is_local_path(value: Any) -> bool:
+def is_local_path(value: object) -> TypeGuard[LocalPath]:
     """Whether a value can be a path of this machine: no URI, no token, no run-time value, and not too long for one."""
-    if hasattr(value, "__fspath__"):
-        return _can_be_path(os.fspath(value))
-    # Not "" either, which pathlib takes for the current folder.
-    known = isinstance(value, str) and value and not is_token(value) and not has_run_time_value(value)
-    return bool(known) and "://" not in value and _can_be_path(value)
+    if isinstance(value, os.PathLike):
+        path = os.fspath(value)
+        return isinstance(path, str) and _can_be_path(path)
+    # "" is no path: pathlib takes it for the current folder.
+    if not isinstance(value, str) or not value or is_token(value) or has_run_time_value(value):
+        return False
+    return "://" not in value and _can_be_path(value)
 
 
 def _can_be_path(text: str) -> bool:
@@ -120,7 +136,7 @@ def _can_be_path(text: str) -> bool:
     return all(len(name.encode(errors="surrogatepass")) <= _NAME_LENGTH for name in text.split("/"))
 
 
-def local_source(value: Any) -> LocalSource | None:
+def local_source(value: object) -> LocalSource | None:
     """What a channel's source is on this machine; None where it lies elsewhere."""
     if isinstance(value, (LocalFile, LocalFiles, Archive, TextFile)):
         return value
@@ -128,6 +144,11 @@ def local_source(value: Any) -> LocalSource | None:
         return None
     path = os.fspath(value)
     return LocalFiles(folder=path) if Path(path).is_dir() else LocalFile(path)
+
+
+def children(folder: str) -> list[Path]:
+    """The files and folders right in a folder, without what is always left out."""
+    return sorted(path for path in Path(folder).iterdir() if path.name not in _LEFT_OUT)
 
 
 def _below(folder: Path, prefix: str, inside: tuple[Path, ...] = ()) -> Iterator[tuple[str, Path]]:

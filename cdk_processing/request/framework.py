@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from cdk_processing.errors import Problem
-from cdk_processing.request.compute import UNSET, Compute, check_command
+from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
+from cdk_processing.request.compute import UNSET, Compute, NotTaken, check_command
 from cdk_processing.request.images import ProcessingImage
+from cdk_processing.request.location import S3Location
 from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import bundle_program
 from cdk_processing.request.request import ProcessingRequest
+from cdk_processing.request.runtime import Text
+from cdk_processing.request.types import Duration, Key, ListOf, LocalPath, Role
 
 __all__ = [
     "FrameworkProcessor",
@@ -69,9 +73,9 @@ class _FrameworkCompute(Compute):
 
     __slots__ = ()
 
-    image_uri: Any
-    command: Sequence[str] | None
-    code_location: str | None
+    image_uri: ProcessingImage | str | None
+    command: ListOf[str] | None
+    code_location: None
 
     @property
     def published_image(self) -> ProcessingImage:
@@ -93,25 +97,25 @@ class _FrameworkCompute(Compute):
 
     def run(
         self,
-        code: Any,
-        source_dir: Any = None,
-        dependencies: Sequence[str] | None = None,
-        git_config: object = UNSET,
-        inputs: Sequence[Any] | None = None,
-        outputs: Sequence[Any] | None = None,
-        arguments: Sequence[Any] | None = None,
-        wait: object = UNSET,
-        logs: object = UNSET,
-        job_name: object = UNSET,
-        experiment_config: dict[str, str] | None = None,
-        kms_key: object = UNSET,
+        code: LocalPath | S3Location,
+        source_dir: LocalPath | S3Location | None = None,
+        dependencies: ListOf[LocalPath] | None = None,
+        git_config: NotTaken | None = UNSET,
+        inputs: ListOf[ProcessingInput] | None = None,
+        outputs: ListOf[ProcessingOutput] | None = None,
+        arguments: ListOf[Text] | None = None,
+        wait: NotTaken = UNSET,
+        logs: NotTaken = UNSET,
+        job_name: NotTaken = UNSET,
+        experiment_config: Mapping[str, Text] | None = None,
+        kms_key: NotTaken = UNSET,
         codeartifact_repo_arn: str | None = None,
     ) -> ProcessingRequest:
         """Say what is to run; nothing is started.
 
         Args:
-            code: Path of a local script; with ``source_dir``, its path within that folder. An ``s3://`` URI is a shell
-                script that is run as it is.
+            code: Path of a local script; with ``source_dir``, its path within that folder. A Python file in S3
+                (``s3://`` URI or :class:`S3Location`) is run by the command, any other file there by bash.
             source_dir: A local folder of code, or the ``s3://`` URI of a ``sourcedir.tar.gz``. A ``requirements.txt``
                 in it is installed before the script runs; the job is then not cut off from the network by default.
             dependencies: Further local folders and files, put beside the code.
@@ -125,9 +129,6 @@ class _FrameworkCompute(Compute):
             experiment_config: ``ExperimentName``, ``TrialName``, ``TrialComponentDisplayName``, ``RunName``.
             kms_key: Not taken.
             codeartifact_repo_arn: CodeArtifact repository that requirements are installed from.
-
-        Raises:
-            TypeError: An argument that is not taken is given; the text says what to use instead.
         """
         command = self.command if isinstance(self.command, (list, tuple)) and self.command else ["python"]
         return self._request(
@@ -136,11 +137,7 @@ class _FrameworkCompute(Compute):
             outputs,
             arguments,
             experiment_config,
-            git_config=git_config,
-            wait=wait,
-            logs=logs,
-            job_name=job_name,
-            kms_key=kms_key,
+            {"git_config": git_config, "wait": wait, "logs": logs, "job_name": job_name, "kms_key": kms_key},
         )
 
 
@@ -170,23 +167,23 @@ class FrameworkProcessor(_FrameworkCompute):
         network_config: Left out, the container is cut off from every network unless it installs requirements.
     """
 
-    estimator_cls: Any
+    estimator_cls: type[object]
     framework_version: str
-    role: Any = None
+    role: Role | str | None = None
     instance_count: int | None = None
-    instance_type: str | Sequence[str] | None = None
+    instance_type: str | ListOf[str] | None = None
     py_version: str = "py3"
-    image_uri: Any = None
-    command: Sequence[str] | None = None
+    image_uri: ProcessingImage | str | None = None
+    command: ListOf[str] | None = None
     volume_size_in_gb: int = 30
-    volume_kms_key: Any = None
-    output_kms_key: Any = None
-    code_location: str | None = None
-    max_runtime_in_seconds: Any = None
+    volume_kms_key: Key | str | None = None
+    output_kms_key: Key | str | None = None
+    code_location: None = None
+    max_runtime_in_seconds: int | Duration | None = None
     base_job_name: str | None = None
     sagemaker_session: None = None
-    env: dict[str, str] | None = None
-    tags: Sequence[dict[str, str]] | dict[str, str] | None = None
+    env: Mapping[str, Text] | None = None
+    tags: ListOf[Mapping[str, str]] | Mapping[str, str] | None = None
     network_config: NetworkConfig | None = None
 
     @property
@@ -208,21 +205,21 @@ class _NamedFrameworkProcessor(_FrameworkCompute):
     """Runs a folder of code in AWS's image of one framework. Takes what :class:`FrameworkProcessor` takes."""
 
     framework_version: str
-    role: Any = None
+    role: Role | str | None = None
     instance_count: int | None = None
-    instance_type: str | Sequence[str] | None = None
+    instance_type: str | ListOf[str] | None = None
     py_version: str = "py3"
-    image_uri: Any = None
-    command: Sequence[str] | None = None
+    image_uri: ProcessingImage | str | None = None
+    command: ListOf[str] | None = None
     volume_size_in_gb: int = 30
-    volume_kms_key: Any = None
-    output_kms_key: Any = None
-    code_location: str | None = None
-    max_runtime_in_seconds: Any = None
+    volume_kms_key: Key | str | None = None
+    output_kms_key: Key | str | None = None
+    code_location: None = None
+    max_runtime_in_seconds: int | Duration | None = None
     base_job_name: str | None = None
     sagemaker_session: None = None
-    env: dict[str, str] | None = None
-    tags: Sequence[dict[str, str]] | dict[str, str] | None = None
+    env: Mapping[str, Text] | None = None
+    tags: ListOf[Mapping[str, str]] | Mapping[str, str] | None = None
     network_config: NetworkConfig | None = None
 
     framework: ClassVar[str] = ""
@@ -277,24 +274,24 @@ class HuggingFaceProcessor(_FrameworkCompute):
         pytorch_version: version of PyTorch, that the image is built on.
     """
 
-    role: Any = None
+    role: Role | str | None = None
     instance_count: int | None = None
-    instance_type: str | Sequence[str] | None = None
+    instance_type: str | ListOf[str] | None = None
     transformers_version: str | None = None
     tensorflow_version: str | None = None
     pytorch_version: str | None = None
     py_version: str = "py36"
-    image_uri: Any = None
-    command: Sequence[str] | None = None
+    image_uri: ProcessingImage | str | None = None
+    command: ListOf[str] | None = None
     volume_size_in_gb: int = 30
-    volume_kms_key: Any = None
-    output_kms_key: Any = None
-    code_location: str | None = None
-    max_runtime_in_seconds: Any = None
+    volume_kms_key: Key | str | None = None
+    output_kms_key: Key | str | None = None
+    code_location: None = None
+    max_runtime_in_seconds: int | Duration | None = None
     base_job_name: str | None = None
     sagemaker_session: None = None
-    env: dict[str, str] | None = None
-    tags: Sequence[dict[str, str]] | dict[str, str] | None = None
+    env: Mapping[str, Text] | None = None
+    tags: ListOf[Mapping[str, str]] | Mapping[str, str] | None = None
     network_config: NetworkConfig | None = None
 
     @property

@@ -7,7 +7,6 @@ CloudFormation mapping) is the business of :mod:`cdk_processing.constructs.image
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from cdk_processing.request.aws_images import (
 )
 from cdk_processing.request.files import is_local_path
 from cdk_processing.request.tokens import is_token
+from cdk_processing.request.types import ListOf, Repository
 
 __all__ = [
     "AwsImage",
@@ -51,9 +51,10 @@ class ProcessingImage:
 
     registry_uri: str | None = None
     aws: AwsImage | None = None
-    repository: Any = None
+    repository: Repository | None = None
     tag_or_digest: str | None = None
     directory: str | None = None
+    # Passed on to the CDK, whatever they are.
     build_options: tuple[tuple[str, Any], ...] = ()
     mistakes: tuple[Problem, ...] = field(default=(), compare=False, repr=False)
 
@@ -64,7 +65,7 @@ class ProcessingImage:
 
     @classmethod
     def from_ecr_repository(
-        cls, repository: Any, *, tag: str | None = None, digest: str | None = None
+        cls, repository: Repository, *, tag: str | None = None, digest: str | None = None
     ) -> ProcessingImage:
         """An image in an ``ecr.IRepository``, by tag (``latest`` where neither is given) or ``sha256:`` digest."""
         if tag is not None and digest is not None:
@@ -95,7 +96,7 @@ class ProcessingImage:
         framework_version: str | None = None,
         *,
         py_version: str | None = None,
-        instance_type: str | Sequence[str] | None = None,
+        instance_type: str | ListOf[str] | None = None,
         base_framework_version: str | None = None,
         container_version: str | None = None,
         owner: str = "ProcessingImage.framework",
@@ -134,7 +135,7 @@ class ProcessingImage:
         *,
         py_version: str | None = None,
         container_version: str | None = None,
-        instance_type: str | Sequence[str] | None = None,
+        instance_type: str | ListOf[str] | None = None,
         owner: str = "ProcessingImage.spark",
     ) -> ProcessingImage:
         """AWS's Spark image, as the SDK's ``PySparkProcessor`` and ``SparkJarProcessor`` run it.
@@ -154,8 +155,8 @@ class ProcessingImage:
         return cls(aws=image, mistakes=mistakes)
 
     @classmethod
-    def of(cls, image: Any) -> ProcessingImage:
-        """Whatever a processor was given as ``image_uri``, as a ProcessingImage."""
+    def of(cls, image: ProcessingImage | str | None) -> ProcessingImage:
+        """The ``image_uri`` of a processor as a ProcessingImage."""
         return image if isinstance(image, ProcessingImage) else cls(registry_uri=image)
 
     def problems(self) -> list[Problem]:

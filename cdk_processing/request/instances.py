@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from cdk_processing.errors import Problem
 from cdk_processing.request import limits
 from cdk_processing.request.tokens import is_token
+from cdk_processing.request.types import ListOf
 
 __all__ = ["check_instance_types", "check_volume_key", "instance_types"]
 
@@ -17,12 +17,12 @@ __all__ = ["check_instance_types", "check_volume_key", "instance_types"]
 MOST_TYPES = 5
 
 
-def instance_types(given: Any) -> tuple[Any, ...]:
+def instance_types(given: str | ListOf[str] | None) -> tuple[str | None, ...]:
     """The types in the order in which they are tried."""
-    return tuple(given) if isinstance(given, (list, tuple)) else (given,)
+    return (given,) if given is None or isinstance(given, str) else tuple(given)
 
 
-def check_instance_types(given: Any, owner: str) -> list[Problem]:
+def check_instance_types(given: object, owner: str) -> list[Problem]:
     """One type, or a list of 1-5 different ones."""
     fix = f"set instance_type on {owner}"
     if not isinstance(given, (list, tuple)):
@@ -36,12 +36,13 @@ def check_instance_types(given: Any, owner: str) -> list[Problem]:
     return found + limits.check_unique("instance_type", names, f"name each type once on {owner}")
 
 
-def check_volume_key(key: Any, given: Any, owner: str) -> list[Problem]:
-    """No key of one's own where storage is local to the host, which encrypts it by itself.
+def check_volume_key(key: object, given: object, owner: str) -> list[Problem]:
+    """A key is refused where the host has local storage, which its own hardware encrypts.
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProcessingClusterConfig.html
     """
-    local = [each for each in instance_types(given) if isinstance(each, str) and has_local_storage(each)]
+    types = given if isinstance(given, (list, tuple)) else (given,)
+    local = [each for each in types if isinstance(each, str) and has_local_storage(each)]
     if key is None or not local:
         return []
     allowed = f"left out with {' and '.join(local)}, whose local storage is encrypted by its own hardware"
@@ -55,7 +56,7 @@ def has_local_storage(instance_type: str) -> bool:
     return len(parts) == 3 and parts[1] in _families_with_local_storage()
 
 
-def _check_type(field: str, given: Any, fix: str) -> list[Problem]:
+def _check_type(field: str, given: object, fix: str) -> list[Problem]:
     if isinstance(given, str) and (is_token(given) or limits.INSTANCE_TYPE.fullmatch(given)):
         return []
     return [Problem(field, given, "a SageMaker instance type such as 'ml.m5.xlarge'", fix)]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import Any
 
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import has_run_time_value
 from cdk_processing.request.tokens import is_known, is_token
+from cdk_processing.request.types import Key
 
 __all__ = ["check_key", "key_arn", "key_id"]
 
@@ -16,7 +16,7 @@ _KEY = re.compile(r"[a-zA-Z0-9:/_-]{1,2048}")
 _KEY_ARN = re.compile(r"arn:[^:]+:kms:[^:]*:[^:]*:key/.+")
 
 
-def check_key(field: str, key: Any, owner: str) -> list[Problem]:
+def check_key(field: str, key: object, owner: str) -> list[Problem]:
     """A ``kms.IKey``, or what the API takes in its place."""
     if key is None or hasattr(key, "key_arn"):
         return []
@@ -28,13 +28,12 @@ def check_key(field: str, key: Any, owner: str) -> list[Problem]:
     return []
 
 
-def key_id(key: Any) -> str | None:
+def key_id(key: Key | str | None) -> str | None:
     """A key as the API takes it."""
-    told: str | None = key if key is None or isinstance(key, str) else key.key_arn
-    return told
+    return key if key is None or isinstance(key, str) else key.key_arn
 
 
-def key_arn(key: Any) -> str | None:
+def key_arn(key: Key | str | None) -> str | None:
     """A key as a policy can name it; None where it is told by its id or by an alias.
 
     A policy must name the key itself: permissions on an alias do not reach the key behind it

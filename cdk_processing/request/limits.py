@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 from cdk_processing.errors import Problem
-from cdk_processing.request.runtime import has_run_time_value
-from cdk_processing.request.tokens import is_known, is_token
+from cdk_processing.request.runtime import Parameter, has_run_time_value, text_of
+from cdk_processing.request.tokens import is_known, is_number_token, is_token
+from cdk_processing.request.types import Resolvable
 
 __all__ = [
     "BASE_NAME_LENGTH",
@@ -33,6 +34,8 @@ ARGUMENT_LIMIT = 100
 ARGUMENT_LENGTH = 256
 ENVIRONMENT_LIMIT = 100
 TAG_LIMIT = 50
+#: The beginning of this library's own tags.
+OWN_TAGS = "cdk-processing:"
 URI_LENGTH = 1024
 IMAGE_URI_LENGTH = 255
 LOCAL_PATH_LENGTH = 256
@@ -45,32 +48,56 @@ EXPERIMENT_NAME_LENGTH = 120
 BASE_NAME_LENGTH = 24
 
 INSTANCE_TYPE = re.compile(r"ml\.[a-z0-9][a-z0-9-]*\.[a-z0-9-]+")
-# CDK writes a token for a number as one far below any other: https://docs.aws.amazon.com/cdk/v2/guide/tokens.html
-_NUMBER_TOKENS = -1e280
 _ENVIRONMENT_KEY = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,255}")
 
 
-def check_range(field: str, value: Any, limits: tuple[int, int], owner: str) -> list[Problem]:
+def check_range(field: str, value: object, limits: tuple[int, int], owner: str) -> list[Problem]:
     """A whole number within limits, both included."""
     low, high = limits
     if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
         return []
+    if is_number_token(value):
+        fix = f"write the number on {owner}, or read it from the app's context: node.try_get_context(...)"
+        allowed = f"{low:,}-{high:,} and known at synth, where limits and timeouts are computed from it"
+        return [Problem(field, NumberToken(), allowed, fix)]
     direction = "raise" if isinstance(value, int) and value < low else "lower"
     fix = f"{direction} {field} on {owner}" if isinstance(value, (int, float)) else f"pass a whole number to {owner}"
-    if isinstance(value, float) and value < _NUMBER_TOKENS:
-        fix = f"write the number on {owner}: CDK cannot put a number token into a state machine's definition"
     return [Problem(field, value, f"{low:,}-{high:,}", fix)]
 
 
-def check_choice(field: str, value: Any, allowed: Sequence[str], fix: str) -> list[Problem]:
-    """One of a few words."""
-    if value in allowed or is_token(value):
+class NumberToken:
+    """Stands for a number token in a message: its own number, such as -1.8e+289, tells nobody anything."""
+
+    def __repr__(self) -> str:
+        return "a CDK token"
+
+
+def choice_text(value: object) -> object:
+    """One of a few words as text, also where CloudFormation or the run supplies it."""
+    return cast("Resolvable", value).to_string() if hasattr(type(value), "to_string") else text_of(value)
+
+
+def check_choice(field: str, value: object, allowed: Sequence[str], fix: str) -> list[Problem]:
+    """One of a few words, or a value that CloudFormation or the run supplies."""
+    if isinstance(value, Parameter):
+        words = value.spec.enum_values
+        if words and set(words) <= set(allowed):
+            return []
+        name = f"Parameter({value.name!r}).enum_values"
+        return [Problem(name, list(words), f"given, each {_either(allowed)}", f"write enum_values={list(allowed)!r}")]
+    if hasattr(type(value), "to_string") or is_token(value):
         return []
-    return [Problem(field, value, " or ".join(repr(word) for word in allowed), fix)]
+    if isinstance(value, str) and value in allowed:
+        return []
+    return [Problem(field, value, _either(allowed), fix)]
 
 
-def check_text(field: str, value: Any, longest: int, fix: str, shortest: int = 1) -> list[Problem]:
-    """Text of ``shortest`` to ``longest`` characters; what CDK or the run fills in is left alone."""
+def _either(words: Sequence[str]) -> str:
+    return " or ".join(repr(word) for word in words)
+
+
+def check_text(field: str, value: object, longest: int, fix: str, shortest: int = 1) -> list[Problem]:
+    """Text of ``shortest`` to ``longest`` characters. CDK tokens and run-time values pass."""
     if not isinstance(value, str):
         return [Problem(field, value, "a str", fix)]
     if is_known(value) and not shortest <= len(value) <= longest:
@@ -79,11 +106,11 @@ def check_text(field: str, value: Any, longest: int, fix: str, shortest: int = 1
     return []
 
 
-def check_environment(variables: Any, reserved: int, owner: str) -> list[Problem]:
-    """Environment variables of the container; ``reserved`` of the service's 100 are this library's own."""
+def check_environment(variables: object, reserved: int, owner: str) -> list[Problem]:
+    """Environment variables of the container. ``reserved`` of the service's 100 are this library's own."""
     if variables is None:
         return []
-    if not isinstance(variables, dict):
+    if not isinstance(variables, Mapping):
         return [Problem("env", variables, "a dict of str to str", f"pass env={{...}} to {owner}")]
     found = []
     if len(variables) > ENVIRONMENT_LIMIT - reserved:
@@ -96,13 +123,14 @@ def check_environment(variables: Any, reserved: int, owner: str) -> list[Problem
         elif key.startswith("CDK_PROCESSING_"):
             found.append(Problem("env key", key, "without the prefix CDK_PROCESSING_", "rename the variable"))
         if not isinstance(value, str) and not has_run_time_value(value):
-            found.append(Problem(f"env[{key!r}]", value, "a str", f"write {str(value)!r}"))
+            fix = f"leave {key} out, or write its text" if value is None else f"write {str(value)!r}"
+            found.append(Problem(f"env[{key!r}]", value, "a str", fix))
         elif is_known(value) and len(value) > ARGUMENT_LENGTH:
             found.append(Problem(f"env[{key!r}]", value, "at most 256 characters", "pass it through a file instead"))
     return found
 
 
-def check_tags(tags: Any, reserved: int, owner: str) -> list[Problem]:
+def check_tags(tags: object, reserved: int, owner: str) -> list[Problem]:
     """Tags as the SDK takes them: a list of ``{"Key": ..., "Value": ...}``."""
     if tags is None:
         return []
@@ -113,18 +141,31 @@ def check_tags(tags: Any, reserved: int, owner: str) -> list[Problem]:
     if len(tags) > TAG_LIMIT - reserved:
         found.append(Problem("tags", len(tags), f"at most {TAG_LIMIT - reserved} tags", "drop some"))
     for index, tag in enumerate(tags):
-        if not isinstance(tag, dict) or set(tag) != {"Key", "Value"}:
+        if not isinstance(tag, Mapping) or set(tag) != {"Key", "Value"}:
             found.append(Problem(f"tags[{index}]", tag, f"in the shape {shape}", "give it Key and Value"))
             continue
         key, value = tag["Key"], tag["Value"]
-        if not isinstance(key, str) or (is_known(key) and not 1 <= len(key) <= 128) or key.lower().startswith("aws:"):
-            found.append(Problem(f"tags[{index}].Key", key, "1-128 characters, not beginning with aws:", "rename it"))
-        if not isinstance(value, str) or (is_known(value) and len(value) > 256):
+        found += _check_tag_key(f"tags[{index}].Key", key)
+        if not isinstance(value, str):
+            fix = "drop the tag, or write a text" if value is None else f"write {str(value)!r}"
+            found.append(Problem(f"tags[{index}].Value", value, "a str", fix))
+        elif is_known(value) and len(value) > 256:
             found.append(Problem(f"tags[{index}].Value", value, "at most 256 characters", "shorten it"))
-    return found
+    keys = [tag["Key"] for tag in tags if isinstance(tag, Mapping) and "Key" in tag]
+    return found + check_unique("tags key", keys, "AWS refuses a key that comes twice")
 
 
-def check_unique(field: str, names: Iterable[Any], fix: str) -> list[Problem]:
-    """Names of which none comes twice; what is no text is told elsewhere."""
+def _check_tag_key(field: str, key: object) -> list[Problem]:
+    if not isinstance(key, str):
+        return [Problem(field, key, "a str", f"write {str(key)!r}")]
+    if (is_known(key) and not 1 <= len(key) <= 128) or key.lower().startswith("aws:"):
+        return [Problem(field, key, "1-128 characters, not beginning with aws:", "rename it")]
+    if key.startswith(OWN_TAGS):
+        return [Problem(field, key, f"without the prefix {OWN_TAGS}, which this library's own tags have", "rename it")]
+    return []
+
+
+def check_unique(field: str, names: Iterable[object], fix: str) -> list[Problem]:
+    """Names that must all differ. Other checks refuse a name that is no text."""
     counts = Counter(name for name in names if isinstance(name, str))
     return [Problem(field, name, "different from the others'", fix) for name, count in counts.items() if count > 1]

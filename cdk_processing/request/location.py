@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeGuard
 from weakref import WeakKeyDictionary
 
 from cdk_processing.errors import Problem
-from cdk_processing.request.runtime import fixed_prefix, has_run_time_value
+from cdk_processing.request.runtime import fixed_prefix, has_run_time_value, text_of
 from cdk_processing.request.tokens import is_token
+from cdk_processing.request.types import Bucket
 
 __all__ = ["S3Location"]
 
@@ -19,8 +20,8 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _URI = re.compile(r"s3://(?P<bucket>[^/]+)(?:/(?P<key>.*))?", re.DOTALL)
 
 
-# Asking a bucket for its name is a call into Node, and every location of it asks.
-_names: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+# Asking a bucket for its name is a call into Node, so each is asked once.
+_names: WeakKeyDictionary[object, str] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class S3Location:
         's3://raw-data/census/'
     """
 
-    bucket: Any
+    bucket: Bucket | str
     key: str = ""
     #: The bucket's name; a token where the name is known only at deployment.
     bucket_name: str = field(init=False, repr=False, compare=False)
@@ -50,6 +51,16 @@ class S3Location:
         match = _URI.fullmatch(uri)
         return cls(match["bucket"], match["key"] or "") if match else None
 
+    @classmethod
+    def of(cls, place: object) -> S3Location | None:
+        """The place that an argument names: itself, an ``s3://`` URI, or a whole bucket; None for anything else."""
+        place = text_of(place)
+        if isinstance(place, S3Location):
+            return place
+        if isinstance(place, str):
+            return cls.parse(place)
+        return cls(place) if is_bucket(place) else None
+
     @property
     def uri(self) -> str:
         """``s3://bucket/key``."""
@@ -57,7 +68,7 @@ class S3Location:
 
     @property
     def fixed_key(self) -> str:
-        """The part of the key that is known before a run: what permissions are given on."""
+        """The part of the key that is known before a run. Permissions are given on it."""
         return fixed_prefix(self.key)
 
     def at(self, key: str) -> S3Location:
@@ -103,13 +114,19 @@ class S3Location:
         return found
 
 
-def _name_of(bucket: Any) -> str:
-    """A bucket's name, asked once; "" where it is neither a name nor a bucket."""
+def is_bucket(value: object) -> TypeGuard[Bucket]:
+    """Whether a value is a bucket construct."""
+    # The class is asked: asking a construct for its name is a call into Node.
+    return hasattr(type(value), "bucket_name") and not isinstance(value, S3Location)
+
+
+def _name_of(bucket: object) -> str:
+    """A bucket's name; "" for anything that is neither a name nor a bucket."""
     if isinstance(bucket, str):
         return bucket
     try:
         return _names[bucket]
-    except (KeyError, TypeError):  # TypeError: whatever it is, it is no construct
+    except (KeyError, TypeError):  # TypeError: not a construct
         name = getattr(bucket, "bucket_name", None)
     if not isinstance(name, str):
         return ""

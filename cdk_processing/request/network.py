@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from cdk_processing.errors import Problem
-from cdk_processing.request.tokens import is_known
+from cdk_processing.request.tokens import is_known, is_list_token
+from cdk_processing.request.types import Json, ListOf, SecurityGroup, Subnet, SubnetSelection, Vpc
 
 __all__ = ["NetworkConfig"]
 
@@ -39,10 +38,10 @@ class NetworkConfig:
     """
 
     enable_network_isolation: bool = False
-    security_group_ids: Sequence[Any] | None = None
-    subnets: Any = None
+    security_group_ids: ListOf[SecurityGroup | str] | None = None
+    subnets: ListOf[Subnet | str] | SubnetSelection | None = None
     encrypt_inter_container_traffic: bool | None = None
-    vpc: Any = None
+    vpc: Vpc | None = None
 
     @property
     def in_vpc(self) -> bool:
@@ -70,10 +69,10 @@ class NetworkConfig:
             found.append(Problem(missing, None, "given together with the other", f"set {missing} on NetworkConfig"))
         return found
 
-    def render(self) -> dict[str, Any]:
-        """A NetworkConfig of the API; what only ``vpc`` could say must have been asked of it before."""
+    def render(self) -> Json:
+        """A NetworkConfig of the API, once ``vpc`` has been asked for its subnets."""
         encrypt = self.encrypt_inter_container_traffic
-        rendered: dict[str, Any] = {
+        rendered: Json = {
             "EnableInterContainerTrafficEncryption": True if encrypt is None else encrypt,
             "EnableNetworkIsolation": self.enable_network_isolation,
         }
@@ -94,6 +93,10 @@ class NetworkConfig:
         if value is None:
             return []
         fix = f"set {field} on NetworkConfig"
+        if is_list_token(value):
+            allowed = f"a list of 1-{most} known at synth; CDK resolves a list token as a whole only"
+            fix = f"pick the items: {field}=[Fn.select(0, param.value_as_list), Fn.select(1, param.value_as_list)]"
+            return [Problem(field, value, allowed, fix)]
         if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= most:
             return [Problem(field, value, f"a list of 1-{most}", fix)]
         return [

@@ -39,6 +39,7 @@ def packed(request: ProcessingRequest) -> ProcessingRequest:
         request.program,
         entrypoint=(*unpacking(folders), *entrypoint),
         inputs=tuple(map(_as_archive, request.program.inputs)),
+        word_fields=(*["inputs"] * len(unpacking(folders)), *request.program.word_fields),
     )
     return replace(request, program=program, inputs=tuple(map(_as_archive, request.inputs)))
 

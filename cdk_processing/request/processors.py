@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from cdk_processing.errors import Problem
-from cdk_processing.request.compute import UNSET, Compute, check_command
+from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
+from cdk_processing.request.compute import UNSET, Compute, NotTaken, check_command
 from cdk_processing.request.images import ProcessingImage, check_framework_version
+from cdk_processing.request.location import S3Location
 from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import bundle_program, image_program, script_program
 from cdk_processing.request.request import ProcessingRequest
+from cdk_processing.request.runtime import Text
+from cdk_processing.request.types import Duration, Key, ListOf, LocalPath, Role
 
 __all__ = ["Processor", "SKLearnProcessor", "ScriptProcessor"]
 
@@ -21,7 +24,7 @@ class ScriptCompute(Compute):
 
     __slots__ = ()
 
-    command: Sequence[str] | None
+    command: ListOf[str] | None
 
     @property
     def words(self) -> list[str]:
@@ -30,18 +33,18 @@ class ScriptCompute(Compute):
 
     def run(
         self,
-        code: Any,
-        inputs: Sequence[Any] | None = None,
-        outputs: Sequence[Any] | None = None,
-        arguments: Sequence[Any] | None = None,
-        wait: object = UNSET,
-        logs: object = UNSET,
-        job_name: object = UNSET,
-        experiment_config: dict[str, str] | None = None,
-        kms_key: object = UNSET,
+        code: LocalPath | S3Location,
+        inputs: ListOf[ProcessingInput] | None = None,
+        outputs: ListOf[ProcessingOutput] | None = None,
+        arguments: ListOf[Text] | None = None,
+        wait: NotTaken = UNSET,
+        logs: NotTaken = UNSET,
+        job_name: NotTaken = UNSET,
+        experiment_config: Mapping[str, Text] | None = None,
+        kms_key: NotTaken = UNSET,
         *,
-        source_dir: Any = None,
-        dependencies: Sequence[str] | None = None,
+        source_dir: LocalPath | S3Location | None = None,
+        dependencies: ListOf[LocalPath] | None = None,
         codeartifact_repo_arn: str | None = None,
     ) -> ProcessingRequest:
         """Say what is to run; nothing is started.
@@ -61,11 +64,8 @@ class ScriptCompute(Compute):
                 in it is installed before the script runs; the job is then not cut off from the network by default.
             dependencies: Further local folders and files, put beside the code.
             codeartifact_repo_arn: CodeArtifact repository that requirements are installed from.
-
-        Raises:
-            TypeError: ``wait``, ``logs``, ``job_name`` or ``kms_key`` is given; the text says what to use instead.
         """
-        if source_dir is None and not dependencies and codeartifact_repo_arn is None:
+        if source_dir is None and dependencies in (None, [], ()) and codeartifact_repo_arn is None:
             program = script_program(self.words, code)
         else:
             program = bundle_program(self.words, code, source_dir, dependencies, codeartifact_repo_arn)
@@ -75,10 +75,7 @@ class ScriptCompute(Compute):
             outputs,
             arguments,
             experiment_config,
-            wait=wait,
-            logs=logs,
-            job_name=job_name,
-            kms_key=kms_key,
+            {"wait": wait, "logs": logs, "job_name": job_name, "kms_key": kms_key},
         )
 
 
@@ -105,19 +102,19 @@ class Processor(Compute):
     Source: https://sagemaker.readthedocs.io/en/v2/api/training/processing.html
     """
 
-    role: Any = None
-    image_uri: Any = None
+    role: Role | str | None = None
+    image_uri: ProcessingImage | str | None = None
     instance_count: int | None = None
-    instance_type: str | Sequence[str] | None = None
-    entrypoint: Sequence[str] | None = None
+    instance_type: str | ListOf[str] | None = None
+    entrypoint: ListOf[str] | None = None
     volume_size_in_gb: int = 30
-    volume_kms_key: Any = None
-    output_kms_key: Any = None
-    max_runtime_in_seconds: Any = None
+    volume_kms_key: Key | str | None = None
+    output_kms_key: Key | str | None = None
+    max_runtime_in_seconds: int | Duration | None = None
     base_job_name: str | None = None
     sagemaker_session: None = None
-    env: dict[str, str] | None = None
-    tags: Sequence[dict[str, str]] | dict[str, str] | None = None
+    env: Mapping[str, Text] | None = None
+    tags: ListOf[Mapping[str, str]] | Mapping[str, str] | None = None
     network_config: NetworkConfig | None = None
 
     @property
@@ -132,30 +129,23 @@ class Processor(Compute):
 
     def run(
         self,
-        inputs: Sequence[Any] | None = None,
-        outputs: Sequence[Any] | None = None,
-        arguments: Sequence[Any] | None = None,
-        wait: object = UNSET,
-        logs: object = UNSET,
-        job_name: object = UNSET,
-        experiment_config: dict[str, str] | None = None,
-        kms_key: object = UNSET,
+        inputs: ListOf[ProcessingInput] | None = None,
+        outputs: ListOf[ProcessingOutput] | None = None,
+        arguments: ListOf[Text] | None = None,
+        wait: NotTaken = UNSET,
+        logs: NotTaken = UNSET,
+        job_name: NotTaken = UNSET,
+        experiment_config: Mapping[str, Text] | None = None,
+        kms_key: NotTaken = UNSET,
     ) -> ProcessingRequest:
-        """Say what the image is to run on; nothing is started.
-
-        Raises:
-            TypeError: ``wait``, ``logs``, ``job_name`` or ``kms_key`` is given; the text says what to use instead.
-        """
+        """Say what the image is to run on; nothing is started."""
         return self._request(
             image_program(self.entrypoint),
             inputs,
             outputs,
             arguments,
             experiment_config,
-            wait=wait,
-            logs=logs,
-            job_name=job_name,
-            kms_key=kms_key,
+            {"wait": wait, "logs": logs, "job_name": job_name, "kms_key": kms_key},
         )
 
 
@@ -167,19 +157,19 @@ class ScriptProcessor(ScriptCompute):
         command: What runs the script, for example ``["python3"]``: 1-99 strings.
     """
 
-    role: Any = None
-    image_uri: Any = None
-    command: Sequence[str] | None = None
+    role: Role | str | None = None
+    image_uri: ProcessingImage | str | None = None
+    command: ListOf[str] | None = None
     instance_count: int | None = None
-    instance_type: str | Sequence[str] | None = None
+    instance_type: str | ListOf[str] | None = None
     volume_size_in_gb: int = 30
-    volume_kms_key: Any = None
-    output_kms_key: Any = None
-    max_runtime_in_seconds: Any = None
+    volume_kms_key: Key | str | None = None
+    output_kms_key: Key | str | None = None
+    max_runtime_in_seconds: int | Duration | None = None
     base_job_name: str | None = None
     sagemaker_session: None = None
-    env: dict[str, str] | None = None
-    tags: Sequence[dict[str, str]] | dict[str, str] | None = None
+    env: Mapping[str, Text] | None = None
+    tags: ListOf[Mapping[str, str]] | Mapping[str, str] | None = None
     network_config: NetworkConfig | None = None
 
     @property
@@ -211,18 +201,18 @@ class SKLearnProcessor(ScriptCompute):
     """
 
     framework_version: str
-    role: Any = None
+    role: Role | str | None = None
     instance_count: int | None = None
-    instance_type: str | Sequence[str] | None = None
-    command: Sequence[str] | None = None
+    instance_type: str | ListOf[str] | None = None
+    command: ListOf[str] | None = None
     volume_size_in_gb: int = 30
-    volume_kms_key: Any = None
-    output_kms_key: Any = None
-    max_runtime_in_seconds: Any = None
+    volume_kms_key: Key | str | None = None
+    output_kms_key: Key | str | None = None
+    max_runtime_in_seconds: int | Duration | None = None
     base_job_name: str | None = None
     sagemaker_session: None = None
-    env: dict[str, str] | None = None
-    tags: Sequence[dict[str, str]] | dict[str, str] | None = None
+    env: Mapping[str, Text] | None = None
+    tags: ListOf[Mapping[str, str]] | Mapping[str, str] | None = None
     network_config: NetworkConfig | None = None
 
     @property

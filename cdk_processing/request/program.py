@@ -1,14 +1,13 @@
-"""What a container runs, and the channels that bring it there: a script, or a bundle of code with its requirements."""
+"""The program of a container, and its channels: a script, or a bundle of code with its requirements."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from cdk_processing.errors import Problem
 from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
@@ -16,6 +15,7 @@ from cdk_processing.request.files import Archive, LocalFile, LocalFiles, TextFil
 from cdk_processing.request.limits import check_unique
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.tokens import is_known
+from cdk_processing.request.types import ListOf, LocalPath
 
 __all__ = ["Program", "bundle_program", "image_program", "script_program"]
 
@@ -31,16 +31,18 @@ _CODEARTIFACT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a container runs.
+    """The program of a container.
 
     Attributes:
         entrypoint: The container's entrypoint; None leaves the image's own.
         inputs: Channels of the program itself, after the user's.
         outputs: Channels of the program itself, after the user's.
         reads: Places that the program fetches from by itself.
-        needs_network: Whether it cannot run cut off from the network.
+        needs_network: Whether it cannot run without the network.
         codeartifact: ARN of the CodeArtifact repository that requirements are installed from.
         mistakes: What is wrong with what it was made from.
+        word_fields: The user's argument behind each word of ``entrypoint``.
+        input_fields: The user's argument behind each channel in ``inputs``.
     """
 
     entrypoint: tuple[str, ...] | None = None
@@ -50,57 +52,91 @@ class Program:
     needs_network: bool = False
     codeartifact: str | None = None
     mistakes: tuple[Problem, ...] = ()
+    word_fields: tuple[str, ...] = ()
+    input_fields: tuple[str, ...] = ()
 
 
-def image_program(entrypoint: Sequence[str] | None) -> Program:
-    """The program that the image brings."""
-    return Program(tuple(entrypoint) if isinstance(entrypoint, (list, tuple)) and entrypoint else None)
+def image_program(entrypoint: ListOf[str] | None) -> Program:
+    """The image's own program, or the entrypoint that the user gives."""
+    if not isinstance(entrypoint, (list, tuple)) or not entrypoint:
+        return Program()
+    return Program(tuple(entrypoint), word_fields=numbered("entrypoint", entrypoint))
+
+
+def numbered(field: str, words: Sequence[object]) -> tuple[str, ...]:
+    """The names of a list's items: ``command[0]``, ``command[1]`` ..."""
+    return tuple(f"{field}[{index}]" for index in range(len(words)))
 
 
 def script_program(
-    command: Sequence[str], code: Any, *, field: str = "code", folder: str = CODE_FOLDER, input_name: str = "code"
+    command: Sequence[str],
+    code: object,
+    *,
+    field: str = "code",
+    folder: str = CODE_FOLDER,
+    input_name: str = "code",
+    word_fields: Sequence[str] | None = None,
 ) -> Program:
     """One script, run by a command.
 
     Args:
-        command: What runs it.
+        command: The words of the command.
         code: A local path or an ``s3://`` URI.
-        field: What the user calls it.
-        folder: Where it comes to lie in the container.
-        input_name: Name of the channel that brings it.
+        field: The user's name for ``code``.
+        folder: The script's folder in the container.
+        input_name: The name of the script's channel.
+        word_fields: The user's argument behind each word of ``command``. Left out, ``command[0]``, ``command[1]`` ...
     """
     mistakes = check_code(field, code)
     if mistakes:
         return Program(mistakes=tuple(mistakes))
-    source = LocalFile(os.fspath(code)) if is_local_path(code) else code
+    source: LocalFile | S3Location | str
+    if is_local_path(code):
+        source = LocalFile(os.fspath(code))
+    else:
+        source = code if isinstance(code, S3Location) else str(code)
     channel = ProcessingInput(source=source, destination=folder, input_name=input_name)
-    return Program((*command, f"{folder}/{_name(code)}"), (channel,))
+    return Program(
+        (*command, f"{folder}/{_name(code)}"),
+        (channel,),
+        word_fields=(*(numbered("command", command) if word_fields is None else word_fields), field),
+        input_fields=(field,),
+    )
 
 
 def bundle_program(
     command: Sequence[str],
-    code: Any,
-    source_dir: Any = None,
-    dependencies: Sequence[str] | None = None,
+    code: LocalPath | S3Location,
+    source_dir: LocalPath | S3Location | None = None,
+    dependencies: ListOf[LocalPath] | None = None,
     codeartifact_repo_arn: str | None = None,
 ) -> Program:
     """A folder of code with its requirements: unpacked, installed and run by a small shell script.
 
     Args:
         command: What runs the script.
-        code: The script, by its path within ``source_dir``; an ``s3://`` URI is a shell script that is run as it is.
+        code: The script, by its path within ``source_dir``. An object in S3 is run as it is: a Python file by the
+            command, any other file as a shell script.
         source_dir: A local folder, or the ``s3://`` URI of a ``sourcedir.tar.gz``. Left out, the script alone.
         dependencies: Further local folders and files, put beside the code.
         codeartifact_repo_arn: CodeArtifact repository to install ``requirements.txt`` from.
     """
-    if isinstance(code, str) and code.startswith("s3://"):
+    if isinstance(code, S3Location) or (isinstance(code, str) and code.startswith("s3://")):
         beside = {
             "source_dir": source_dir,
             "dependencies": dependencies or None,
             "codeartifact_repo_arn": codeartifact_repo_arn,
         }
-        shell = script_program(["/bin/bash"], code, folder=ENTRYPOINT_FOLDER, input_name="entrypoint")
-        return replace(shell, mistakes=(*shell.mistakes, *_check_nothing_beside(beside)))
+        # The SDK hands any file to bash, which reads Python line by line and fails with words about "import".
+        is_python = _name(code).endswith(".py")
+        program = script_program(
+            command if is_python else ["/bin/bash"],
+            code,
+            folder=ENTRYPOINT_FOLDER,
+            input_name="entrypoint",
+            word_fields=None if is_python else ["code"],
+        )
+        return replace(program, mistakes=(*program.mistakes, *_check_nothing_beside(beside)))
     mistakes = [
         *_check_bundle(code, source_dir),
         *_check_dependencies(dependencies, source_dir),
@@ -110,13 +146,13 @@ def bundle_program(
     mistakes = mistakes or _check_names(code, source_dir, dependencies)
     if mistakes:
         return Program(mistakes=tuple(mistakes))
-    archive: Any = source_dir
+    archive: Archive | S3Location | str | None = source_dir if isinstance(source_dir, S3Location) else str(source_dir)
     script = os.fspath(code)
     if source_dir is None:
-        paths = (script, *map(os.fspath, dependencies or ()))
+        paths = (script, *_paths(dependencies))
         archive, script = Archive(ARCHIVE, paths=paths), Path(script).name
     elif is_local_path(source_dir):
-        archive = Archive(ARCHIVE, folder=os.fspath(source_dir), paths=tuple(map(os.fspath, dependencies or ())))
+        archive = Archive(ARCHIVE, folder=os.fspath(source_dir), paths=_paths(dependencies))
     launcher = TextFile(LAUNCHER, _launcher(command, script, codeartifact_repo_arn))
     return Program(
         entrypoint=("/bin/bash", f"{ENTRYPOINT_FOLDER}/{LAUNCHER}"),
@@ -126,45 +162,53 @@ def bundle_program(
         ),
         needs_network=_has_requirements(source_dir, dependencies),
         codeartifact=codeartifact_repo_arn,
+        word_fields=("code", "code"),
+        input_fields=("code" if source_dir is None else "source_dir", "code"),
     )
 
 
-def check_code(field: str, code: Any) -> list[Problem]:
+def check_code(field: str, code: object) -> list[Problem]:
     """A script that exists here, or the URI of one object."""
-    if not isinstance(code, str) and not hasattr(code, "__fspath__"):
+    if is_local_path(code):
+        return _check_file(field, code, Path(code))
+    if not isinstance(code, (str, os.PathLike, S3Location)):
         return [
             Problem(field, code, "the path of a script, or an s3:// URI", f"pass the path of the script as {field}")
         ]
-    if is_local_path(code):
-        return _check_file(field, code, Path(code))
-    location = S3Location.parse(str(code))
+    if isinstance(code, str) and code.startswith("file://"):
+        fix = f"write {code.removeprefix('file://')!r}"
+        return [Problem(field, code, "the path of a script, without file://", fix)]
+    location = S3Location.of(code)
     if location is None or not location.key or location.key.endswith("/"):
         return [Problem(field, code, "the s3:// URI of one script", "write s3://bucket/key of the file")]
     return [problem.inside(field) for problem in location.problems()]
 
 
-def _check_file(field: str, given: Any, path: Path) -> list[Problem]:
+def _check_file(field: str, given: object, path: Path) -> list[Problem]:
     if path.is_file():
         return []
+    if path.is_dir() and field == "code":
+        fix = f"name the script in it, and the folder as source_dir: code='main.py', source_dir={str(given)!r}"
+        return [Problem(field, str(given), "the path of a script; this is a folder", fix)]
     kind = "a folder" if path.is_dir() else "nothing"
     fix = f"there is {kind} at {path.resolve()}; correct the path, it is relative to where cdk runs"
     return [Problem(field, str(given), "the path of an existing script, or an s3:// URI", fix)]
 
 
-def _check_nothing_beside(given: dict[str, Any]) -> list[Problem]:
+def _check_nothing_beside(given: Mapping[str, object]) -> list[Problem]:
     fix = "name a local script, or leave it out: a script in S3 is run as it is"
     return [
         Problem(name, value, "left out where code is in S3", fix) for name, value in given.items() if value is not None
     ]
 
 
-def _check_bundle(code: Any, source_dir: Any) -> list[Problem]:
+def _check_bundle(code: object, source_dir: object) -> list[Problem]:
     if source_dir is None:
         return check_code("code", code)
     if not is_local_path(code):
         return [Problem("code", code, "the path of a script within source_dir", "pass code='main.py'")]
     if not is_local_path(source_dir):
-        location = S3Location.parse(source_dir) if isinstance(source_dir, str) else None
+        location = S3Location.of(source_dir)
         if location is not None and PurePosixPath(location.key).name == ARCHIVE:
             return [problem.inside("source_dir") for problem in location.problems()]
         allowed = f"a local folder, or the s3:// URI of a {ARCHIVE}"
@@ -179,7 +223,7 @@ def _check_bundle(code: Any, source_dir: Any) -> list[Problem]:
     return []
 
 
-def _check_dependencies(dependencies: Any, source_dir: Any) -> list[Problem]:
+def _check_dependencies(dependencies: object, source_dir: object) -> list[Problem]:
     if dependencies is None:
         return []
     if not isinstance(dependencies, (list, tuple)):
@@ -198,24 +242,30 @@ def _check_dependencies(dependencies: Any, source_dir: Any) -> list[Problem]:
     return found
 
 
-def _check_names(code: Any, source_dir: Any, dependencies: Sequence[str] | None) -> list[Problem]:
-    """Two files of one name in the archive: the container would find but one of them."""
-    if not dependencies:
+def _check_names(
+    code: LocalPath, source_dir: LocalPath | S3Location | None, dependencies: ListOf[LocalPath] | None
+) -> list[Problem]:
+    """Two files of one name in the archive, of which the container would find only one."""
+    if not dependencies or isinstance(source_dir, S3Location):
         return []
     folder = None if source_dir is None else os.fspath(source_dir)
-    paths = (*([os.fspath(code)] if folder is None else []), *map(os.fspath, dependencies))
+    paths = (*([os.fspath(code)] if folder is None else []), *_paths(dependencies))
     names = (name for name, _ in LocalFiles(paths, folder).members())
     return check_unique("dependencies", names, "rename one, or leave one out")
 
 
-def _check_launched(command: Any) -> list[Problem]:
-    """What stands in the launcher is written at synth: nothing fills it in later."""
+def _paths(paths: ListOf[LocalPath] | None) -> tuple[str, ...]:
+    return tuple(os.fspath(path) for path in paths or ())
+
+
+def _check_launched(command: Sequence[str]) -> list[Problem]:
+    """The words of the launcher are written at synth, and nothing fills them in later."""
     words = [word for word in command if isinstance(word, str) and not is_known(word)]
     fix = "pass it in arguments or env"
     return [Problem("command", word, "known at synth: it is written into a file", fix) for word in words]
 
 
-def _check_codeartifact(arn: Any) -> list[Problem]:
+def _check_codeartifact(arn: object) -> list[Problem]:
     if arn is None or (isinstance(arn, str) and _CODEARTIFACT.fullmatch(arn)):
         return []
     allowed = "the ARN of a CodeArtifact repository"
@@ -226,7 +276,7 @@ def _check_codeartifact(arn: Any) -> list[Problem]:
     ]
 
 
-def _has_requirements(source_dir: Any, dependencies: Sequence[str] | None) -> bool:
+def _has_requirements(source_dir: LocalPath | S3Location | None, dependencies: ListOf[LocalPath] | None) -> bool:
     if source_dir is not None and not is_local_path(source_dir):
         return True  # nobody can look into it here
     if source_dir is not None and (Path(source_dir) / "requirements.txt").is_file():
@@ -269,5 +319,5 @@ def _login(arn: str) -> str:
     return shlex.join([*words, "--repository", parts["repository"], "--region", parts["region"]])
 
 
-def _name(code: Any) -> str:
+def _name(code: object) -> str:
     return Path(code).name if is_local_path(code) else PurePosixPath(str(code)).name

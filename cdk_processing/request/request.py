@@ -1,10 +1,11 @@
-"""A processor and what it is to run: what CreateProcessingJob is rendered from."""
+"""A processor and its work: everything that a CreateProcessingJob request is rendered from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from cdk_processing.errors import Problem
 from cdk_processing.request import limits
@@ -20,11 +21,14 @@ from cdk_processing.request.runtime import (
     ExecutionVariables,
     Parameter,
     RunTimeValue,
+    Text,
+    text_of,
     values_in,
 )
 from cdk_processing.request.tokens import is_known
+from cdk_processing.request.types import Json, Key, ListOf, Role
 
-__all__ = ["AnyProcessor", "Bindings", "ProcessingRequest"]
+__all__ = ["AnyProcessor", "Bindings", "ProcessingRequest", "as_words"]
 
 _NO_PROGRAM = Program()
 _LISTS = ("tag_list", "command", "entrypoint")
@@ -32,26 +36,26 @@ _EXPERIMENT_FIELDS = ("ExperimentName", "TrialName", "TrialComponentDisplayName"
 
 
 class AnyProcessor(Protocol):
-    """What a request needs of a processor."""
+    """What a request reads of a processor."""
 
     @property
-    def role(self) -> Any: ...  # noqa: D102
+    def role(self) -> Role | str | None: ...  # noqa: D102
     @property
     def instance_count(self) -> int | None: ...  # noqa: D102
     @property
-    def instance_type(self) -> str | Sequence[str] | None: ...  # noqa: D102
+    def instance_type(self) -> str | ListOf[str] | None: ...  # noqa: D102
     @property
     def volume_size_in_gb(self) -> int: ...  # noqa: D102
     @property
-    def volume_kms_key(self) -> Any: ...  # noqa: D102
+    def volume_kms_key(self) -> Key | str | None: ...  # noqa: D102
     @property
-    def output_kms_key(self) -> Any: ...  # noqa: D102
+    def output_kms_key(self) -> Key | str | None: ...  # noqa: D102
     @property
     def base_job_name(self) -> str | None: ...  # noqa: D102
     @property
-    def env(self) -> dict[str, str] | None: ...  # noqa: D102
+    def env(self) -> Mapping[str, Text] | None: ...  # noqa: D102
     @property
-    def tag_list(self) -> Any: ...  # noqa: D102
+    def tag_list(self) -> ListOf[Mapping[str, str]] | None: ...  # noqa: D102
     @property
     def image(self) -> ProcessingImage: ...  # noqa: D102
     @property
@@ -63,7 +67,7 @@ class AnyProcessor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bindings:
-    """What only CDK could say: where images, assets and keys came to lie. Every text may be a token.
+    """What only CDK knows: the places of images, assets and keys. Each text may be a token.
 
     Attributes:
         image_uri: The image's URI.
@@ -99,8 +103,8 @@ class ProcessingRequest:
     program: Program = _NO_PROGRAM
     inputs: tuple[ProcessingInput, ...] = ()
     outputs: tuple[ProcessingOutput, ...] = ()
-    arguments: tuple[Any, ...] | None = None
-    experiment_config: dict[str, str] | None = None
+    arguments: tuple[Text, ...] | None = None
+    experiment_config: Mapping[str, Text] | None = None
 
     @property
     def channels(self) -> tuple[ProcessingInput, ...]:
@@ -128,14 +132,14 @@ class ProcessingRequest:
 
     @property
     def network(self) -> NetworkConfig:
-        """The network options in force: cut off, where none are given and the program can do without."""
+        """The network options in force. Where none are given, a program that needs no network is isolated."""
         given = self.processor.network_config
         needed = self.program.needs_network or self._is_app_managed
         return NetworkConfig(enable_network_isolation=not needed) if given is None else given
 
     @property
     def instance_types(self) -> tuple[str, ...]:
-        """The instance types in the order in which they are tried; () where there is but one, and no choice."""
+        """The instance types in the order in which they are tried; () where there is only one."""
         given = self.processor.instance_type
         return tuple(given) if isinstance(given, (list, tuple)) else ()
 
@@ -146,20 +150,20 @@ class ProcessingRequest:
 
     @property
     def is_readable(self) -> bool:
-        """Whether its parts have the shapes they should have, so that checks can look into them."""
+        """Whether its parts have the right types, so that checks can look into them."""
         processor = self.processor
         return (
             not any(_wrong_kind(*group) for group in self._channel_groups())
-            and isinstance(self.arguments or (), tuple)
-            and isinstance(processor.env or {}, dict)
-            and isinstance(self.experiment_config or {}, dict)
-            and all(isinstance(getattr(processor, name, ()) or (), (list, tuple)) for name in _LISTS)
-            and all(isinstance(tag, dict) for tag in processor.tag_list or ())
+            and _is(self.arguments, tuple)
+            and _is(processor.env, Mapping)
+            and _is(self.experiment_config, Mapping)
+            and all(_is(getattr(processor, name, None), list, tuple) for name in _LISTS)
+            and all(isinstance(tag, Mapping) for tag in processor.tag_list or ())
         )
 
     def run_time_values(self) -> list[RunTimeValue]:
         """Every run-time value used anywhere, in order, each once."""
-        texts: list[Any] = [text for channel in self.inputs for text in channel.texts]
+        texts: list[object] = [text for channel in self.inputs for text in channel.texts]
         texts += [channel.destination for channel in self.outputs]
         texts += [*(channel.source for channel in self.program.inputs), *(self.arguments or ())]
         texts += [*(channel.destination for channel in self.program.outputs), *(self.program.entrypoint or ())]
@@ -181,13 +185,13 @@ class ProcessingRequest:
         found += self._environment_problems()
         return found + self._conformity_problems(found)
 
-    def render(self, bindings: Bindings) -> dict[str, Any]:
-        """The CreateProcessingJob request, as the SDK would send it, but for ``ProcessingJobName``."""
+    def render(self, bindings: Bindings) -> Json:
+        """The CreateProcessingJob request as the SDK would send it, without ``ProcessingJobName``."""
         parts = {member: render() for member, render in self._parts(bindings).items()}
         return {member: part for member, part in parts.items() if part is not None}
 
-    def _parts(self, bindings: Bindings) -> dict[str, Callable[[], Any]]:
-        """What renders each member of the request; None is left out."""
+    def _parts(self, bindings: Bindings) -> dict[str, Callable[[], object]]:
+        """The function that renders each member of the request; a None is left out."""
         processor = self.processor
         return {
             "ProcessingResources": lambda: {"ClusterConfig": self._render_cluster(bindings)},
@@ -196,16 +200,18 @@ class ProcessingRequest:
             "NetworkConfig": lambda: self._render_network(bindings),
             "ProcessingInputs": lambda: self._render_inputs(bindings) or None,
             "ProcessingOutputConfig": lambda: self._render_outputs(bindings) if self.named_outputs else None,
-            "Environment": lambda: {key: str(value) for key, value in (processor.env or {}).items()} or None,
+            "Environment": lambda: {key: text_of(value) for key, value in (processor.env or {}).items()} or None,
             "StoppingCondition": lambda: (
                 None if processor.max_runtime is None else {"MaxRuntimeInSeconds": processor.max_runtime}
             ),
-            "ExperimentConfig": lambda: dict(self.experiment_config or {}) or None,
+            "ExperimentConfig": lambda: (
+                {key: text_of(value) for key, value in (self.experiment_config or {}).items()} or None
+            ),
             "Tags": lambda: [dict(tag) for tag in processor.tag_list or ()] or None,
         }
 
-    def _conformity_problems(self, told: list[Problem]) -> list[Problem]:
-        """What the service's own model has against the request, beside what was told of it."""
+    def _conformity_problems(self, known: list[Problem]) -> list[Problem]:
+        """What the service's own model refuses, beside the problems that are known already."""
         if not self.is_readable:
             return []
         processor, image = self.processor, self.processor.image.registry_uri
@@ -218,12 +224,14 @@ class ProcessingRequest:
             ),
             volume_key=processor.volume_kms_key if isinstance(processor.volume_kms_key, str) else None,
             output_key=processor.output_kms_key if isinstance(processor.output_kms_key, str) else None,
-            network=known_network(self.network),
+            network=known_network(self.network) if isinstance(self.network, NetworkConfig) else None,
         )
-        return conformity_problems(self, self._parts(bindings), told)
+        return conformity_problems(
+            self._parts(bindings), known, self.program, len(self.inputs), type(processor).__name__
+        )
 
-    def _render_cluster(self, bindings: Bindings) -> dict[str, Any]:
-        cluster: dict[str, Any] = {
+    def _render_cluster(self, bindings: Bindings) -> Json:
+        cluster: Json = {
             "InstanceType": INSTANCE_TYPE if self.instance_types else self.processor.instance_type,
             "InstanceCount": self.processor.instance_count,
             "VolumeSizeInGB": self.processor.volume_size_in_gb,
@@ -232,27 +240,27 @@ class ProcessingRequest:
             cluster["VolumeKmsKeyId"] = bindings.volume_key
         return cluster
 
-    def _render_network(self, bindings: Bindings) -> dict[str, Any]:
+    def _render_network(self, bindings: Bindings) -> Json:
         return (bindings.network or self.network).render()
 
-    def _render_inputs(self, bindings: Bindings) -> list[dict[str, Any]]:
+    def _render_inputs(self, bindings: Bindings) -> list[Json]:
         return [channel.render(uri) for channel, uri in zip(self.channels, bindings.input_uris, strict=True)]
 
-    def _render_app(self, bindings: Bindings) -> dict[str, Any]:
-        app: dict[str, Any] = {"ImageUri": bindings.image_uri}
+    def _render_app(self, bindings: Bindings) -> Json:
+        app: Json = {"ImageUri": bindings.image_uri}
         if self.arguments:  # an empty list is invalid
-            app["ContainerArguments"] = [_text(argument) for argument in self.arguments]
+            app["ContainerArguments"] = [text_of(argument) for argument in self.arguments]
         if self.program.entrypoint:
             app["ContainerEntrypoint"] = list(self.program.entrypoint)
         return app
 
-    def _render_outputs(self, bindings: Bindings) -> dict[str, Any]:
-        config: dict[str, Any] = {"Outputs": [channel.render() for channel in self.named_outputs]}
+    def _render_outputs(self, bindings: Bindings) -> Json:
+        config: Json = {"Outputs": [channel.render() for channel in self.named_outputs]}
         if bindings.output_key is not None:
             config["KmsKeyId"] = bindings.output_key
         return config
 
-    def _channel_groups(self) -> tuple[tuple[str, type, tuple[Any, ...]], ...]:
+    def _channel_groups(self) -> tuple[tuple[str, type, tuple[ProcessingInput | ProcessingOutput, ...]], ...]:
         return ("inputs", ProcessingInput, self.inputs), ("outputs", ProcessingOutput, self.outputs)
 
     @property
@@ -288,7 +296,7 @@ class ProcessingRequest:
         return found
 
     def _environment_problems(self) -> list[Problem]:
-        """A job with parameters carries a digest of their values beside what every job carries."""
+        """A job with parameters has one more variable of this library's own: a digest of their values."""
         given = self.processor.env
         most = limits.ENVIRONMENT_LIMIT - 2
         has_parameters = self.is_readable and any(value.name == "PARAMETER" for value in self.run_time_values())
@@ -301,17 +309,21 @@ class ProcessingRequest:
     def _argument_problems(self) -> list[Problem]:
         found = []
         if self.arguments is not None and not isinstance(self.arguments, tuple):
-            return [Problem("arguments", self.arguments, "a list of str", f"write [{str(self.arguments)!r}]")]
+            fix = f"write arguments={as_words(self.arguments)!r}"
+            return [Problem("arguments", self.arguments, "a list of str", fix)]
         if len(self.arguments or ()) > limits.ARGUMENT_LIMIT:
             found.append(Problem("arguments", len(self.arguments or ()), "at most 100", "pass a file as an input"))
         for index, argument in enumerate(self.arguments or ()):
-            if not isinstance(argument, (str, ExecutionVariable, Parameter)):
+            if argument is None:
+                fix = "drop it, or pass the word that the script expects: SageMaker refuses null"
+                found.append(Problem(f"arguments[{index}]", argument, "a str or a run-time value", fix))
+            elif not isinstance(argument, (str, ExecutionVariable, Parameter)):
                 fix = f"write {str(argument)!r}"
                 found.append(Problem(f"arguments[{index}]", argument, "a str or a run-time value", fix))
             elif is_known(argument):
-                fix = "pass long values in a file"
-                found += limits.check_text(f"arguments[{index}]", argument, limits.ARGUMENT_LENGTH, fix, shortest=0)
-        if not isinstance(self.experiment_config or {}, dict):
+                fix = "pass long values in a file" if argument else "drop it: SageMaker refuses empty arguments"
+                found += limits.check_text(f"arguments[{index}]", argument, limits.ARGUMENT_LENGTH, fix)
+        if not _is(self.experiment_config, Mapping):
             fix = "write {'ExperimentName': ...}"
             return [*found, Problem("experiment_config", self.experiment_config, "a dict of str to str", fix)]
         for key, value in (self.experiment_config or {}).items():
@@ -320,24 +332,33 @@ class ProcessingRequest:
                 found.append(Problem("experiment_config key", key, allowed, "rename it"))
             else:
                 found += limits.check_text(
-                    f"experiment_config[{key!r}]", value, limits.EXPERIMENT_NAME_LENGTH, "shorten it"
+                    f"experiment_config[{key!r}]", text_of(value), limits.EXPERIMENT_NAME_LENGTH, "shorten it"
                 )
         return found
 
 
-def _wrong_kind(field: str, kind: type, channels: Any) -> Problem | None:
+def as_words(given: object) -> list[str]:
+    """A command line given as one text, as the words that a shell would make of it."""
+    try:
+        return shlex.split(str(given))
+    except ValueError:  # a quotation mark without its partner
+        return str(given).split()
+
+
+def _wrong_kind(field: str, kind: type, channels: object) -> Problem | None:
     if isinstance(channels, tuple) and all(isinstance(channel, kind) for channel in channels):
         return None
     return Problem(field, channels, f"a list of {kind.__name__}", f"write {field}=[{kind.__name__}(...)]")
 
 
-def _folder(path: Any) -> str:
+def _is(value: object, *kinds: type) -> bool:
+    """Whether a field is left out or of a kind. An empty value of another kind is not left out: 0, "" or False."""
+    return value is None or isinstance(value, kinds)
+
+
+def _folder(path: object) -> str:
     return path.rstrip("/") if isinstance(path, str) else ""
 
 
-def _searchable(value: Any) -> Any:
-    return value.key if isinstance(value, S3Location) else _text(value)
-
-
-def _text(value: Any) -> Any:
-    return str(value) if isinstance(value, (ExecutionVariable, Parameter)) else value
+def _searchable(value: object) -> object:
+    return value.key if isinstance(value, S3Location) else text_of(value)

@@ -7,12 +7,13 @@ This module writes and reads markers; what they become is the business of :mod:`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeVar, overload
 from urllib.parse import unquote
 
 from cdk_processing.errors import Problem, RunTimeValueError
+from cdk_processing.request.types import ListOf
 
 __all__ = [
     "ExecutionVariable",
@@ -20,8 +21,10 @@ __all__ = [
     "Parameter",
     "ParameterType",
     "RunTimeValue",
+    "Text",
     "has_run_time_value",
     "segments",
+    "text_of",
     "value_problem",
 ]
 
@@ -168,7 +171,7 @@ class Parameter:
     name: str
     default: str | float | bool | None = None
     type: ParameterType = str
-    enum_values: Sequence[Any] | None = None
+    enum_values: ListOf[str | float | bool] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _PARAMETER_NAME.fullmatch(self.name):
@@ -190,7 +193,7 @@ class Parameter:
         for field, value in (*(("enum_values", item) for item in allowed or ()), ("default", self.default)):
             self._check(field, value)
 
-    def _check(self, field: str, value: Any) -> None:
+    def _check(self, field: str, value: object) -> None:
         if value is None and field == "default":
             return
         text = parameter_text(value)
@@ -233,6 +236,21 @@ class Parameter:
         return str(other) + str(self)
 
 
+#: Text of a declaration, which may hold run-time values or be one.
+Text = str | ExecutionVariable | Parameter
+
+_Value = TypeVar("_Value")
+
+
+@overload
+def text_of(value: Text) -> str: ...
+@overload
+def text_of(value: _Value) -> _Value: ...
+def text_of(value: object) -> object:
+    """A run-time value as the text that stands for it; anything else as it is."""
+    return str(value) if isinstance(value, (ExecutionVariable, Parameter)) else value
+
+
 def segments(text: str) -> Iterator[str | RunTimeValue]:
     """Split text into what is fixed and what is known at run time, in order; empty fixed parts are left out."""
     end = 0
@@ -245,12 +263,12 @@ def segments(text: str) -> Iterator[str | RunTimeValue]:
         yield text[end:]
 
 
-def values_in(text: Any) -> list[RunTimeValue]:
+def values_in(text: object) -> list[RunTimeValue]:
     """Every run-time value in a text; none in anything else."""
     return [part for part in segments(text) if isinstance(part, RunTimeValue)] if isinstance(text, str) else []
 
 
-def values_in_tree(tree: Any) -> Iterator[RunTimeValue]:
+def values_in_tree(tree: object) -> Iterator[RunTimeValue]:
     """Every run-time value in the texts of dicts and lists, in order."""
     if isinstance(tree, dict):
         tree = tree.values()
@@ -261,7 +279,7 @@ def values_in_tree(tree: Any) -> Iterator[RunTimeValue]:
         yield from values_in_tree(item)
 
 
-def has_run_time_value(text: Any) -> bool:
+def has_run_time_value(text: object) -> bool:
     """Whether the text, or whatever else was given, holds a run-time value."""
     return isinstance(text, (ExecutionVariable, Parameter)) or (
         isinstance(text, str) and "{{run:" in text and _MARKER.search(text) is not None
@@ -294,7 +312,7 @@ def _encoded(text: str) -> str:
     return "".join(f"%{byte:02X}" for byte in text.encode())
 
 
-def parameter_text(value: Any) -> str | None:
+def parameter_text(value: object) -> str | None:
     """A parameter's value as the text that the job gets; None for what is no text, number or truth value."""
     if isinstance(value, str):
         return value

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from cdk_processing.errors import Problem
 from cdk_processing.request import limits
 from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
-from cdk_processing.request.compute import UNSET, Compute
-from cdk_processing.request.files import LocalFiles, TextFile, is_local_path
+from cdk_processing.request.compute import UNSET, Compute, NotTaken
+from cdk_processing.request.files import Archive, LocalFiles, TextFile, children, is_local_path
 from cdk_processing.request.images import ProcessingImage
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import Program, script_program
 from cdk_processing.request.request import ProcessingRequest
+from cdk_processing.request.runtime import Text
 from cdk_processing.request.tokens import is_known
+from cdk_processing.request.types import Duration, Key, ListOf, LocalPath, Role
 
 __all__ = ["PySparkProcessor", "SparkJarProcessor"]
 
 _INPUT = "/opt/ml/processing/input"
 _EVENTS = "/opt/ml/processing/spark-events/"
+#: Holds the packages of submit_py_files: Python imports from it, on the driver and on each executor.
+_PACKAGES = "packages.zip"
 #: EMR's classifications that the container applies.
 #: https://github.com/aws/sagemaker-spark-container: what its configuration.json may hold.
 _CLASSIFICATIONS = (
@@ -46,6 +49,10 @@ _CLASSIFICATIONS = (
 )
 
 
+#: A classification of EMR: ``{"Classification": "spark-defaults", "Properties": {...}}``.
+Classification = Mapping[str, object]
+
+
 class _SparkCompute(Compute):
     """What both Spark processors share."""
 
@@ -54,9 +61,9 @@ class _SparkCompute(Compute):
     framework_version: str | None
     py_version: str | None
     container_version: str | None
-    image_uri: Any
-    configuration_location: str | None
-    dependency_location: str | None
+    image_uri: ProcessingImage | str | None
+    configuration_location: None
+    dependency_location: None
 
     @property
     def image(self) -> ProcessingImage:
@@ -109,50 +116,52 @@ class PySparkProcessor(_SparkCompute):
         network_config: Left out, the hosts reach the network, because those of a cluster must reach each other.
     """
 
-    role: Any = None
-    instance_type: str | Sequence[str] | None = None
+    role: Role | str | None = None
+    instance_type: str | ListOf[str] | None = None
     instance_count: int | None = None
     framework_version: str | None = None
     py_version: str | None = None
     container_version: str | None = None
-    image_uri: Any = None
+    image_uri: ProcessingImage | str | None = None
     volume_size_in_gb: int = 30
-    volume_kms_key: Any = None
-    output_kms_key: Any = None
-    configuration_location: str | None = None
-    dependency_location: str | None = None
-    max_runtime_in_seconds: Any = None
+    volume_kms_key: Key | str | None = None
+    output_kms_key: Key | str | None = None
+    configuration_location: None = None
+    dependency_location: None = None
+    max_runtime_in_seconds: int | Duration | None = None
     base_job_name: str | None = None
     sagemaker_session: None = None
-    env: dict[str, str] | None = None
-    tags: Sequence[dict[str, str]] | dict[str, str] | None = None
+    env: Mapping[str, Text] | None = None
+    tags: ListOf[Mapping[str, str]] | Mapping[str, str] | None = None
     network_config: NetworkConfig | None = None
 
     def run(
         self,
-        submit_app: Any,
-        submit_py_files: Sequence[str] | None = None,
-        submit_jars: Sequence[str] | None = None,
-        submit_files: Sequence[str] | None = None,
-        inputs: Sequence[Any] | None = None,
-        outputs: Sequence[Any] | None = None,
-        arguments: Sequence[Any] | None = None,
-        wait: object = UNSET,
-        logs: object = UNSET,
-        job_name: object = UNSET,
-        experiment_config: dict[str, str] | None = None,
-        configuration: Any = None,
-        spark_event_logs_s3_uri: Any = None,
-        kms_key: object = UNSET,
+        submit_app: LocalPath | S3Location,
+        submit_py_files: ListOf[LocalPath] | None = None,
+        submit_jars: ListOf[LocalPath] | None = None,
+        submit_files: ListOf[LocalPath] | None = None,
+        inputs: ListOf[ProcessingInput] | None = None,
+        outputs: ListOf[ProcessingOutput] | None = None,
+        arguments: ListOf[Text] | None = None,
+        wait: NotTaken = UNSET,
+        logs: NotTaken = UNSET,
+        job_name: NotTaken = UNSET,
+        experiment_config: Mapping[str, Text] | None = None,
+        configuration: Classification | ListOf[Classification] | None = None,
+        spark_event_logs_s3_uri: S3Location | str | None = None,
+        kms_key: NotTaken = UNSET,
     ) -> ProcessingRequest:
         """Say what is to run; nothing is started.
 
         Args:
             submit_app: Path of a local Python file, or the ``s3://`` URI of one.
-            submit_py_files: Python files, folders and archives that the application imports: local paths become assets,
-                ``s3://`` and ``s3a://`` URIs are fetched by Spark.
-            submit_jars: Jars for driver and executors, likewise.
-            submit_files: Files for the working directory of each executor, likewise.
+            submit_py_files: Python files, archives and folders that the application imports. Local paths become assets,
+                and Spark fetches ``s3://`` and ``s3a://`` URIs. Of a folder with an ``__init__.py``, the application
+                imports the package; of another folder, the modules and packages in it.
+            submit_jars: Jars for the driver and the executors, with paths and URIs as above. Of a folder, all files.
+            submit_files: Files for the working directory of each executor, with paths and URIs as above. Of a folder,
+                all files, side by side.
             inputs: :class:`ProcessingInput`; 10 with those that bring the application.
             outputs: :class:`ProcessingOutput`; 10 with that of the event logs.
             arguments: At most 100 strings of at most 256 characters; run-time values are welcome.
@@ -161,11 +170,9 @@ class PySparkProcessor(_SparkCompute):
             job_name: Not taken.
             experiment_config: ``ExperimentName``, ``TrialName``, ``TrialComponentDisplayName``, ``RunName``.
             configuration: EMR classifications: ``[{"Classification": "spark-defaults", "Properties": {...}}]``.
-            spark_event_logs_s3_uri: Where event logs are written while the job runs: an :class:`S3Location` or URI.
+            spark_event_logs_s3_uri: The place for event logs, written while the job runs: an :class:`S3Location` or
+                an ``s3://`` URI.
             kms_key: Not taken.
-
-        Raises:
-            TypeError: An argument that is not taken is given; the text says what to use instead.
         """
         submitted = {"py-files": submit_py_files, "jars": submit_jars, "files": submit_files}
         return self._request(
@@ -174,10 +181,7 @@ class PySparkProcessor(_SparkCompute):
             outputs,
             arguments,
             experiment_config,
-            wait=wait,
-            logs=logs,
-            job_name=job_name,
-            kms_key=kms_key,
+            {"wait": wait, "logs": logs, "job_name": job_name, "kms_key": kms_key},
         )
 
 
@@ -185,41 +189,41 @@ class PySparkProcessor(_SparkCompute):
 class SparkJarProcessor(_SparkCompute):
     """Runs a Java or Scala application on Spark. Takes what :class:`PySparkProcessor` takes."""
 
-    role: Any = None
-    instance_type: str | Sequence[str] | None = None
+    role: Role | str | None = None
+    instance_type: str | ListOf[str] | None = None
     instance_count: int | None = None
     framework_version: str | None = None
     py_version: str | None = None
     container_version: str | None = None
-    image_uri: Any = None
+    image_uri: ProcessingImage | str | None = None
     volume_size_in_gb: int = 30
-    volume_kms_key: Any = None
-    output_kms_key: Any = None
-    configuration_location: str | None = None
-    dependency_location: str | None = None
-    max_runtime_in_seconds: Any = None
+    volume_kms_key: Key | str | None = None
+    output_kms_key: Key | str | None = None
+    configuration_location: None = None
+    dependency_location: None = None
+    max_runtime_in_seconds: int | Duration | None = None
     base_job_name: str | None = None
     sagemaker_session: None = None
-    env: dict[str, str] | None = None
-    tags: Sequence[dict[str, str]] | dict[str, str] | None = None
+    env: Mapping[str, Text] | None = None
+    tags: ListOf[Mapping[str, str]] | Mapping[str, str] | None = None
     network_config: NetworkConfig | None = None
 
     def run(
         self,
-        submit_app: Any,
+        submit_app: LocalPath | S3Location,
         submit_class: str,
-        submit_jars: Sequence[str] | None = None,
-        submit_files: Sequence[str] | None = None,
-        inputs: Sequence[Any] | None = None,
-        outputs: Sequence[Any] | None = None,
-        arguments: Sequence[Any] | None = None,
-        wait: object = UNSET,
-        logs: object = UNSET,
-        job_name: object = UNSET,
-        experiment_config: dict[str, str] | None = None,
-        configuration: Any = None,
-        spark_event_logs_s3_uri: Any = None,
-        kms_key: object = UNSET,
+        submit_jars: ListOf[LocalPath] | None = None,
+        submit_files: ListOf[LocalPath] | None = None,
+        inputs: ListOf[ProcessingInput] | None = None,
+        outputs: ListOf[ProcessingOutput] | None = None,
+        arguments: ListOf[Text] | None = None,
+        wait: NotTaken = UNSET,
+        logs: NotTaken = UNSET,
+        job_name: NotTaken = UNSET,
+        experiment_config: Mapping[str, Text] | None = None,
+        configuration: Classification | ListOf[Classification] | None = None,
+        spark_event_logs_s3_uri: S3Location | str | None = None,
+        kms_key: NotTaken = UNSET,
     ) -> ProcessingRequest:
         """Say what is to run; nothing is started. Arguments as for :meth:`PySparkProcessor.run`.
 
@@ -236,11 +240,8 @@ class SparkJarProcessor(_SparkCompute):
             job_name: Not taken.
             experiment_config: Names that SageMaker Experiments files the job under.
             configuration: EMR classifications.
-            spark_event_logs_s3_uri: Where event logs are written while the job runs.
+            spark_event_logs_s3_uri: The place for event logs.
             kms_key: Not taken.
-
-        Raises:
-            TypeError: An argument that is not taken is given; the text says what to use instead.
         """
         submitted = {"jars": submit_jars, "files": submit_files}
         program = _program(
@@ -257,49 +258,55 @@ class SparkJarProcessor(_SparkCompute):
             outputs,
             arguments,
             experiment_config,
-            wait=wait,
-            logs=logs,
-            job_name=job_name,
-            kms_key=kms_key,
+            {"wait": wait, "logs": logs, "job_name": job_name, "kms_key": kms_key},
         )
 
 
 def _program(
-    app: Any, options: list[str], submitted: dict[str, Sequence[str] | None], configuration: Any, events: Any
+    app: object,
+    options: list[str],
+    submitted: dict[str, ListOf[LocalPath] | None],
+    configuration: object,
+    events: object,
 ) -> Program:
     command = ["smspark-submit", *options]
+    words = ["submit_app", *["submit_class"] * len(options)]
     inputs: list[ProcessingInput] = []
+    fields: list[str] = []
     outputs: list[ProcessingOutput] = []
     reads: list[S3Location] = []
     mistakes: list[Problem] = []
     for name, given in submitted.items():
-        if not given:
-            continue
         field = f"submit_{name.replace('-', '_')}"
-        wrong = _check_submitted(field, given)
-        if not wrong:
-            remote = [path for path in given if not is_local_path(path)]
-            local = tuple(os.fspath(path) for path in given if is_local_path(path))
-            reads += [place for path in remote if (place := _place(path))]
-            places = list(remote)
-            if local:
-                places.append(f"{_INPUT}/{name}")
-                inputs.append(ProcessingInput(source=LocalFiles(local), destination=places[-1], input_name=name))
-            command += [f"--{name}", ",".join(places)]
-            fix = "name local files, which are one folder in the container"
-            wrong = limits.check_text(field, command[-1], limits.ARGUMENT_LENGTH, fix)
-        mistakes += wrong
-    if events:
+        if given is None or given in ([], ()):
+            continue
+        if wrong := _check_submitted(field, given):
+            mistakes += wrong
+            continue
+        remote = [os.fspath(path) for path in given if not is_local_path(path)]
+        local = [os.fspath(path) for path in given if is_local_path(path)]
+        reads += [place for path in remote if (place := _place(path))]
+        channels = list(_channels(name, local))
+        inputs += channels
+        fields += [field] * len(channels)
+        places = [*remote, *(str(channel.destination) for channel in channels)]
+        command += [f"--{name}", ",".join(places)]
+        words += [field, field]
+        fix = "name local files: they are one folder in the container"
+        mistakes += limits.check_text(field, command[-1], limits.ARGUMENT_LENGTH, fix)
+    if events is not None and events != "":
         command += ["--local-spark-event-logs-dir", _EVENTS]
-        outputs.append(ProcessingOutput(source=_EVENTS, destination=events, s3_upload_mode="Continuous"))
+        words += ["spark_event_logs_s3_uri"] * 2
         mistakes += _check_events(events)
-    if configuration:
+        if isinstance(events, (str, S3Location)):
+            outputs.append(ProcessingOutput(source=_EVENTS, destination=events, s3_upload_mode="Continuous"))
+    if configuration not in (None, [], (), {}):
         wrong = _check_configuration(configuration)
         mistakes += wrong
-        text = "" if wrong else json.dumps(configuration)
-        source = TextFile("configuration.json", text)
+        source = TextFile("configuration.json", "" if wrong else json.dumps(configuration))
         inputs.append(ProcessingInput(source=source, destination=f"{_INPUT}/conf", input_name="conf"))
-    script = script_program(command, app, field="submit_app")
+        fields.append("configuration")
+    script = script_program(command, app, field="submit_app", word_fields=words)
     return Program(
         entrypoint=script.entrypoint,
         inputs=(*inputs, *script.inputs),
@@ -307,37 +314,91 @@ def _program(
         reads=tuple(reads),
         needs_network=True,  # the hosts of a cluster reach each other, and Spark reads s3:// by itself
         mistakes=(*script.mistakes, *mistakes),
+        word_fields=script.word_fields,
+        input_fields=(*fields, *script.input_fields),
     )
 
 
-def _check_submitted(field: str, given: Any) -> list[Problem]:
+def _channels(name: str, paths: Sequence[str]) -> Iterator[ProcessingInput]:
+    """The channels for local paths of one kind.
+
+    ``smspark-submit`` takes the files right in a folder and no folder below it, so all files lie side by side. Python
+    packages need their folders, so they travel in a zip.
+    """
+    files = _flat(paths, with_folders=name != "py-files")
+    if files:
+        yield ProcessingInput(source=LocalFiles(files), destination=f"{_INPUT}/{name}", input_name=name)
+    packages = _packages(paths) if name == "py-files" else ()
+    if packages:
+        source = Archive(_PACKAGES, paths=packages)
+        yield ProcessingInput(source=source, destination=f"{_INPUT}/{name}-packages", input_name=f"{name}-packages")
+
+
+def _flat(paths: Sequence[str], *, with_folders: bool) -> tuple[str, ...]:
+    """The files among paths, and, on request, all files in folders."""
+    found: list[str] = []
+    for path in paths:
+        if not Path(path).is_dir():
+            found.append(path)
+        elif with_folders:
+            found += [str(file) for _, file in LocalFiles(folder=path).members()]
+    # A file may be named twice, on its own and by its folder.
+    return tuple({Path(path).resolve(): path for path in reversed(found)}.values())[::-1]
+
+
+def _packages(paths: Sequence[str]) -> tuple[str, ...]:
+    """What lies at the top of the zip: a package itself, and the content of any other folder."""
+    found: list[str] = []
+    for path in filter(os.path.isdir, paths):
+        found += [path] if (Path(path) / "__init__.py").is_file() else [str(child) for child in children(path)]
+    return tuple(found)
+
+
+def _check_submitted(field: str, given: object) -> list[Problem]:
     if isinstance(given, str) or not isinstance(given, (list, tuple)):
         return [Problem(field, given, "a list of local paths and s3:// URIs", f"write [{str(given)!r}]")]
     found = []
     for index, path in enumerate(given):
-        where, location = f"{field}[{index}]", _place(path)
-        if is_local_path(path):
-            if not any(True for _ in LocalFiles((os.fspath(path),)).members()) or not Path(path).exists():
-                kind = "a folder without files" if Path(path).is_dir() else "nothing"
-                fix = f"there is {kind} at {Path(path).resolve()}; correct the path"
-                found.append(Problem(where, str(path), "an existing file or folder, or an s3:// URI", fix))
-        elif location is None or not location.key:
-            allowed = "a local path, or an s3:// or s3a:// URI"
-            found.append(Problem(where, path, allowed, "name a file here or in S3"))
-        else:
-            found += [problem.inside(where) for problem in location.problems()]
+        found += _check_path(f"{field}[{index}]", path)
     if found:
         return found
-    names = (name for name, _ in LocalFiles(tuple(os.fspath(path) for path in given if is_local_path(path))).members())
-    return limits.check_unique(field, names, "rename one: they come to lie in one folder")
+    local = [os.fspath(path) for path in given if is_local_path(path)]
+    if field == "submit_py_files":
+        files, packages = LocalFiles(_flat(local, with_folders=False)), LocalFiles(_packages(local))
+    else:
+        files, packages = LocalFiles(_flat(local, with_folders=True)), LocalFiles()
+    for name in (name for name, _ in files.members() if "," in name):
+        fix = "rename the file"
+        found.append(Problem(field, name, "without a comma: Spark separates the files of its list by commas", fix))
+    for source in (files, packages):
+        names = (name for name, _ in source.members())
+        found += limits.check_unique(field, names, "rename one: they are in one folder there")
+    return found
 
 
-def _place(path: Any) -> S3Location | None:
-    """Where an ``s3://`` or ``s3a://`` URI leads."""
+def _check_path(where: str, path: object) -> list[Problem]:
+    location = _place(path)
+    if is_local_path(path):
+        local = Path(path)
+        if local.is_file() or (local.is_dir() and any(True for _ in LocalFiles(folder=str(local)).members())):
+            return []
+        kind = "a folder without files" if local.is_dir() else "nothing"
+        fix = f"there is {kind} at {local.resolve()}; correct the path"
+        return [Problem(where, str(path), "an existing file or folder, or an s3:// URI", fix)]
+    if location is None or not location.key:
+        return [Problem(where, path, "a local path, or an s3:// or s3a:// URI", "name a file here or in S3")]
+    if "," in location.key:
+        fix = "give the object another key"
+        return [Problem(where, path, "without a comma: Spark separates the files of its list by commas", fix)]
+    return [problem.inside(where) for problem in location.problems()]
+
+
+def _place(path: object) -> S3Location | None:
+    """The place that an ``s3://`` or ``s3a://`` URI names."""
     return S3Location.parse(path.replace("s3a://", "s3://", 1)) if isinstance(path, str) else None
 
 
-def _check_events(events: Any) -> list[Problem]:
+def _check_events(events: object) -> list[Problem]:
     location = events if isinstance(events, S3Location) else _place(events)
     if location is not None and not str(events).startswith("s3a://"):
         return [problem.inside("spark_event_logs_s3_uri") for problem in location.problems()]
@@ -345,14 +406,14 @@ def _check_events(events: Any) -> list[Problem]:
     return [Problem("spark_event_logs_s3_uri", events, allowed, 'pass bucket.at("spark-events/")')]
 
 
-def _check_configuration(configuration: Any, field: str = "configuration") -> list[Problem]:
+def _check_configuration(configuration: object, field: str = "configuration") -> list[Problem]:
     """EMR's format: https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-configure-apps.html."""
     shape = '{"Classification": "spark-defaults", "Properties": {"spark.executor.memory": "2g"}}'
     items = configuration if isinstance(configuration, (list, tuple)) else [configuration]
     found = []
     for index, item in enumerate(items):
         where = f"{field}[{index}]"
-        if not isinstance(item, dict) or not {"Classification", "Properties"} <= set(item):
+        if not isinstance(item, Mapping) or not {"Classification", "Properties"} <= set(item):
             found.append(Problem(where, item, f"in the shape {shape}", "give it Classification and Properties"))
             continue
         extra = set(item) - {"Classification", "Properties", "Configurations"}
@@ -364,7 +425,7 @@ def _check_configuration(configuration: Any, field: str = "configuration") -> li
             allowed = f"one of {', '.join(_CLASSIFICATIONS)}"
             found.append(Problem(f"{where}.Classification", name, allowed, "see EMR's classifications"))
         properties = item["Properties"]
-        if not isinstance(properties, dict) or not all(isinstance(value, str) for value in properties.values()):
+        if not isinstance(properties, Mapping) or not all(isinstance(value, str) for value in properties.values()):
             allowed = "a dict of str to str"
             found.append(Problem(f"{where}.Properties", properties, allowed, "quote numbers and booleans"))
         elif not all(map(is_known, properties.values())):

@@ -1,22 +1,36 @@
-"""What this pure folder needs to know of CDK tokens: how their text looks, so that checks can leave it alone."""
+"""CDK tokens as this pure folder sees them: by the form of their text or number, so that checks pass over them."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final, TypeGuard
 
 from cdk_processing.request.runtime import has_run_time_value
 
-__all__ = ["KNOWN_LATER", "is_known", "is_token"]
+__all__ = ["KNOWN_LATER", "is_known", "is_list_token", "is_number_token", "is_token"]
 
-#: Stands in a rendered request for what only CDK could say.
+#: Stands in a rendered request for a value that only CDK knows.
 KNOWN_LATER: Final = "${Token[KNOWN.LATER]}"
+# CDK writes a token for a number as one far below any other, and a list as a list of one text:
+# https://docs.aws.amazon.com/cdk/v2/guide/tokens.html
+_NUMBER_TOKENS = -1e280
+_LIST_TOKEN = "#{Token["
 
 
-def is_token(value: Any) -> bool:
-    """Whether a text holds a CDK token, or is something that only CDK can read."""
+def is_token(value: object) -> bool:
+    """Whether a text holds a CDK token."""
     return isinstance(value, str) and "${Token[" in value
 
 
-def is_known(value: Any) -> bool:
-    """Whether a text is what the service will see: no token, no run-time value."""
+def is_number_token(value: object) -> bool:
+    """Whether a number is a CDK token."""
+    return isinstance(value, float) and value < _NUMBER_TOKENS
+
+
+def is_list_token(value: object) -> bool:
+    """Whether a list is a CDK token, whose items nobody knows at synth."""
+    return isinstance(value, (list, tuple)) and any(isinstance(item, str) and _LIST_TOKEN in item for item in value)
+
+
+def is_known(value: object) -> TypeGuard[str]:
+    """Whether a text is what the service gets: no token, no run-time value."""
     return isinstance(value, str) and not is_token(value) and not has_run_time_value(value)

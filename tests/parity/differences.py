@@ -131,9 +131,7 @@ def _assets(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> N
     channels = (here.request or {}).get("ProcessingInputs", [])
     for theirs, ours in zip(request.get("ProcessingInputs", []), channels, strict=False):
         uri, asset = (each.get("S3Input", {}).get("S3Uri", "") for each in (theirs, ours))
-        uploaded, published = _below(sdk.files, uri), _below(here.files, asset)
-        if asset.endswith(f"/{ARCHIVE}"):
-            [published] = published.values()
+        uploaded, published = _below(sdk.files, uri), _brought(here, asset)
         if not uploaded or not asset.startswith(ASSETS):
             continue
         if uri.endswith("/runproc.sh"):
@@ -152,10 +150,46 @@ def _unpacking(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -
         app["ContainerEntrypoint"] = [*unpacking(folders), *app["ContainerEntrypoint"]]
 
 
+def _submitted_folders(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> None:
+    """What the SDK puts into a folder of its own lies side by side, or in a zip that Python imports from."""
+    ours = {channel["InputName"]: channel for channel in (here.request or {}).get("ProcessingInputs", [])}
+    channels, words = [], request["AppSpecification"].get("ContainerEntrypoint", [])
+    for channel in request.get("ProcessingInputs", []):
+        name = channel["InputName"]
+        channels.append(channel)
+        if name not in ("py-files", "jars", "files") or words[:1] != ["smspark-submit"]:
+            continue
+        uploaded = _kept(_below(sdk.files, channel["S3Input"]["S3Uri"]))
+        if not any("/" in path for path in uploaded):
+            continue
+        beside = {path: text for path, text in uploaded.items() if "/" not in path}
+        expected = {name: {path.rpartition("/")[2]: text for path, text in uploaded.items()}}
+        if name == "py-files":
+            content = {path.partition("/")[2]: text for path, text in uploaded.items() if "/" in path}
+            expected = {name: beside, f"{name}-packages": {"packages.zip": content}}
+            expected = {each: files for each, files in expected.items() if files}
+        found = {each: _brought(here, ours[each]["S3Input"]["S3Uri"]) for each in expected if each in ours}
+        if found == expected:
+            channels[-1:] = [ours[each] for each in expected]
+            places = [ours[each]["S3Input"]["LocalPath"] for each in expected]
+            position = words.index(f"--{name}") + 1
+            words[position] = words[position].replace(channel["S3Input"]["LocalPath"], ",".join(places))
+    if channels:
+        request["ProcessingInputs"] = channels
+
+
 def _kept(files: dict[str, Any]) -> dict[str, Any]:
     """Files, and what is in archives among them, without what no code needs."""
     kept = {name: content for name, content in files.items() if LEFT_OUT.isdisjoint(PurePosixPath(name).parts)}
     return {name: _kept(content) if isinstance(content, dict) else content for name, content in kept.items()}
+
+
+def _brought(here: Answer, uri: str) -> dict[str, Any]:
+    """What a channel brings, once the archive of a folder is unpacked."""
+    found = _below(here.files, uri)
+    if uri.endswith(f"/{ARCHIVE}"):
+        [found] = found.values()
+    return found
 
 
 def _below(files: dict[str, Any], uri: str) -> dict[str, Any]:
@@ -164,6 +198,12 @@ def _below(files: dict[str, Any], uri: str) -> dict[str, Any]:
         return {uri.rpartition("/")[2]: files[uri]}
     prefix = uri.rstrip("/") + "/"
     return {key.removeprefix(prefix): value for key, value in files.items() if key.startswith(prefix)}
+
+
+def _python_in_s3(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> None:
+    words = request["AppSpecification"].get("ContainerEntrypoint", [])
+    if words[:1] == ["/bin/bash"] and words[-1].endswith(".py"):
+        words[:1] = _given(call, "command") or ["python"]
 
 
 def _whole_bucket(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> None:
@@ -207,6 +247,13 @@ DIFFERENCES = [
         rule=_encryption,
     ),
     Difference(
+        "Folders in `submit_py_files`, `submit_jars` and `submit_files`",
+        "a folder in a folder, which Spark does not open",
+        "their files side by side; Python packages in a zip",
+        "Spark finds them.",
+        rule=_submitted_folders,
+    ),
+    Difference(
         "`S3Uri` of local code, files and folders, and of what is made of them",
         "`s3://<default bucket>/<job name>/...`",
         "`s3://<assets bucket>/<job>/<hash>/...`, with the same files of the same names, but for `__pycache__`, "
@@ -221,6 +268,13 @@ DIFFERENCES = [
         "out by key",
         "The CDK publishes each object by itself: a folder of 120 files would be 120 assets, and is one archive.",
         rule=_unpacking,
+    ),
+    Difference(
+        "A Python script in S3 as the `code` of a framework processor",
+        "run by bash, which stops at its first `import`",
+        "run by `command`",
+        "The SDK takes any script in S3 for a shell script.",
+        rule=_python_in_s3,
     ),
     Difference(
         "`S3Uri` of an output without a destination",
@@ -304,7 +358,13 @@ DIFFERENCES = [
         "taken",
         "refused; the error says what to use instead",
         "Nothing is started, named, uploaded, cloned or called at synth.",
-        refused_here=("takes no wait=", "takes no logs=", "takes no job_name=", "takes no kms_key="),
+        refused_here=(
+            "wait must be left out",
+            "logs must be left out",
+            "job_name must be left out",
+            "kms_key must be left out",
+            "git_config must be left out",
+        ),
     ),
     Difference(
         "`code_location`, `configuration_location`, `dependency_location`",
@@ -369,15 +429,16 @@ DIFFERENCES = [
         "Two files of one name in `dependencies`, `submit_jars`, `submit_files` or `submit_py_files`",
         "the later one replaces the earlier",
         "refused",
-        "They come to lie in one folder, where the container would find but one of them.",
-        refused_here=("rename one: they come to lie in one folde", "rename one, or leave one out"),
+        "They are in one folder, where the container would find only one of them.",
+        refused_here=("rename one: they are in one folder there", "rename one, or leave one out"),
     ),
     Difference(
         "Values that SageMaker refuses when the job is created",
         "sent",
         "refused",
         "What cannot work is said at synth: paths outside `/opt/ml/processing/`, two channels of one name, line breaks "
-        "in arguments, texts that are too long, a volume key for instances with storage of their own.",
+        "in arguments, arguments that are empty or too long, two tags of one key, a volume key for instances with "
+        "storage of their own.",
         refused_here=(
             "must be an absolute path below /opt/ml/processing/",
             "give each ProcessingInput a name of its own",
@@ -386,6 +447,8 @@ DIFFERENCES = [
             "whose local storage is encrypted by its own hardware",
             "must be on one line",
             "must be at most 256 characters",
+            "must be 1-256 characters",
+            "AWS refuses a key that comes twice",
         ),
     ),
 ]

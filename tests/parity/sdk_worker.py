@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 __all__ = ["JOB_NAME", "content_of", "decoded"]
@@ -40,6 +41,9 @@ def decoded(value, classes, **given):
 
 def content_of(data, name):
     """What is in a file, as text that can be compared: an archive as its files."""
+    if name.endswith("/packages.zip"):
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            return {member: base64.b64encode(packed.read(member)).decode() for member in packed.namelist()}
     if not name.endswith(("/sourcedir.tar.gz", "/cdk-processing-folder.tar.gz")):
         return base64.b64encode(data).decode()
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:

@@ -175,7 +175,7 @@ _PROCESSOR = {
     "network_config": st.one_of(st.none(), _NETWORKS),
 }
 _RUN = {
-    "arguments": st.lists(st.one_of(_line(256), _RUN_TIME), max_size=12),
+    "arguments": st.lists(st.one_of(_line(256).filter(bool), _RUN_TIME), max_size=12),
     "experiment_config": st.fixed_dictionaries(
         {}, optional=dict.fromkeys(("ExperimentName", "TrialName", "TrialComponentDisplayName", "RunName"), _NAME)
     ),

@@ -240,10 +240,29 @@ def test_every_place_of_the_model_has_a_name_in_snake_case():
             assert re.fullmatch(r"[a-z][a-z0-9_]*(\[0\])?(\.[a-z0-9_]+(\[0\])?)*", name), name
 
 
-def test_a_number_that_only_the_deployment_knows_is_told_as_such(told):
-    assert told(processor(instance_count=-1.8881545897087626e289).run().problems()) == (
-        "instance_count must be 1-100, got -1.8881545897087626e+289; write the number on Processor: CDK cannot put a "
-        "number token into a state machine's definition (Processor)"
+NUMBER_TOKEN = -1.8881545897087626e289
+
+
+class TokenDuration:
+    """As CDK's ``Duration.seconds(parameter.value_as_number)``."""
+
+    def to_seconds(self):
+        return NUMBER_TOKEN
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "allowed"),
+    [
+        ("instance_count", NUMBER_TOKEN, "1-100"),
+        ("volume_size_in_gb", NUMBER_TOKEN, "1-16,384"),
+        ("max_runtime_in_seconds", NUMBER_TOKEN, "1-777,600"),
+        pytest.param("max_runtime_in_seconds", TokenDuration(), "1-777,600", id="duration"),
+    ],
+)
+def test_a_number_token_is_refused_for_the_true_reason_and_without_its_own_number(told, field, value, allowed):
+    assert told(processor(**{field: value}).run().problems()) == (
+        f"{field} must be {allowed} and known at synth, where limits and timeouts are computed from it, got a CDK "
+        "token; write the number on Processor, or read it from the app's context: node.try_get_context(...) (Processor)"
     )
 
 

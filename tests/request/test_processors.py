@@ -35,16 +35,14 @@ def test_a_processor_is_frozen(processor):
     ],
 )
 @pytest.mark.parametrize("value", [None, True, "x"])
-def test_what_only_a_start_could_take_is_a_type_error_that_says_what_to_use_instead(
-    processor, argument, instead, value
-):
+def test_what_only_a_start_could_take_is_refused_with_what_to_use_instead(processor, told, argument, instead, value):
     given = {argument: value} if isinstance(processor, Processor) else {"code": "s3://c/p.py", argument: value}
 
-    with pytest.raises(TypeError) as raised:
-        processor.run(**given)
+    message = told(processor.run(**given).problems())
 
-    assert f"{type(processor).__name__}.run() takes no {argument}=" in str(raised.value)
-    assert instead in str(raised.value)
+    assert message.startswith(f"{argument} must be left out, got {value!r}; ")
+    assert message.endswith(f"({type(processor).__name__}.run)")
+    assert instead in message
 
 
 BAD_VALUES = [
@@ -151,7 +149,7 @@ def test_a_bad_value_is_told_with_the_field_what_is_allowed_and_the_fix(processo
         ("base_job_name", "a" * 24),
         ("base_job_name", "a--b"),
         ("command", ["x"] * 100),
-        ("command", ["x" * 256, ""]),
+        ("command", ["x" * 256]),
         ("image_uri", "i" * 255),
         ("network_config", NetworkConfig()),
     ],
@@ -163,8 +161,17 @@ def test_a_value_at_the_edge_is_taken(processor, field, value):
 def test_a_word_of_a_command_that_is_too_long_is_told_by_its_index(processor, told):
     message = told(replace(processor, command=["python3", "x" * 257]).problems())
 
-    assert message.startswith("command[1] must be at most 256 characters, got 'xxx")
+    assert message.startswith("command[1] must be 1-256 characters, got 'xxx")
     assert message.endswith("put the command into a script")
+
+
+@pytest.mark.parametrize("field", ["command", "entrypoint"])
+def test_an_empty_word_is_refused_because_sagemaker_refuses_it(told, field):
+    kind = {"command": ScriptProcessor, "entrypoint": Processor}[field]
+
+    assert told(kind(image_uri="img:tag", **{field: ["python3", ""]}, **HOSTS).problems()) == (
+        f"{field}[1] must be 1-256 characters, got ''; drop it: SageMaker refuses empty words"
+    )
 
 
 def test_an_entrypoint_is_checked_like_a_command(told):
@@ -228,6 +235,7 @@ def test_an_environment_at_its_limits_is_taken(processor):
     assert replace(processor, env=env).problems() == []
 
 
+TWICE = "tags key must be different from the others', got 'team'; AWS refuses a key that comes twice"
 TAGS = [
     ("team", "tags must be a list such as"),
     ([("team", "data")], "tags[0] must be in the shape"),
@@ -235,7 +243,11 @@ TAGS = [
     ([{"Key": "", "Value": "x"}], "tags[0].Key must be 1-128 characters, not beginning with aws:, got ''"),
     ([{"Key": "k" * 129, "Value": "x"}], "tags[0].Key must be 1-128 characters"),
     ([{"Key": "AWS:x", "Value": "x"}], "tags[0].Key must be 1-128 characters, not beginning with aws:, got 'AWS:x'"),
-    ([{"Key": "team", "Value": 5}], "tags[0].Value must be at most 256 characters, got 5"),
+    ([{"Key": "team", "Value": 5}], "tags[0].Value must be a str, got 5; write '5'"),
+    ([{"Key": "team", "Value": None}], "tags[0].Value must be a str, got None; drop the tag, or write a text"),
+    ([{"Key": 5, "Value": "x"}], "tags[0].Key must be a str, got 5; write '5'"),
+    ([{"Key": "team", "Value": "a"}, {"Key": "team", "Value": "b"}], TWICE),
+    ([{"Key": "cdk-processing:job", "Value": "x"}], "tags[0].Key must be without the prefix cdk-processing:"),
     ([{"Key": "team", "Value": "v" * 257}], "tags[0].Value must be at most 256 characters"),
     ([{"Key": f"t{n}", "Value": "x"} for n in range(50)], "tags must be at most 49 tags, got 50; drop some"),
 ]
@@ -308,7 +320,9 @@ def test_a_processor_keeps_the_images_own_entrypoint():
 
 
 def test_a_processor_replaces_the_images_entrypoint_by_the_one_given():
-    assert Processor(image_uri="img", entrypoint=["python3", "-v"]).run().program == Program(("python3", "-v"))
+    assert Processor(image_uri="img", entrypoint=["python3", "-v"]).run().program == Program(
+        ("python3", "-v"), word_fields=("entrypoint[0]", "entrypoint[1]")
+    )
 
 
 def test_tags_may_be_a_dict_as_in_the_sdk():

@@ -308,8 +308,13 @@ def test_all_mistakes_of_a_bundle_are_told_at_once(processor):
     ]
 
 
-def test_a_place_in_s3_that_is_no_text_is_told(processor, told):
-    assert told(processor.run("main.py", source_dir=S3Location("code", "sourcedir.tar.gz")).problems()).startswith(
+def test_an_archive_in_s3_may_be_named_by_its_bucket(processor, told):
+    place = S3Location("code", "sourcedir.tar.gz")
+    request = processor.run("main.py", source_dir=place)
+
+    assert request.problems() == []
+    assert request.channels[0].source == place
+    assert told(processor.run("main.py", source_dir=S3Location("code", "code.zip")).problems()).startswith(
         "source_dir must be a local folder, or the s3:// URI of a sourcedir.tar.gz, got S3Location("
     )
 

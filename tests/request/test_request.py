@@ -9,6 +9,7 @@ from cdk_processing import (
     ProcessingInput,
     ProcessingOutput,
     Processor,
+    PySparkProcessor,
     S3Location,
     ScriptProcessor,
 )
@@ -63,8 +64,25 @@ def test_a_missing_script_is_told_with_where_it_was_looked_for(processor, told, 
     )
 
 
-def test_a_folder_as_a_script_is_told(processor, told, tmp_path):
-    assert f"there is a folder at {tmp_path.resolve()}" in told(processor.run(tmp_path).problems())
+def test_a_folder_as_a_script_is_refused_with_a_hint_at_source_dir(processor, told, tmp_path):
+    assert told(processor.run(tmp_path).problems()) == (
+        f"code must be the path of a script; this is a folder, got {str(tmp_path)!r}; name the script in it, and the "
+        f"folder as source_dir: code='main.py', source_dir={str(tmp_path)!r}"
+    )
+
+
+def test_a_file_uri_as_a_script_is_refused_with_the_path_to_write(processor, told):
+    assert told(processor.run("file:///jobs/prep.py").problems()) == (
+        "code must be the path of a script, without file://, got 'file:///jobs/prep.py'; write '/jobs/prep.py'"
+    )
+
+
+def test_a_script_in_s3_may_be_named_by_its_bucket(processor):
+    request = processor.run(S3Location("code", "jobs/prep.py"))
+
+    assert request.problems() == []
+    assert request.program.entrypoint[-1] == "/opt/ml/processing/input/code/prep.py"
+    assert request.channels[0].location == S3Location("code", "jobs/prep.py")
 
 
 def test_an_existing_script_is_taken(processor, tmp_path):
@@ -188,10 +206,52 @@ def test_an_input_and_an_output_may_share_a_folder(processor):
     assert processor.run(CODE, [read(destination=shared)], [write(source=shared)]).problems() == []
 
 
+FALSY = [0, 0.0, False, "", b""]
+
+
+@pytest.mark.parametrize("value", FALSY, ids=repr)
+@pytest.mark.parametrize("field", ["env", "tags", "command"])
+def test_an_empty_value_of_another_kind_is_not_taken_for_one_left_out(processor, field, value):
+    # A parameter among the arguments has further checks look into the environment.
+    request = replace(processor, **{field: value}).run(CODE, arguments=[Parameter("ratio", default="0.2")])
+
+    assert field in {problem.field for problem in request.problems()}
+
+
+@pytest.mark.parametrize("value", FALSY, ids=repr)
+@pytest.mark.parametrize("field", ["inputs", "outputs", "arguments", "experiment_config", "dependencies", "source_dir"])
+def test_an_empty_argument_of_another_kind_is_not_taken_for_one_left_out(processor, tmp_path, field, value):
+    script = tmp_path / "prep.py"
+    script.touch()
+
+    assert field in {problem.field for problem in processor.run(script, **{field: value}).problems()}
+
+
+@pytest.mark.parametrize("value", FALSY, ids=repr)
+@pytest.mark.parametrize(
+    "field", ["submit_py_files", "submit_jars", "submit_files", "configuration", "spark_event_logs_s3_uri"]
+)
+def test_an_empty_argument_of_spark_of_another_kind_is_not_taken_for_one_left_out(field, value):
+    if (field, value) == ("spark_event_logs_s3_uri", ""):  # as in the SDK: no logs
+        return
+    spark = PySparkProcessor(framework_version="3.5", instance_type="ml.m5.xlarge", instance_count=1)
+
+    found = {problem.field for problem in spark.run("s3://code/app.py", **{field: value}).problems()}
+
+    assert any(name.startswith(field) for name in found)
+
+
 ARGUMENTS = [
-    ("--ratio 0.2", "arguments must be a list of str, got '--ratio 0.2'; write ['--ratio 0.2']"),
+    ("--ratio 0.2", "arguments must be a list of str, got '--ratio 0.2'; write arguments=['--ratio', '0.2']"),
+    ("--name 'a b'", "arguments must be a list of str, got \"--name 'a b'\"; write arguments=['--name', 'a b']"),
+    ("it's", 'arguments must be a list of str, got "it\'s"; write arguments=["it\'s"]'),
+    (["a", ""], "arguments[1] must be 1-256 characters, got ''; drop it: SageMaker refuses empty arguments"),
     ([0.2], "arguments[0] must be a str or a run-time value, got 0.2; write '0.2'"),
-    (["a", None], "arguments[1] must be a str or a run-time value, got None; write 'None'"),
+    (
+        ["a", None],
+        "arguments[1] must be a str or a run-time value, got None; drop it, or pass the word that the script "
+        "expects: SageMaker refuses null",
+    ),
     (["a"] * 101, "arguments must be at most 100, got 101; pass a file as an input"),
 ]
 
@@ -204,9 +264,9 @@ def test_bad_arguments_are_told(processor, told, arguments, message):
 def test_an_argument_of_257_characters_is_told_and_one_of_256_taken(processor, told):
     message = told(processor.run(CODE, arguments=["ok", "x" * 257]).problems())
 
-    assert message.startswith("arguments[1] must be at most 256 characters, got 'xxx")
+    assert message.startswith("arguments[1] must be 1-256 characters, got 'xxx")
     assert message.endswith("pass long values in a file")
-    assert processor.run(CODE, arguments=["x" * 256, "", *["a"] * 98]).problems() == []
+    assert processor.run(CODE, arguments=["x" * 256, *["a"] * 99]).problems() == []
 
 
 def test_the_length_of_an_argument_known_only_at_run_time_is_not_guessed(processor):

@@ -90,9 +90,11 @@ def test_the_hosts_of_a_cluster_reach_each_other_unless_network_options_are_give
 
 @EACH
 @pytest.mark.parametrize("argument", ["wait", "logs", "job_name", "kms_key"])
-def test_what_only_a_start_could_take_is_a_type_error(processor, argument):
-    with pytest.raises(TypeError, match=rf"{type(processor).__name__}\.run\(\) takes no {argument}=: "):
-        run(processor, **{argument: None})
+def test_what_only_a_start_could_take_is_refused(processor, told, argument):
+    message = told(run(processor, **{argument: None}).problems())
+
+    assert message.startswith(f"{argument} must be left out, got None; ")
+    assert message.endswith(f"({type(processor).__name__}.run)")
 
 
 @EACH
@@ -168,20 +170,75 @@ def test_what_lies_in_s3_is_fetched_by_spark_and_read_by_the_job(processor, kind
     assert request.program.reads == (S3Location("deps", "a.jar"), S3Location("deps", "b.jar"))
 
 
-@EACH_KIND
-def test_what_lies_here_is_one_channel(processor, kind, files):
+@pytest.mark.parametrize("kind", ["jars", "files"])
+@EACH
+def test_the_files_of_a_folder_lie_side_by_side_because_spark_looks_into_no_folder_in_a_folder(processor, kind, files):
+    (files / "lib" / "deep").mkdir()
+    (files / "lib" / "deep" / "c.jar").touch()
     request, told = submit(processor, kind, ["util.py", files / "lib", "package"])
 
     assert request.problems() == []
     assert told == [f"--{kind}", f"{INPUT}/{kind}"]
     [channel, _] = request.channels
-    assert channel == ProcessingInput(
-        source=LocalFiles(("util.py", str(files / "lib"), "package")),
-        destination=f"{INPUT}/{kind}",
-        input_name=kind,
-    )
-    assert [name for name, _ in channel.source.members()] == ["lib/a.jar", "lib/b.jar", "package/core.py", "util.py"]
+    assert (channel.destination, channel.input_name) == (f"{INPUT}/{kind}", kind)
+    assert [name for name, _ in channel.source.members()] == ["a.jar", "b.jar", "c.jar", "core.py", "util.py"]
     assert request.program.reads == ()
+
+
+def test_python_packages_travel_in_a_zip_that_python_imports_from(files, monkeypatch, tmp_path):
+    (files / "helpers" / "deep").mkdir(parents=True)
+    (files / "helpers" / "__init__.py").write_text("from helpers.deep import words\n", encoding="utf-8")
+    (files / "helpers" / "deep" / "__init__.py").touch()
+    (files / "helpers" / "deep" / "words.py").write_text("LONG = 12\n", encoding="utf-8")
+    (files / "package" / "core.py").write_text("CORE = 5\n", encoding="utf-8")
+    request, told = submit(PYSPARK, "py-files", ["util.py", "helpers", "package"])
+
+    assert request.problems() == []
+    assert told == ["--py-files", f"{INPUT}/py-files,{INPUT}/py-files-packages"]
+    modules, packages, _ = request.channels
+    assert modules.source == LocalFiles(("util.py",))
+    archive = tmp_path / "packages.zip"
+    archive.write_bytes(packages.source.content())
+    assert packages.source.name == archive.name
+    monkeypatch.syspath_prepend(str(archive))
+    from core import CORE  # a module in a folder that is no package
+    from helpers import words  # a package in a package
+
+    assert (words.LONG, CORE) == (12, 5)
+
+
+def test_a_list_of_packages_alone_needs_no_folder_of_files(files):
+    (files / "package" / "__init__.py").touch()
+    request, told = submit(PYSPARK, "py-files", ["package"])
+
+    assert request.problems() == []
+    assert told == ["--py-files", f"{INPUT}/py-files-packages"]
+    assert [name for name, _ in LocalFiles(request.channels[0].source.paths).members()] == [
+        "package/__init__.py",
+        "package/core.py",
+    ]
+
+
+@EACH_KIND
+def test_a_comma_in_a_name_is_refused_because_spark_would_see_two_files(processor, told, kind, files):
+    (files / "a,b.py").touch()
+    field = f"submit_{kind.replace('-', '_')}"
+    reason = "must be without a comma: Spark separates the files of its list by commas"
+
+    assert told(run(processor, **{field: ["a,b.py"]}).problems()) == (
+        f"{field} {reason}, got 'a,b.py'; rename the file"
+    )
+    assert told(run(processor, **{field: ["s3://deps/a,b.jar"]}).problems()) == (
+        f"{field}[0] {reason}, got 's3://deps/a,b.jar'; give the object another key"
+    )
+
+
+@pytest.mark.parametrize("kind", ["jars", "files"])
+@EACH
+def test_a_comma_in_a_name_within_a_folder_is_refused_too(processor, told, kind, files):
+    (files / "lib" / "a,b.jar").touch()
+
+    assert told(run(processor, **{f"submit_{kind}": ["lib"]}).problems()).startswith(f"submit_{kind} must be without a")
 
 
 @EACH_KIND
@@ -260,7 +317,7 @@ BAD_SUBMISSIONS = [
     ),
     (
         ["util.py", "twin/util.py"],
-        "{field} must be different from the others', got 'util.py'; rename one: they come to lie in one folder",
+        "{field} must be different from the others', got 'util.py'; rename one: they are in one folder there",
     ),
 ]
 
@@ -281,7 +338,7 @@ def test_more_places_than_a_word_of_an_entrypoint_can_hold_are_told(told):
     message = told(PYSPARK.run(APP, submit_jars=jars).problems())
 
     assert message.startswith("submit_jars must be 1-256 characters, got 's3://deps/0000")
-    assert message.endswith("name local files, which are one folder in the container")
+    assert message.endswith("name local files: they are one folder in the container")
     assert PYSPARK.run(APP, submit_jars=jars[:5]).problems() == []
 
 
