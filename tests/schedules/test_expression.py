@@ -77,16 +77,16 @@ def test_a_rate_or_a_time_that_cannot_be_is_told_with_the_fix(expression, fix):
 @pytest.mark.parametrize(
     ("schedule", "fix"),
     [
-        (events.Schedule.rate(Duration.hours(12)), "write 'rate(12 hours)'"),
-        (events.Schedule.cron(minute="0", hour="6"), "write 'cron(0 6 * * ? *)'"),
+        (lambda: events.Schedule.rate(Duration.hours(12)), "write 'rate(12 hours)'"),
+        (lambda: events.Schedule.cron(minute="0", hour="6"), "write 'cron(0 6 * * ? *)'"),
         (
-            scheduler.ScheduleExpression.cron(minute="0", hour="6", time_zone=TimeZone.EUROPE_BERLIN),
+            lambda: scheduler.ScheduleExpression.cron(minute="0", hour="6", time_zone=TimeZone.EUROPE_BERLIN),
             "write 'cron(0 6 * * ? *)'",
         ),
-        (5, "write it as text"),
-        (None, "write it as text"),
+        (lambda: 5, "write it as text"),
+        (lambda: None, "write it as text"),
     ],
-    ids=str,
+    ids=["rate of aws_events", "cron of aws_events", "cron of aws_scheduler", "number", "none"],
 )
 def test_a_schedule_of_the_cdks_own_is_offered_as_text(schedule, fix):
-    assert told(schedule).endswith(f"; {fix}")
+    assert told(schedule()).endswith(f"; {fix}")
