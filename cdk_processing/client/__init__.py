@@ -10,6 +10,7 @@ from cdk_processing.client.dead_letters import DeadLetter
 from cdk_processing.client.diagnosis import Diagnosis, Ending
 from cdk_processing.client.errors import (
     AmbiguousJobError,
+    AmbiguousRunError,
     AwsCallError,
     InvalidParametersError,
     NoDeadLettersError,
@@ -29,6 +30,7 @@ from cdk_processing.contract.outcome import Outcome
 __all__ = [
     "Account",
     "AmbiguousJobError",
+    "AmbiguousRunError",
     "Attempt",
     "AwsCallError",
     "DeadLetter",

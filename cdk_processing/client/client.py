@@ -8,6 +8,8 @@ from cdk_processing.client.account import Account
 from cdk_processing.client.attempts import Attempt, list_attempts
 from cdk_processing.client.dead_letters import DeadLetter, delete_letters, delete_letters_of, list_letters
 from cdk_processing.client.diagnosis import Diagnosis, explain_run
+from cdk_processing.client.finding import find_run
+from cdk_processing.client.history import run_id_of
 from cdk_processing.client.jobs import Job, find_job, list_jobs
 from cdk_processing.client.logs import LogLine, tail_run
 from cdk_processing.client.redrive import redrive_run
@@ -15,7 +17,6 @@ from cdk_processing.client.revival import RedrivenLetter, redrive_letters
 from cdk_processing.client.runs import (
     Run,
     RunStatus,
-    find_run,
     list_runs,
     read_run,
     stop_run,
@@ -91,8 +92,22 @@ class ProcessingClient:
         return list_runs(self.account, self.job(job), status=status, limit=limit, outcomes=outcomes)
 
     def run(self, job: str | Job, name: str | None = None, *, prefer: RunStatus | None = None) -> Run:
-        """One run: by its name, the beginning of it, or its ARN; the latest where none is given."""
+        """One run of a job; the latest where no name is given.
+
+        Args:
+            job: The job.
+            name: The RUN_ID, the execution's name or ARN, the processing job's name, or a unique beginning of one.
+            prefer: Without a name, the latest run in this state, where there is one.
+
+        Raises:
+            UnknownRunError: There is no such run.
+            AmbiguousRunError: Several runs begin so.
+        """
         return find_run(self.account, self.job(job), name, prefer=prefer)
+
+    def run_id(self, run: Run) -> str | None:
+        """The RUN_ID of a run; None where its trigger made a run key that is not known outside the run."""
+        return run_id_of(self.account, run)
 
     def start(
         self, job: str | Job, parameters: Mapping[str, str | float | bool] | None = None, *, run_key: str | None = None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AmbiguousJobError",
+    "AmbiguousRunError",
     "AwsCallError",
     "InvalidParametersError",
     "NoDeadLettersError",
@@ -42,6 +43,11 @@ class AwsCallError(ProcessingClientError):
         super().__init__(message)
         self.code = code
 
+    @property
+    def is_denied(self) -> bool:
+        """Whether the caller lacks a permission."""
+        return self.code in ("AccessDenied", "AccessDeniedException")
+
 
 class UnknownJobError(ProcessingClientError):
     """No deployed job has that name."""
@@ -68,6 +74,19 @@ class AmbiguousJobError(ProcessingClientError):
 
 class UnknownRunError(ProcessingClientError):
     """No run has that name, or the job has not run at all."""
+
+
+class AmbiguousRunError(ProcessingClientError):
+    """Several runs of a job begin with that text.
+
+    Attributes:
+        candidates: A line for each of the latest of them: RUN_ID, state, start, execution.
+    """
+
+    def __init__(self, job: str, text: str, candidates: Iterable[str]) -> None:
+        self.candidates = tuple(candidates)
+        listed = "\n  ".join(self.candidates)
+        super().__init__(f"Several runs of {job} begin with {text!r}; give more of the id of one of them:\n  {listed}")
 
 
 class NothingToRedriveError(ProcessingClientError):

@@ -1,7 +1,8 @@
-"""What a run tells of itself: the run id in the name of the job that its execution was to create, and its event.
+"""Who a run is: its event, its run key and its RUN_ID, from what its execution was started with and has done.
 
-How a run key becomes a run id is the state machine's own business (`cdk_processing.workflow.definition`) and differs
-from trigger to trigger; so it is read from what the execution did, and never worked out again.
+The run key of an event may be known to its trigger alone, and so to the state machine alone. The RUN_ID is then read
+from the name of the processing job that the execution created, or tried to create. Where it tried none, the RUN_ID is
+computed here, unless the key depends on a trigger.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from cdk_processing.client.errors import aws_errors_as_ours
 from cdk_processing.client.runs import read_input
 from cdk_processing.contract.names import JobName
 from cdk_processing.contract.redrive import RedriveEnvelope
+from cdk_processing.contract.run_keys import kind_of, run_id, run_key_of
+from cdk_processing.contract.start import PARAMETERS_FIELD, RUN_KEY_FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from cdk_processing.client.account import Account
     from cdk_processing.client.runs import Run
 
-__all__ = ["RunIdentity", "identify"]
+__all__ = ["RunIdentity", "identify", "run_id_of"]
 
 _CREATES = ("sagemaker", "createProcessingJob.sync")
 _NAME = re.compile(r'"ProcessingJobName"\s*:\s*"([A-Za-z0-9-]+)"')
@@ -35,9 +38,9 @@ class RunIdentity:
     """Who a run is.
 
     Attributes:
-        event: What launched it first, as it came.
-        first: The name of the first job that it was to create; None where it never came that far.
-        run_key: What makes it the same run as another, where its input says so, as after a redrive.
+        event: What launched the run first, as it came.
+        first: The name of the first processing job that it tried to create; None where it tried none.
+        run_key: Its run key, where its input names it, as after a redrive.
     """
 
     event: Any
@@ -59,6 +62,26 @@ def identify(account: Account, run: Run, text: str | None = None) -> RunIdentity
     if redrive is None:
         return RunIdentity(request, scheduled)
     return RunIdentity(redrive.event, scheduled or _from_envelope(run, redrive), redrive.run_key)
+
+
+def run_id_of(account: Account, run: Run) -> str | None:
+    """The RUN_ID of a run.
+
+    None where the run has not come to a processing job, and was launched by an event whose key only its trigger knows.
+    """
+    if run.outcome is not None and run.outcome.run_id is not None:
+        return run.outcome.run_id
+    identity = identify(account, run)
+    if identity.first is not None:
+        return identity.first.run_id
+    if identity.run_key is None and not (_is_by_hand(identity.event) or kind_of(identity.event) == "schedule"):
+        return None
+    key = identity.run_key or run_key_of(identity.event, run.arn)
+    return run_id(run.job.state_machine_arn, key)
+
+
+def _is_by_hand(event: Any) -> bool:
+    return isinstance(event, dict) and event.keys() <= {RUN_KEY_FIELD, PARAMETERS_FIELD}
 
 
 def _from_envelope(run: Run, redrive: RedriveEnvelope) -> JobName | None:

@@ -10,8 +10,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from cdk_processing.client.errors import (
-    AwsCallError,
-    UnknownRunError,
     WaitTimeoutError,
     aws_errors_as_ours,
 )
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Run",
     "RunStatus",
-    "find_run",
     "list_runs",
     "read_input",
     "read_run",
@@ -119,37 +116,6 @@ def run_of(job: Job, execution: ExecutionListItemTypeDef | DescribeExecutionOutp
         stopped=execution.get("stopDate"),
         outcome=Outcome.parse(execution.get("output")) if execution["status"] == "SUCCEEDED" else None,  # type: ignore[arg-type]
     )
-
-
-def find_run(account: Account, job: Job, name: str | None = None, *, prefer: RunStatus | None = None) -> Run:
-    """One run of a job.
-
-    Args:
-        account: Where to look.
-        job: The job.
-        name: The execution's name, its beginning where that is unique among the latest 1000, or its ARN; left out, the
-            latest run.
-        prefer: With no name, the latest run in that state where there is one.
-
-    Raises:
-        UnknownRunError: There is no such run.
-    """
-    if name is None:
-        latest = (prefer and list_runs(account, job, status=prefer, limit=1)) or list_runs(account, job, limit=1)
-        if not latest:
-            raise UnknownRunError(f"{job.name} has not run yet; start it with `cdk-processing start {job.name}`")
-        return latest[0]
-    try:
-        return read_run(account, job, name if name.startswith("arn:") else f"{job.executions}{name}")
-    except AwsCallError as error:
-        if error.code not in ("ExecutionDoesNotExist", "InvalidArn"):
-            raise
-    matches = [run for run in list_runs(account, job, limit=1000) if run.name.startswith(name)]
-    if len(matches) == 1:
-        return matches[0]
-    known = ", ".join(run.name for run in (matches or list_runs(account, job, limit=3))[:5]) or "none yet"
-    problem = "Several runs begin with" if matches else "There is no run"
-    raise UnknownRunError(f"{problem} {name!r} of {job.name}; the latest: {known}")
 
 
 def read_run(account: Account, job: Job, arn: str) -> Run:

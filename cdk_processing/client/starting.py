@@ -57,7 +57,7 @@ def attempts_of_run_key(account: Account, job: Job, run_key: str) -> list[Attemp
     try:
         found = list(attempts_from(account, JobName(job.base_name, run_id(job.state_machine_arn, key), 1), 1))
     except AwsCallError as error:
-        if _is_denied(error):  # Whoever may start the job need not be allowed to look; the run itself sees to it.
+        if error.is_denied:  # A caller may start the job and still not look at it; the run then checks by itself.
             return []
         raise
     return [attempt for attempt in found if attempt.is_of(job)]
@@ -68,7 +68,7 @@ def _checked(account: Account, job: Job, parameters: Mapping[str, str | float | 
         with aws_errors_as_ours(f"read the parameters of {job.name}"):
             declared = read_parameters(account, job)
     except AwsCallError as error:
-        if _is_denied(error):  # As above.
+        if error.is_denied:  # As above.
             return ParameterValues({name: _text(value) for name, value in parameters.items()}, {})
         raise
     return check_parameters(job.name, declared, parameters)
@@ -98,7 +98,3 @@ def _told(account: Account, job: Job, attempt: Attempt) -> str:
 
 def _text(value: str | float | bool) -> str:
     return parameter_text(value) or str(value)
-
-
-def _is_denied(error: AwsCallError) -> bool:
-    return error.code in ("AccessDenied", "AccessDeniedException")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["REDRIVE_FIELD", "RedriveEnvelope", "delivery_name", "redrive_name"]
+__all__ = ["REDRIVE_FIELD", "RedriveEnvelope", "delivery_name", "redrive_name", "redrive_prefix"]
 
 #: The field of an execution's input that makes it a redrive.
 REDRIVE_FIELD = "redrive"
@@ -59,7 +59,13 @@ def redrive_name(run_id: str, attempt: int, number: int = 1) -> str:
         attempt: The attempt to go on with.
         number: Which redrive for this attempt it is, from 1: one that failed has used up its name.
     """
-    return f"redrive-{run_id}-{attempt}" if number == 1 else f"redrive-{run_id}-{attempt}-{number}"
+    name = f"{redrive_prefix(run_id)}{attempt}"
+    return name if number == 1 else f"{name}-{number}"
+
+
+def redrive_prefix(run_id: str) -> str:
+    """What the names of all redrives of a run begin with."""
+    return f"redrive-{run_id}-"
 
 
 def delivery_name(message_id: str) -> str:

@@ -65,7 +65,7 @@ def test_an_id_of_no_run_is_an_error_that_names_the_latest(cli, three_jobs):
     three_jobs.put("Raw", "in/cli.dat", "x")
     shown = cli("start", "Copy", "--wait").split(":")[0]
     output = cli("why", "Copy", "ffffffff", exit_code=1)
-    assert output.startswith(f"Error: Three/Copy has no run 'ffffffff'; the latest are: {shown}")
+    assert output.startswith(f"Error: Three/Copy has no run 'ffffffff'; the latest are\n  {shown}")
 
 
 def test_a_second_start_with_a_run_key_says_that_nothing_new_runs(cli, three_jobs):

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from cdk_processing.client import NothingToRedriveError, UnknownJobError, UnknownRunError, WaitTimeoutError
+from cdk_processing.client import NothingToRedriveError, UnknownJobError, WaitTimeoutError
 from tests.patience import PATIENCE, until
 
 
@@ -84,18 +84,6 @@ def test_a_running_run_is_followed_and_stopped_with_its_processing_job(client):
     assert client.refresh(run).status == "ABORTED"
     until(lambda: client.attempts(run)[0].status, lambda status: status == "Stopped")
     assert client.stop(run).status == "ABORTED"
-
-
-def test_a_run_is_found_by_the_beginning_of_its_name_and_by_its_arn(client, failed):
-    assert client.run("Break", failed.name[:12]).arn == failed.arn
-    assert client.run("Break", failed.name).arn == failed.arn
-    assert client.run("Break", failed.arn).arn == failed.arn
-    assert client.run("Break", prefer="FAILED").arn == failed.arn
-
-
-def test_an_unknown_run_names_the_latest(client, failed):
-    with pytest.raises(UnknownRunError, match=r"no run 'nonsense' of Three/Break; the latest: .*"):
-        client.run("Break", "nonsense")
 
 
 def test_an_unknown_job_names_the_nearest(client):

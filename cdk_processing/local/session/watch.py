@@ -17,7 +17,6 @@ from cdk_processing.client.runs import Run
 from cdk_processing.client.waiting import read_waiting
 from cdk_processing.contract.names import JobName
 from cdk_processing.local.deployment.deploy import DeployedJob
-from cdk_processing.views.reading import run_id_of
 from cdk_processing.views.runs import Progress, RunView, explained_view, output_views, run_view
 from cdk_processing.views.states import Tone, job_state
 from cdk_processing.views.words import short_id
@@ -117,7 +116,7 @@ class Watch:
         """A run that waits; None where it is only between two of its states."""
         try:
             waiting = read_waiting(self._client.account, run)
-            run_id = run_id_of(self._client, run) if waiting.what else None
+            run_id = self._client.run_id(run) if waiting.what else None
         except ProcessingClientError:  # It may be gone by now; the next look will tell.
             return None
         if not waiting.what:
@@ -137,7 +136,7 @@ class Watch:
         """A run that failed before it made a processing job: a permission, a quota, a bad value."""
         try:
             diagnosis = self._client.explain(run, log_lines=1)
-            run_id = run_id_of(self._client, run)
+            run_id = self._client.run_id(run)
         except ProcessingClientError as error:
             yield Change(run.job.name, "Failed", run.duration.total_seconds(), "bad", (f"not explained: {error}",))
             return

@@ -1,0 +1,159 @@
+"""Finding the run that people mean: by its RUN_ID, its execution, its processing job, or the beginning of one."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from cdk_processing.client.attempts import Attempt, attempts_from
+from cdk_processing.client.errors import AmbiguousRunError, AwsCallError, UnknownRunError, aws_errors_as_ours
+from cdk_processing.client.history import run_id_of
+from cdk_processing.client.runs import list_runs, read_run
+from cdk_processing.contract.names import RUN_ID_LENGTH, JobName
+from cdk_processing.contract.redrive import redrive_prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cdk_processing.client.account import Account
+    from cdk_processing.client.jobs import Job
+    from cdk_processing.client.runs import Run, RunStatus
+
+__all__ = ["find_run"]
+
+# Executions are found by the beginning of their names among so many of the latest; that is one call.
+_LATEST = 1000
+# Runs without a processing job are found by their RUN_ID among so many of the latest; that is two calls for each.
+_LATEST_WITHOUT_JOB = 50
+_SHOWN = 5
+_RUN_ID = re.compile(rf"([0-9a-f]{{0,{RUN_ID_LENGTH}}})(?:-([0-9]*))?")
+
+
+def find_run(account: Account, job: Job, text: str | None = None, *, prefer: RunStatus | None = None) -> Run:
+    """One run of a job.
+
+    Args:
+        account: Where to look.
+        job: The job.
+        text: The RUN_ID, the execution's name or ARN, the processing job's name or ARN, or a beginning of one that no
+            other run of the job has. After a redrive several executions have one RUN_ID: the latest redrive is meant.
+            Duplicates have the RUN_ID of the run that did the work: that run is meant. Left out, the latest run.
+        prefer: Without a text, the latest run in that state where there is one.
+
+    Raises:
+        UnknownRunError: There is no such run.
+        AmbiguousRunError: Several runs begin so; lists them.
+    """
+    if text is None:
+        latest = (prefer and list_runs(account, job, status=prefer, limit=1)) or list_runs(account, job, limit=1)
+        if not latest:
+            raise UnknownRunError(f"{job.name} has not run yet; start it with `cdk-processing start {job.name}`")
+        return latest[0]
+    name = _name_in(job, text)
+    if (exact := _execution(account, job, name)) is not None:
+        return exact
+    recent = list_runs(account, job, limit=_LATEST)
+    found = {run.arn: run for run in recent if run.name.startswith(name)}
+    found.update({run.arn: run for run in _by_processing_job(account, job, name, recent)})
+    if not found:
+        found = {run.arn: run for run in _by_run_id(account, recent[:_LATEST_WITHOUT_JOB], name)}
+    if len(found) > 1:
+        raise AmbiguousRunError(job.name, text, _listed(account, list(found.values())))
+    for run in found.values():
+        return run
+    shown = _listed(account, recent[:_SHOWN])
+    hint = "the latest are\n  " + "\n  ".join(shown) if shown else "it has not run yet"
+    raise UnknownRunError(f"{job.name} has no run {text!r}; {hint}")
+
+
+def _name_in(job: Job, text: str) -> str:
+    """The name in an ARN; any other text as it is."""
+    if not text.startswith("arn:"):
+        return text
+    if ":execution:" in text and not text.startswith(job.executions):
+        raise UnknownRunError(f"{text} is no run of {job.name}; its runs begin with {job.executions}")
+    return text.rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+
+
+def _execution(account: Account, job: Job, name: str) -> Run | None:
+    try:
+        return read_run(account, job, f"{job.executions}{name}")
+    except AwsCallError as error:
+        # A name that no execution can have is a ValidationException.
+        if error.code in ("ExecutionDoesNotExist", "InvalidArn", "ValidationException"):
+            return None
+        raise
+
+
+def _by_processing_job(account: Account, job: Job, text: str, recent: Sequence[Run]) -> list[Run]:
+    """The runs of that RUN_ID, or of RUN_IDs and processing jobs that begin so; one for each RUN_ID."""
+    parts = _RUN_ID.fullmatch(text.removeprefix(f"{job.base_name}-"))
+    if parts is None or not text:
+        return []
+    latest: dict[str, JobName] = {}
+    for name in _processing_jobs(account, job, f"{job.base_name}-{parts[1]}"):
+        fits = name.base == job.base_name and name.run_id.startswith(parts[1])
+        if fits and (not parts[2] or name.attempt == int(parts[2])):
+            known = latest.get(name.run_id)
+            latest[name.run_id] = name if known is None or name.attempt > known.attempt else known
+    makers = ((name, _maker(account, job, name)) for name in latest.values())
+    found = {name.run_id: run for name, run in makers if run is not None}
+    # A redrive that has not made its processing job yet is the newest run of its RUN_ID all the same.
+    return [run if parts[2] else _redrive_of(run_id, recent) or run for run_id, run in found.items()]
+
+
+def _redrive_of(run_id: str, recent: Sequence[Run]) -> Run | None:
+    return next((run for run in recent if run.name.startswith(redrive_prefix(run_id))), None)
+
+
+def _processing_jobs(account: Account, job: Job, beginning: str) -> list[JobName]:
+    try:
+        with aws_errors_as_ours(f"list the processing jobs of {job.name}"):
+            listed = account.sagemaker.list_processing_jobs(
+                NameContains=beginning, SortBy="CreationTime", SortOrder="Descending", MaxResults=100
+            )["ProcessingJobSummaries"]
+    except AwsCallError as error:
+        if error.is_denied:  # Runs can be found by their executions still.
+            return []
+        raise
+    names = [JobName.parse(summary["ProcessingJobName"]) for summary in listed]
+    return [name for name in names if name is not None]
+
+
+def _maker(account: Account, job: Job, name: JobName) -> Run | None:
+    """The run that made a processing job; None where no run of this job did, or Step Functions has forgotten it."""
+    attempt: Attempt | None = next(attempts_from(account, name, name.attempt), None)
+    if attempt is None or not attempt.is_of(job):
+        return None
+    return _execution(account, job, str(attempt.execution_arn).rsplit(":", 1)[-1])
+
+
+def _by_run_id(account: Account, runs: Sequence[Run], text: str) -> list[Run]:
+    """The runs whose RUN_ID begins so, where no processing job tells; one for each RUN_ID."""
+    if not text or re.fullmatch(rf"[0-9a-f]{{1,{RUN_ID_LENGTH}}}", text) is None:
+        return []
+    found: dict[str, Run] = {}
+    for run, run_id in zip(runs, _run_ids(account, runs), strict=True):
+        if run_id is None or not run_id.startswith(text):
+            continue
+        # The latest redrive, else the first run: those after it are duplicates.
+        if run_id not in found or not found[run_id].name.startswith(redrive_prefix(run_id)):
+            found[run_id] = run
+    return list(found.values())
+
+
+def _run_ids(account: Account, runs: Sequence[Run]) -> list[str | None]:
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return list(pool.map(lambda run: run_id_of(account, run), runs))
+
+
+def _listed(account: Account, runs: Sequence[Run]) -> list[str]:
+    """A line for each run: its RUN_ID, its state, its start and its execution."""
+    shown = sorted(runs, key=lambda run: run.started, reverse=True)[:_SHOWN]
+    lines = [
+        f"{run_id or '-':<{RUN_ID_LENGTH}}  {run.status:<9}  {run.started.astimezone():%Y-%m-%d %H:%M}  {run.name}"
+        for run, run_id in zip(shown, _run_ids(account, shown), strict=True)
+    ]
+    more = len(runs) - len(shown)
+    return [*lines, f"and {more:,} more"] if more else lines
