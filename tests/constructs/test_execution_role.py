@@ -281,6 +281,19 @@ def test_a_changed_script_changes_the_state_machine_alone(request_for, script, s
     assert {**before[changed], "Properties": 0} == {**after[changed], "Properties": 0}
 
 
+def test_cdk_gc_finds_the_script_in_the_template(app, stack, request_for, tmp_path, synth):
+    """It takes an object for garbage whose key, up to the first dot, no template holds."""
+    script = tmp_path / "prep.v2.py"
+    script.write_text("print(1)")
+    ProcessingJob(stack, "Preprocess", request_for(code=script))
+
+    text = json.dumps(synth(stack))
+    [file] = [file for file in staged(app, stack) if "Template" not in file["displayName"]]
+    [place] = file["destinations"].values()
+    assert place["objectKey"].endswith("/prep.v2.py")
+    assert place["objectKey"].split(".")[0] in text
+
+
 def test_the_entrypoint_is_the_script_where_the_asset_comes_to_lie(stack, request_for, script, synth, definition):
     ProcessingJob(stack, "Preprocess", request_for(code=script))
 

@@ -1,6 +1,6 @@
 """One job with an arrival, for the tests that deploy it with the CDK's own command line."""
 
-from aws_cdk import App, CfnOutput, RemovalPolicy, Stack
+from aws_cdk import App, CfnOutput, Environment, RemovalPolicy, Stack
 
 from cdk_processing import (
     DataBucket,
@@ -12,7 +12,8 @@ from cdk_processing import (
 )
 
 app = App()
-stack = Stack(app, "RealClient")
+region = app.node.try_get_context("region")
+stack = Stack(app, "RealClient", env=Environment(region=region) if region else None)
 raw = DataBucket(stack, "Raw", removal_policy=RemovalPolicy.RETAIN)
 results = DataBucket(stack, "Results")
 processor = SKLearnProcessor(framework_version="1.4-2", instance_type="ml.m5.large", instance_count=1)
