@@ -1,11 +1,11 @@
-"""The exception tree, and the form in which a mistake in a declaration is told.
+"""The exception tree, and how it shows a mistake in a declaration.
 
 ```
 CdkProcessingError
-├── DeclarationError (also a ValueError)   what the user declared cannot work; lists every problem
+├── DeclarationError (also a ValueError)   the declaration cannot work; lists every problem
 ├── NewerContractError                     a newer release wrote what this one is to read
 ├── ScheduleError (also a ValueError)      an expression or timezone that EventBridge Scheduler refuses
-└── RunTimeValueError (also a ValueError)  a run-time value is written in a way that nothing could supply
+└── RunTimeValueError (also a ValueError)  a run-time value has a format or a name that cannot be supplied
 ```
 """
 
@@ -35,19 +35,19 @@ class CdkProcessingError(Exception):
 
 
 class RunTimeValueError(CdkProcessingError, ValueError):
-    """A run-time value is formatted or named in a way that nothing could supply."""
+    """A run-time value has a format or a name that cannot be supplied."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a declaration.
+    """One mistake in a declaration.
 
     Attributes:
-        field: The argument's name, with an index where it is one of several: ``outputs[1].destination``.
-        value: What was given.
-        allowed: What would be right, so that "must be ..." reads well.
-        fix: What to do about it.
-        where: The class and construct that hold the field; filled in on the way up.
+        field: The argument's name, with an index in a list: ``outputs[1].destination``.
+        value: The value that was given.
+        allowed: What is allowed, to follow "must be".
+        fix: What to do.
+        where: The class and the construct that hold the field. The construct fills it in.
     """
 
     field: str
@@ -57,11 +57,11 @@ class Problem:
     where: str = ""
 
     def inside(self, prefix: str) -> Problem:
-        """The same problem, seen from the value that holds this one."""
+        """The same problem, with the name of the value that holds the field put before it."""
         return replace(self, field=f"{prefix}.{self.field}" if self.field else prefix)
 
     def on(self, owner: str) -> Problem:
-        """The same problem, with its owner named where none is named yet."""
+        """The same problem, with its owner, unless it names one already."""
         return self if self.where else replace(self, where=owner)
 
     def __str__(self) -> str:
@@ -84,10 +84,10 @@ class NewerContractError(CdkProcessingError):
 
 
 class DeclarationError(CdkProcessingError, ValueError):
-    """A declaration has problems; all of them are listed at once.
+    """A declaration has problems. The text lists all of them.
 
     Attributes:
-        problems: Every problem found, in the order of the declaration.
+        problems: Every problem, in the order of the declaration.
     """
 
     def __init__(self, subject: str, problems: Iterable[Problem]) -> None:
@@ -112,10 +112,10 @@ class ScheduleError(CdkProcessingError, ValueError):
 
 
 def _tell_without_traceback() -> None:
-    """Let an uncaught DeclarationError end the program with its message and the user's own line.
+    """Make an uncaught DeclarationError end the program with its message and the user's own line, without a traceback.
 
-    A mistake in a declaration is the user's, and forty frames of this library above the message hide it. Every other
-    exception, and every program with an excepthook of its own, stays as it was.
+    The mistake is in the user's line, and forty frames of this library would hide it. Other exceptions keep their
+    traceback. A program that has set its own excepthook keeps it.
     """
     # On Python 3.10 the exceptiongroup backport, which jsii's dependencies import, has put its hook there.
     if sys.excepthook is sys.__excepthook__ or sys.excepthook.__module__.startswith("exceptiongroup"):
@@ -136,7 +136,7 @@ def _excepthook_before(
 
 
 def _users_line(traceback: TracebackType | None) -> str | None:
-    """The innermost line that is neither ours nor installed: where the declaration stands."""
+    """The innermost line that is neither this library's nor an installed package's: the declaration."""
     place = None
     while traceback is not None:
         file = traceback.tb_frame.f_code.co_filename

@@ -65,7 +65,7 @@ def why(job: str, run: str | None, lines: int) -> None:
 
 
 def follow(client: ProcessingClient, run: Run, *, until_end: bool) -> int:
-    """Print the log of a run, and while it has none what the run waits for; say how many lines the log had."""
+    """Print the log of a run, and what the run waits for while there are no lines; return the number of lines."""
     from cdk_processing.views.reading import read_waiting_text
 
     printer = LogPrinter()

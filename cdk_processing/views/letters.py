@@ -64,7 +64,7 @@ def redriven_text(result: RedrivenLetter, started: str | None) -> str:
 
     Args:
         result: What the client did.
-        started: The id of the run that it started; None where it started none.
+        started: The id of the run that it started; None if it started none.
     """
     stays = "" if result.deleted else "; the letter stays in the queue"
     if result.run is not None:

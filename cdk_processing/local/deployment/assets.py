@@ -37,7 +37,7 @@ def publish(s3: S3Client, assets: Iterable[FileAsset], places: Mapping[str, str]
         places: Values of ``AWS::AccountId``, ``AWS::Region`` and ``AWS::Partition``.
 
     Returns:
-        How many had not been there. A key holds the hash of the content, so what is there is right.
+        How many were new. A key contains the hash of the content, so an object that exists is right.
     """
     published = 0
     ready: set[str] = set()

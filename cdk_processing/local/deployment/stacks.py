@@ -29,7 +29,7 @@ _CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO
 
 
 class StackFailedError(CdkProcessingError):
-    """A stack failed.
+    """A stack could not be created, updated or deleted.
 
     Attributes:
         stack: Its name.
@@ -38,7 +38,7 @@ class StackFailedError(CdkProcessingError):
 
     def __init__(self, stack: str, status: str, reasons: Mapping[str, str]) -> None:
         lines = "".join(f"\n  {logical_id}: {reason}" for logical_id, reason in reasons.items())
-        super().__init__(f"{stack} ended as {status}{lines or '; CloudFormation gives no reason'}")
+        super().__init__(f"Stack {stack} ended as {status}{lines or '; CloudFormation gives no reason'}")
         self.stack = stack
         self.reasons = dict(reasons)
 
@@ -167,7 +167,11 @@ def _template(stack: StackArtifact, places: Mapping[str, str]) -> dict[str, str]
         if asset.path == stack.template_file.resolve():
             bucket, key = substitute(asset.bucket, places), substitute(asset.key, places)
             return {"TemplateURL": f"https://s3.{places['AWS::Region']}.amazonaws.com/{bucket}/{key}"}
-    raise StackFailedError(stack.name, "too large", {"template": f"{len(body)} bytes, and no asset that holds it"})
+    raise StackFailedError(
+        stack.name,
+        "too large",
+        {"template": f"it has {len(body)} bytes, more than {_LARGEST_BODY}, and it is not among the assets"},
+    )
 
 
 def _status(cloudformation: CloudFormationClient, name: str) -> str | None:

@@ -22,7 +22,7 @@ _LAST_LINES = 25
 
 
 class SynthesisError(CdkProcessingError):
-    """The app could not be run, or failed; the text ends with the app's own last lines."""
+    """The app could not be run, or it failed. The text ends with the app's own last lines."""
 
 
 def app_command(folder: Path) -> str:
@@ -34,29 +34,30 @@ def app_command(folder: Path) -> str:
     settings = _read_json(folder / "cdk.json")
     if settings is None:
         raise SynthesisError(
-            f"There is no cdk.json in {folder}; run this where the CDK app is, or name it: --app 'python app.py'"
+            f"There is no cdk.json in {folder}; run the command in the folder of the CDK app, or give "
+            "--app 'python app.py'"
         )
     app = settings.get("app")
     if not isinstance(app, str) or not app.strip():
-        raise SynthesisError(f'{folder / "cdk.json"} names no app; add "app": "python app.py", or give --app')
+        raise SynthesisError(f'{folder / "cdk.json"} has no "app"; add "app": "python app.py", or give --app')
     return app
 
 
 def synthesize(
     folder: Path, output: Path, *, app: str | None = None, account_id: str, region: str, timeout: float = 600
 ) -> Assembly:
-    """Run a CDK app and read what it made.
+    """Run a CDK app and read its cloud assembly.
 
     Args:
-        folder: Where cdk.json is; the app is run there.
+        folder: The folder with cdk.json. The app runs there.
         output: Folder for the cloud assembly.
-        app: The command, or the folder of a cloud assembly that is already there; left out, the one of cdk.json.
-        account_id: What stacks without an account are for (``CDK_DEFAULT_ACCOUNT``).
-        region: What stacks without a region are for (``CDK_DEFAULT_REGION``).
-        timeout: Seconds after which the app is given up.
+        app: A command, or the folder of a finished cloud assembly; by default, the app of cdk.json.
+        account_id: The account of stacks that name none (``CDK_DEFAULT_ACCOUNT``).
+        region: The region of stacks that name none (``CDK_DEFAULT_REGION``).
+        timeout: Seconds after which the app is ended.
 
     Raises:
-        SynthesisError: The app failed, or needs values that only a real account can give.
+        SynthesisError: The app failed, or it needs values of a real account.
     """
     command = app or app_command(folder)
     if (folder / command / "manifest.json").is_file():
@@ -77,15 +78,16 @@ def synthesize(
         raise SynthesisError(f"The app failed ({command}, exit code {exit_code}):\n\n{_tail(said)}")
     if not (output / "manifest.json").is_file():
         raise SynthesisError(
-            f"The app ended well but made no cloud assembly ({command}); does it end with app.synth()?\n\n{_tail(said)}"
+            f"The app ended without an error, but it wrote no cloud assembly ({command}); add app.synth() at its end"
+            f"\n\n{_tail(said)}"
         )
     assembly = Assembly.read(output)
     if assembly.missing_context:
         raise SynthesisError(
-            "The app looks up values in a real account: "
+            "The app looks up values in an AWS account, and the embedded AWS does not have them: "
             + ", ".join(assembly.missing_context)
-            + ". Run `cdk synth` once with that account's credentials and keep cdk.context.json, "
-            "or pass the values as context."
+            + ". Run `cdk synth` once with the account's credentials and keep cdk.context.json, "
+            "or give the values as context in cdk.json."
         )
     return assembly
 
@@ -108,7 +110,7 @@ def _run(command: str, folder: Path, environment: Mapping[str, str], timeout: fl
     try:
         said, _ = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
-        raise SynthesisError(f"The app did not finish in {timeout:g} s: {command}") from None
+        raise SynthesisError(f"The app still runs after {timeout:g} s, so it was ended: {command}") from None
     finally:
         if process.poll() is None:
             with contextlib.suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""Showing runs on a terminal, or as plain lines where there is none."""
+"""Draws runs on a terminal, or prints plain lines where there is none."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MOST_ROWS = 12
 
 
 class Screen(Protocol):
-    """Where runs are shown."""
+    """Shows runs."""
 
     def __enter__(self) -> Screen:
         """Begin."""
@@ -41,7 +41,7 @@ class Screen(Protocol):
         """Leave the terminal as it was."""
 
     def show(self, running: Sequence[RunView], changes: Sequence[Change]) -> None:
-        """Show what has happened, and what goes on."""
+        """Show what has happened, and the runs that have not ended."""
 
 
 class PlainScreen:
@@ -66,7 +66,7 @@ class PlainScreen:
 
 
 class LiveScreen:
-    """What has happened scrolls up; below it, what goes on, with bars."""
+    """Lines about what has happened, and below them a table of the runs that have not ended."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -85,7 +85,7 @@ class LiveScreen:
         self._live.stop()
 
     def show(self, running: Sequence[RunView], changes: Sequence[Change]) -> None:
-        """Print what has ended, and draw what goes on."""
+        """Print what has ended or failed, and draw the runs that have not ended."""
         # First, so that what has ended is not drawn once more below the line that says so.
         self._live.update(self._drawn(running))
         for change in changes:
@@ -119,7 +119,7 @@ def print_change(console: Console, change: Change) -> None:
 
 
 def _row(view: RunView) -> tuple[RenderableType, ...]:
-    """The cells of a run that goes on: what it is called, what it does, how far it is, the latest news."""
+    """The cells of a run: its name, its phase, its transfer, its time, and what it does."""
     progress = view.progress
     phase = progress.phase if progress is not None else view.state.word
     news = Text("", no_wrap=True, overflow="ellipsis")

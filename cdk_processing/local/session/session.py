@@ -37,7 +37,7 @@ _LOOK_EVERY = 0.2
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line gave; see there."""
+    """The options of the command ``local``; see `cdk_processing.cli.local`."""
 
     port: int | None = None
     app: str | None = None
@@ -49,11 +49,11 @@ class Options:
 
 
 class _EndedError(BaseException):
-    """Somebody asked us to end."""
+    """A signal asks the session to end."""
 
 
 def run_session(options: Options) -> None:
-    """Run until Ctrl-C, SIGTERM or SIGHUP."""
+    """Run a session until Ctrl-C, SIGTERM or SIGHUP."""
     console = Console(highlight=False)
     plain = options.plain or not console.is_terminal
     try:
@@ -74,7 +74,7 @@ def _run(options: Options, console: Console, plain: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="cdk-processing-out-") as folder:
         assembly = None
         if options.deploy:
-            # First of all, since a mistake in the app is the commonest end; and it says which account is to be.
+            # First, because mistakes in the app are the most common failure, and the app names the account.
             began = _begin(console, "synthesizing the app")
             assembly = synthesize(
                 Path.cwd(),
@@ -109,7 +109,7 @@ def _watch(console: Console, plain: bool, deployment: Deployment, aws: LocalAws)
 
 
 def _show_annotations(console: Console, assembly: Assembly) -> None:
-    """What the app says about itself; its errors end the deployment, with their text."""
+    """Show the infos and warnings of the app. Its errors end the deployment."""
     if (node := old_node(path_with_node())) is not None:
         _warn(
             console,
@@ -128,29 +128,29 @@ def _warn(console: Console, text: str) -> None:
 
 
 def _account_of(assembly: Assembly | None) -> str:
-    """The account that the stacks are for; where they do not say, one that is nobody's."""
+    """The account of the stacks; 000000000000 if they name none."""
     accounts = {stack.account_id for stack in assembly.stacks if stack.account_id} if assembly is not None else set()
     if len(accounts) > 1:
         raise DeploymentError(
-            f"the stacks are for several accounts ({', '.join(sorted(accounts))}), and the embedded AWS is one; "
-            "give an app of one account's stacks with --app"
+            f"The stacks belong to several accounts ({', '.join(sorted(accounts))}), but the embedded AWS has one; "
+            "give --app a command that synthesizes the stacks of one account"
         )
     return accounts.pop() if accounts else _DEFAULT_ACCOUNT
 
 
 def _introduce(console: Console, deployment: Deployment, aws: LocalAws) -> None:
-    """Buckets, jobs and how to talk to it all."""
+    """Show the buckets, the jobs, and the variables to export."""
     for warning in deployment.warnings:
         _warn(console, warning)
     rows: list[tuple[str, str, str]] = []
     for bucket in deployment.buckets:
         rows.append(("bucket", bucket.path, f"s3://{bucket.name}"))
     for job in deployment.jobs:
-        rows.append(("job", job.name, job.triggers[0] if job.triggers else "started by hand only"))
+        rows.append(("job", job.name, job.triggers[0] if job.triggers else "no trigger; started by hand"))
         rows += [("", "", trigger) for trigger in job.triggers[1:]]
         rows += [("", "", f"{name} -> {uri}") for name, uri in job.outputs.items()]
     for stack, outputs in deployment.outputs.items():
-        # What the CDK exports for its own cross-stack references is nobody's to read.
+        # Without the exports that the CDK makes for references between stacks.
         rows += [("output", f"{stack}.{name}", value) for name, value in outputs.items() if "ExportsOutput" not in name]
     console.print()
     _print_rows(console, rows)
@@ -162,7 +162,7 @@ def _introduce(console: Console, deployment: Deployment, aws: LocalAws) -> None:
 
 
 def _print_rows(console: Console, rows: list[tuple[str, str, str]]) -> None:
-    """Rows in columns, none of them cut short: these are to be copied."""
+    """Print rows in columns. They are never cut, because people copy from them."""
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
     for kind, name, value in rows:
         text = f"[bold]{kind.ljust(widths[0])}[/bold]  {escape(name.ljust(widths[1]))}  {escape(value)}"
@@ -183,7 +183,7 @@ def _done(console: Console, began: float, what: str) -> None:
 
 @contextmanager
 def _ending_by_exception() -> Iterator[None]:
-    """Turn the signals that end a program into an exception, once, so that every ``with`` gets to clean up."""
+    """Turn the first signal that ends a program into an exception, so that every ``with`` cleans up."""
 
     def end(number: int, frame: FrameType | None) -> None:
         # A second Ctrl-C must not interrupt the cleaning up.

@@ -113,11 +113,11 @@ class Watch:
         return [run for job in self._jobs.values() for run in reversed(self._client.runs(job, limit=50))]
 
     def _waiting_view(self, run: Run) -> RunView | None:
-        """A run that waits; None where it is only between two of its states."""
+        """A run that waits; None if it is between two states."""
         try:
             waiting = read_waiting(self._client.account, run)
             run_id = self._client.run_id(run) if waiting.what else None
-        except ProcessingClientError:  # It may be gone by now; the next look will tell.
+        except ProcessingClientError:  # It may be gone by now; the next look shows it.
             return None
         if not waiting.what:
             return None

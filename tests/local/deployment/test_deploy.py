@@ -130,7 +130,8 @@ def test_a_stack_is_deployed_to_the_region_it_names(aws, assembly):
 def test_image_assets_are_skipped_with_a_warning_that_names_them(aws, assembly):
     made = assembly({"Images": {"Resources": {"Q": QUEUE}}}, images={"i": {"displayName": "Own"}})
     assert deploy(made, aws).warnings == (
-        "image asset 'Own' of Images is skipped: it needs Docker; jobs run in the embedded environment instead",
+        "image asset 'Own' of Images is not built, because that needs Docker; its jobs run in an environment of the "
+        "embedded AWS",
     )
 
 
@@ -171,7 +172,7 @@ def test_jobs_are_known_by_the_metadata_of_their_state_machines(aws, assembly):
     assert job.outputs == {"train": f"s3://{raw}/train/"}
     assert deployment.job("Preprocess") == job
     assert deployment.bucket("Raw") == deployment.bucket(raw) == raw
-    with pytest.raises(DeploymentError, match="no bucket is called 'Rawr'; the buckets are: Census/Raw"):
+    with pytest.raises(DeploymentError, match="No bucket is named 'Rawr'; the buckets are: Census/Raw"):
         deployment.bucket("Rawr")
-    with pytest.raises(DeploymentError, match="no job is called 'Evaluate'; the jobs are: Census/Preprocess"):
+    with pytest.raises(DeploymentError, match="No job is named 'Evaluate'; the jobs are: Census/Preprocess"):
         deployment.job("Evaluate")

@@ -47,7 +47,7 @@ def test_an_app_that_fails_is_told_in_its_own_last_lines(tmp_path):
 
 
 def test_an_app_that_writes_nothing_is_told_what_is_missing(tmp_path):
-    with pytest.raises(SynthesisError, match=r"does it end with app\.synth\(\)"):
+    with pytest.raises(SynthesisError, match=r"add app\.synth\(\) at its end"):
         run(tmp_path, "pass")
 
 
@@ -59,7 +59,7 @@ def test_an_app_that_hangs_is_ended_with_what_it_started(tmp_path):
         f"time.sleep({FOREVER})"
     )
     for seconds in (1, 10, 100):  # enough for the app to come as far as starting its child
-        with pytest.raises(SynthesisError, match=f"did not finish in {seconds} s"):
+        with pytest.raises(SynthesisError, match=f"still runs after {seconds} s, so it was ended"):
             run(tmp_path, program, timeout=seconds)
         if (tmp_path / "pid").exists():
             break
@@ -79,7 +79,7 @@ def test_a_folder_without_cdk_json_says_so(tmp_path):
         run(tmp_path)
 
 
-@pytest.mark.parametrize(("content", "said"), [("{", "is not JSON"), ("{}", "names no app")])
+@pytest.mark.parametrize(("content", "said"), [("{", "is not JSON"), ("{}", 'has no "app"')])
 def test_a_cdk_json_that_cannot_be_used_says_why(tmp_path, content, said):
     (tmp_path / "cdk.json").write_text(content)
     with pytest.raises(SynthesisError, match=said):
