@@ -17,6 +17,7 @@ import ctypes
 import fcntl
 import json
 import os
+import resource
 import signal
 import struct
 import sys
@@ -30,10 +31,19 @@ MS_REC, MS_PRIVATE, MS_NOATIME, MS_NODIRATIME, MS_RELATIME = 16384, 1 << 18, 102
 MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 24, 38
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
-AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY, ENOSYS = -100, 0x8000, 1, 38
+AT_FDCWD, AT_RECURSIVE, ENOSYS = -100, 0x8000, 38
+MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV = 1, 2, 4
 SYS_MOUNT_SETATTR = 442  # the same on every architecture; Linux 5.12
-KEPT_CAPABILITIES = {0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31}  # what Docker leaves a container
+SYS_KEYCTL = {"x86_64": 250, "aarch64": 219}
+KEYCTL_JOIN_SESSION_KEYRING = 1
+# In a user namespace of its own, where they reach its own files and processes alone: CHOWN, DAC_OVERRIDE, FOWNER,
+# FSETID, KILL, SETGID, SETUID, NET_BIND_SERVICE. Without one, none is kept.
+KEPT_CAPABILITIES = {0, 1, 3, 4, 5, 6, 7, 10}
 LAST_CAPABILITY = 63
+# Where ids other than root's lie on the host: far from those of its users.
+FIRST_ID, IDS = 2_000_000_000, 65_536
+# Linux counts the processes of each PID namespace from this release on; before it, the limit was the host's.
+PID_LIMIT_SINCE = (6, 14)
 SETUP_FAILED = 125
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -54,16 +64,19 @@ def mount(source: str, target: str, kind: str | None, flags: int, data: str | No
     call("mount", *encoded, ctypes.c_ulong(flags), os.fsencode(data) if data else None)
 
 
-def make_read_only(target: str) -> None:
-    """Make a mount and all below it read-only."""
-    attributes = struct.pack("=4Q", MOUNT_ATTR_RDONLY, 0, 0, 0)
+def restrict(target: str, *, writable: bool, devices: bool) -> None:
+    """Take rights from a mount and all below it: to set ids, and where it is said so, to write and to open devices."""
+    taken = MOUNT_ATTR_NOSUID | (0 if writable else MOUNT_ATTR_RDONLY) | (0 if devices else MOUNT_ATTR_NODEV)
+    attributes = struct.pack("=4Q", taken, 0, 0, 0)
     arguments = (AT_FDCWD, os.fsencode(target), AT_RECURSIVE, attributes, ctypes.c_size_t(len(attributes)))
     if libc.syscall(ctypes.c_long(SYS_MOUNT_SETATTR), *arguments) == 0:
         return
     if ctypes.get_errno() != ENOSYS:
         raise OSError(ctypes.get_errno(), f"mount_setattr: {os.strerror(ctypes.get_errno())}", target)
     # An older kernel: one by one, each with the flags it has, as a user namespace may not clear those.
+    more = MS_NOSUID | (0 if writable else MS_RDONLY) | (0 if devices else MS_NODEV)
     known = {
+        "ro": MS_RDONLY,
         "nosuid": MS_NOSUID,
         "nodev": MS_NODEV,
         "noexec": MS_NOEXEC,
@@ -77,7 +90,7 @@ def make_read_only(target: str) -> None:
             path = os.fsdecode(fields[4].decode("unicode_escape").encode("latin-1"))
             if path == target or path.startswith(target.rstrip("/") + "/"):
                 flags = sum(known.get(option, 0) for option in fields[5].decode().split(","))
-                mount("none", path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | flags)
+                mount("none", path, None, MS_REMOUNT | MS_BIND | flags | more)
 
 
 def place_for(source: str, target: str) -> None:
@@ -90,12 +103,11 @@ def place_for(source: str, target: str) -> None:
 
 
 def bind(root: str, source: str, target: str, writable: bool) -> None:
-    """Show a file or folder of the host at a place below the new root."""
+    """Show a file or folder of the host at a place below the new root; no device in it can be opened but /dev's own."""
     place = root + target
     place_for(source, place)
     mount(source, place, None, MS_BIND | MS_REC)
-    if not writable:
-        make_read_only(place)
+    restrict(place, writable=writable, devices=source.startswith("/dev/"))
 
 
 def layer(root: str, folder: str) -> None:
@@ -138,6 +150,7 @@ def build_root(specification: dict[str, Any]) -> None:
     os.symlink("pts/ptmx", f"{root}/dev/ptmx")
     os.makedirs(f"{root}/proc", exist_ok=True)
     mount("proc", f"{root}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    limit_processes(f"{root}/proc", specification["processes"])
     # The sandbox's root may be the host's: keep it from the kernel's own switches, as Docker does.
     for name in ("bus", "fs", "irq", "sys", "sysrq-trigger"):
         if os.path.exists(f"{root}/proc/{name}"):
@@ -162,14 +175,47 @@ def bring_up_loopback() -> None:
         os.close(descriptor)
 
 
+def limit(specification: dict[str, Any]) -> None:
+    """Let a job that runs wild end itself, and not the host: each limit holds for one process."""
+    for name, most in specification["limits"].items():
+        number = getattr(resource, f"RLIMIT_{name}")
+        _, hard = resource.getrlimit(number)
+        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(number, (least, least))
+    # Where the memory of all processes together ends, the kernel picks a job before the embedded AWS.
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
+
+
+def limit_processes(proc: str, most: int) -> None:
+    """Let a fork bomb fill its own namespace: the limit on processes of a user does not hold for the host's root."""
+    release = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2] if part.isdigit())
+    if release >= PID_LIMIT_SINCE:
+        try:
+            with open(f"{proc}/sys/kernel/pid_max", "w") as file:
+                file.write(str(most))
+        except OSError:
+            pass  # the namespace is not ours to limit
+
+
+def leave_keyring() -> None:
+    """Take a session keyring of its own: the one that it inherits may hold the user's keys."""
+    number = SYS_KEYCTL.get(os.uname().machine)
+    if number is not None:
+        libc.syscall(ctypes.c_long(number), ctypes.c_long(KEYCTL_JOIN_SESSION_KEYRING), None)
+
+
 def become(specification: dict[str, Any]) -> NoReturn:
     """Turn into the job's own process."""
     os.setsid()
+    leave_keyring()
+    limit(specification)
     for number in (signal.SIGPIPE, signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    kept = KEPT_CAPABILITIES if specification["user_namespace"] else ()
     for capability in range(LAST_CAPABILITY + 1):
-        if capability not in KEPT_CAPABILITIES:
+        if capability not in kept:
             libc.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0)  # unknown to this kernel: nothing to drop
     call("prctl", PR_SET_NO_NEW_PRIVS, ctypes.c_ulong(1), 0, 0, 0)
     command = specification["command"]
@@ -207,9 +253,19 @@ def inner(specification: dict[str, Any], alive: int) -> int:
     signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     while True:
-        ended, status = os.wait()
-        if ended == child:
-            return exit_status(status)
+        # Left to be reaped: as long as it is not, its number is its own, and a signal that comes now finds it.
+        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+        assert ended is not None
+        if ended.si_pid == child:
+            return exit_status(reap(child))
+        os.waitpid(ended.si_pid, 0)
+
+
+def reap(child: int) -> int:
+    """Wait for a child; from when it is reaped, no signal is passed on to its number, which may be another's."""
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR1])
+    return os.waitpid(child, 0)[1]
 
 
 def map_user() -> None:
@@ -221,10 +277,36 @@ def map_user() -> None:
             file.write(text)
 
 
+def map_users() -> None:
+    """As the host's root: be root in the new user namespace too, and have all other ids, so that ``chown`` works."""
+    entered, told = os.pipe()
+    here = os.getpid()
+    helper = os.fork()
+    if helper == 0:
+        os.close(told)
+        os.read(entered, 1)
+        text = f"0 0 1\n1 {FIRST_ID} {IDS - 1}"
+        try:
+            for name in ("uid_map", "gid_map"):
+                with open(f"/proc/{here}/{name}", "w") as file:
+                    file.write(text)
+        except OSError as error:
+            os._exit(error.errno or 1)
+        os._exit(0)
+    os.close(entered)
+    try:
+        call("unshare", CLONE_NEWUSER)
+    finally:
+        os.close(told)
+        failed = os.waitstatus_to_exitcode(os.waitpid(helper, 0)[1])
+    if failed:
+        raise OSError(failed, f"uid_map: {os.strerror(failed)}")
+
+
 def outer(specification: dict[str, Any], report: int) -> int:
     """Make the namespaces, start PID 1 in them, and pass on what the runner asks for."""
     if specification["user_namespace"]:
-        map_user()
+        map_users() if os.geteuid() == 0 else map_user()
     call(
         "unshare",
         CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | (CLONE_NEWNET if specification["isolated"] else 0),
@@ -243,7 +325,7 @@ def outer(specification: dict[str, Any], report: int) -> int:
     signal.signal(signal.SIGUSR1, lambda *_: os.kill(child, signal.SIGKILL))
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     # PID 1 counts as ended only when everything in its namespace has: nothing of the job outlives this call.
-    return exit_status(os.waitpid(child, 0)[1])
+    return exit_status(reap(child))
 
 
 def guarded(step: Any, report: int) -> int:

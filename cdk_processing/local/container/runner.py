@@ -24,7 +24,7 @@ from cdk_processing.local.container.containers import Container, run_side_by_sid
 from cdk_processing.local.container.docker import docker_has, start_docker
 from cdk_processing.local.container.environments import environment_for
 from cdk_processing.local.container.failures import REASON_LIMIT, Halt, JobFailedError, JobStoppedError
-from cdk_processing.local.container.sandbox import HOME, start_sandbox
+from cdk_processing.local.container.sandbox import HOME, Limits, start_sandbox
 from cdk_processing.local.container.specification import JobSpecification
 from cdk_processing.local.container.uploads import ContinuousUpload, make_output_folders, open_beneath, upload_outputs
 from cdk_processing.local.job_runner import JobResult, ProgressObserver, RoleSession
@@ -195,6 +195,7 @@ def _starter(
         instance,
         job.hosts,
         job.isolated,
+        Limits(file_bytes=job.volume_bytes),
     )
 
 

@@ -10,11 +10,13 @@ What it takes: Linux, no capability to guess at, no program but this interpreter
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,7 @@ from typing import Any
 from cdk_processing.local.container.environments import Environment
 from cdk_processing.local.container.failures import JobFailedError
 
-__all__ = ["HOME", "Sandbox", "addresses", "start_sandbox"]
+__all__ = ["HOME", "Limits", "Sandbox", "addresses", "start_sandbox"]
 
 HOME = "/root"
 """The home and working directory of a container: the processes in it are root, as in AWS's own images."""
@@ -35,10 +37,39 @@ _SYSTEM_DATA = ("/var/lib/ca-certificates", "/sys")
 _HIDDEN_FILES = ("shadow", "shadow-", "gshadow", "gshadow-", "sudoers", "krb5.keytab")
 _HIDDEN_FOLDERS = ("ssl/private", "ssh", "sudoers.d", "kubernetes")
 _SETUP_FAILED = 125
+_NOT_FOUND = 127
 _KILL_SECONDS = 5.0
 _REFUSED = (errno.EPERM, errno.EACCES, errno.ENOSPC, errno.ENOSYS, errno.EINVAL)
 
 _Bind = tuple[str, str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a container may use at most.
+
+    Each limit is the kernel's for one process: without a control group of its own, nothing adds up what several use.
+
+    Attributes:
+        memory_bytes: Memory that one process may write; left out, what the machine has.
+        file_bytes: Size of one file; left out, as large as the disk allows.
+        processes: Processes and threads of the container, on Linux 6.14 and newer or where an ordinary user runs it.
+    """
+
+    memory_bytes: int | None = None
+    file_bytes: int | None = None
+    processes: int = 16_384
+
+    def specification(self) -> dict[str, Any]:
+        """As the sandbox's first process takes it."""
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        limits = {
+            "DATA": min(self.memory_bytes or machine, machine),
+            "NPROC": self.processes,
+            "CORE": 0,
+            **({"FSIZE": self.file_bytes} if self.file_bytes else {}),
+        }
+        return {"limits": limits, "processes": self.processes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +123,7 @@ def start_sandbox(
     instance: Path,
     hosts: Sequence[str],
     isolated: bool,
+    limits: Limits | None = None,
 ) -> Sandbox:
     """Start a container.
 
@@ -106,6 +138,7 @@ def start_sandbox(
             share is next to it.
         hosts: All instances of the job; they find each other on loopback addresses.
         isolated: No network but the container's own loopback.
+        limits: What its processes may use; by default what the machine has.
 
     Raises:
         JobFailedError: There are no namespaces on this system.
@@ -114,14 +147,43 @@ def start_sandbox(
         raise JobFailedError("InternalServerError", _explain(errno.ENOSYS, f"this is {sys.platform}, not Linux"))
     specification = {
         "parent": os.getpid(),
-        "user_namespace": os.geteuid() != 0,
+        "user_namespace": os.geteuid() != 0 or _root_may_have_user_namespaces(),
         "hostname": host,
         "isolated": isolated,
         "command": list(command),
         "environment": dict(variables),
         "directory": HOME,
+        **(limits or Limits()).specification(),
         **_file_system(environment, instance, hosts),
     }
+    return _start(host, specification)
+
+
+@functools.cache
+def _root_may_have_user_namespaces() -> bool:
+    """Try once whether a whole sandbox can be made in a user namespace: within Docker, say, it often cannot."""
+    with tempfile.TemporaryDirectory(prefix="cdk-processing-probe-") as folder:
+        specification = {
+            "parent": os.getpid(),
+            "user_namespace": True,
+            "hostname": "probe",
+            "isolated": True,
+            "command": ["/nothing"],
+            "environment": {},
+            "directory": "/",
+            **Limits().specification(),
+            "root": folder,
+            "links": [],
+            "folders": [],
+            "binds": [("/usr", "/usr", False)],
+        }
+        try:
+            return _start("probe", specification).close() == _NOT_FOUND
+        except JobFailedError:
+            return False
+
+
+def _start(host: str, specification: dict[str, Any]) -> Sandbox:
     receive, report = os.pipe()
     try:
         process = subprocess.Popen(

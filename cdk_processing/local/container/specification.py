@@ -99,6 +99,7 @@ class JobSpecification:
         instance_type: ``InstanceType``, or the first of the preferences.
         isolated: ``EnableNetworkIsolation``.
         max_runtime: Seconds; the service's default is a day.
+        volume_bytes: ``VolumeSizeInGB``, in bytes.
         inputs: Channels that the service fills. An ``AppManaged`` one is the container's own business.
         outputs: Channels that the service empties, likewise.
         description: What all of this was read from.
@@ -114,6 +115,7 @@ class JobSpecification:
     instance_type: str
     isolated: bool
     max_runtime: float
+    volume_bytes: int
     inputs: tuple[InputChannel, ...]
     outputs: tuple[OutputChannel, ...]
     description: Mapping[str, Any]
@@ -145,6 +147,7 @@ class JobSpecification:
             or (first if isinstance(first, str) else first.get("InstanceType"))
             or "local",
             isolated=bool((description.get("NetworkConfig") or {}).get("EnableNetworkIsolation")),
+            volume_bytes=int(cluster["VolumeSizeInGB"]) << 30,
             max_runtime=float(
                 (description.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_IN_SECONDS)
             ),

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-input-and-output.html
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -161,12 +162,16 @@ def open_beneath(root: Path, path: PurePosixPath, flags: int = os.O_RDONLY) -> i
         A file descriptor.
 
     Raises:
-        OSError: It is not there, or a link is in the way.
+        OSError: It is not there, a link is in the way, or it is a device, a pipe or a socket.
     """
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     for number, part in enumerate(path.parts, start=1):
         last = number == len(path.parts)
         try:
+            # Not opened at all: to open a device can do something.
+            kind = os.stat(part, dir_fd=descriptor, follow_symlinks=False).st_mode
+            if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+                raise OSError(errno.EINVAL, "It is no regular file", part)
             # O_NONBLOCK: a named pipe must not hold up the job.
             within = os.open(
                 part,

@@ -301,6 +301,7 @@ def test_an_ordinary_user_can_run_containers(tmp_path_factory: pytest.TempPathFa
             "command": ["/bin/sh", "-c", "id -u; hostname; touch /usr/x || echo refused; ls /"],
             "environment": {"PATH": "/bin:/usr/bin"},
             "directory": "/",
+            **sandbox.Limits().specification(),
             "root": str(folder / "root"),
             "links": [[str(each), str(each.readlink())] for each in system if each.is_symlink()],
             "folders": ["/opt"],
