@@ -6,6 +6,9 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+from cdk_processing.client.aws_calls import aws_errors_as_ours, endpoint_problem, is_on_this_machine
+from cdk_processing.client.errors import AwsCallError
+
 if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.session import Session as BotocoreSession
@@ -49,7 +52,7 @@ class Account:
             return self._region
         if self._session is not None:
             return self._session.region_name
-        # botocore reads AWS_DEFAULT_REGION only; every other SDK, and whoever follows their documentation, AWS_REGION.
+        # botocore reads AWS_DEFAULT_REGION alone; every other SDK reads AWS_REGION.
         return os.environ.get("AWS_REGION") or cast("str | None", self._core.get_config_variable("region"))
 
     @cached_property
@@ -60,11 +63,19 @@ class Account:
         return botocore.session.Session(profile=self._profile)
 
     def client(self, service: str) -> Any:
-        """The client of any service, for this account and region; the same as boto3's."""
+        """The client of any service, for this account and region; the same as boto3's.
+
+        Raises:
+            AwsCallError: There is no such profile or region, no region is known, or the endpoint is no URL.
+        """
         from botocore.config import Config
 
-        create: Any = self._core.create_client if self._session is None else self._session.client
-        if service not in self._clients:
+        if service in self._clients:
+            return self._clients[service]
+        if self._place and (problem := endpoint_problem(self._place)):
+            raise AwsCallError(f"Could not reach AWS: {problem}", problem=problem)
+        with aws_errors_as_ours("reach AWS"):
+            create: Any = self._core.create_client if self._session is None else self._session.client
             self._clients[service] = create(
                 service,
                 region_name=self.region,
@@ -111,4 +122,4 @@ class Account:
 
     @property
     def _is_local(self) -> bool:
-        return any(host in self._place for host in ("//127.", "//localhost", "//[::1]"))
+        return is_on_this_machine(self._place)

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cdk_processing.client.account import Account
-from cdk_processing.client.errors import AwsCallError, aws_errors_as_ours
+from cdk_processing.client.aws_calls import aws_errors_as_ours
+from cdk_processing.client.errors import AwsCallError
 from cdk_processing.client.history import RunIdentity, identify
 from cdk_processing.client.jobs import Job
 from cdk_processing.client.runs import Run

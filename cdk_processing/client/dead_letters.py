@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
-from cdk_processing.client.errors import AwsCallError, NoDeadLettersError, aws_errors_as_ours
+from cdk_processing.client.aws_calls import aws_errors_as_ours
+from cdk_processing.client.errors import AwsCallError, NoDeadLettersError
 from cdk_processing.contract.dead_letter import GivenUpRun
 from cdk_processing.contract.tags import DEAD_LETTERS_TAG
 from cdk_processing.errors import NewerContractError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from cdk_processing.client.attempts import Attempt, list_attempts
-from cdk_processing.client.errors import aws_errors_as_ours
+from cdk_processing.client.aws_calls import aws_errors_as_ours
 from cdk_processing.client.history import identify
 from cdk_processing.client.logs import LogLine, last_log_lines
 from cdk_processing.client.runs import run_of

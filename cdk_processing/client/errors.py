@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cdk_processing.errors import CdkProcessingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from cdk_processing.errors import Problem
 
@@ -37,11 +36,13 @@ class AwsCallError(ProcessingClientError):
 
     Attributes:
         code: The error code of the service (``AccessDeniedException``), or None where no answer came.
+        problem: The setting that is wrong, where it is one: ``credentials``, ``region``, ``profile``, ``endpoint_url``.
     """
 
-    def __init__(self, message: str, code: str | None = None) -> None:
+    def __init__(self, message: str, code: str | None = None, problem: Problem | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.problem = problem
 
     @property
     def is_denied(self) -> bool:
@@ -142,35 +143,3 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
 
     ranked = sorted(((likeness(candidate), candidate) for candidate in known), reverse=True)
     return [candidate for score, candidate in ranked[:3] if score >= max(0.5, ranked[0][0] - 0.15)]
-
-
-@contextmanager
-def aws_errors_as_ours(doing: str) -> Iterator[None]:
-    """Turn botocore's errors into `AwsCallError`, saying what was being done.
-
-    Args:
-        doing: What the calls inside are for, to complete "Could not ...": ``list the jobs``.
-    """
-    from botocore import exceptions
-
-    try:
-        yield
-    except exceptions.NoCredentialsError:
-        raise AwsCallError(
-            f"Could not {doing}: no AWS credentials. Sign in (aws sso login, AWS_PROFILE), or paste the export lines "
-            "that `cdk-processing local` prints."
-        ) from None
-    except exceptions.ProfileNotFound as error:
-        raise AwsCallError(f"Could not {doing}: {error}") from None
-    except exceptions.NoRegionError:
-        raise AwsCallError(f"Could not {doing}: no region. Give --region or set AWS_REGION.") from None
-    except (exceptions.EndpointConnectionError, exceptions.ConnectionClosedError) as error:
-        raise AwsCallError(
-            f"Could not {doing}: {error} If AWS_ENDPOINT_URL names an embedded AWS, is `cdk-processing local` running?"
-        ) from None
-    except exceptions.ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "Unknown")
-        message = error.response.get("Error", {}).get("Message", "")
-        raise AwsCallError(f"Could not {doing}: {error.operation_name} answered {code}: {message}", code) from error
-    except exceptions.BotoCoreError as error:
-        raise AwsCallError(f"Could not {doing}: {error}") from error

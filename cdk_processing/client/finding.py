@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from cdk_processing.client.attempts import Attempt, attempts_from
-from cdk_processing.client.errors import AmbiguousRunError, AwsCallError, UnknownRunError, aws_errors_as_ours
+from cdk_processing.client.aws_calls import aws_errors_as_ours
+from cdk_processing.client.errors import AmbiguousRunError, AwsCallError, UnknownRunError
 from cdk_processing.client.history import run_id_of
 from cdk_processing.client.runs import list_runs, read_run
 from cdk_processing.contract.names import RUN_ID_LENGTH, JobName

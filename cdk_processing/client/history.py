@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cdk_processing.client.errors import aws_errors_as_ours
+from cdk_processing.client.aws_calls import aws_errors_as_ours
 from cdk_processing.client.runs import read_input
 from cdk_processing.contract.names import JobName
 from cdk_processing.contract.redrive import RedriveEnvelope

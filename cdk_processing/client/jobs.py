@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cdk_processing.client.errors import AmbiguousJobError, AwsCallError, UnknownJobError, aws_errors_as_ours
+from cdk_processing.client.aws_calls import aws_errors_as_ours
+from cdk_processing.client.errors import AmbiguousJobError, AwsCallError, UnknownJobError
 from cdk_processing.contract.tags import JOB_TAG, MachineTags
 from cdk_processing.contract.version import VERSION, refuse_newer
 
@@ -89,7 +90,7 @@ def _jobs_from_tag_index(account: Account) -> Iterator[Job]:
     """One call for all of them; the index may be some seconds behind, and its permission may be missing."""
     pages = account.client("resourcegroupstaggingapi").get_paginator("get_resources")
     try:
-        with aws_errors_as_ours("read the tag index"):
+        with aws_errors_as_ours("list the jobs"):
             found = [
                 entry
                 for page in pages.paginate(TagFilters=[{"Key": JOB_TAG}], ResourceTypeFilters=["states:stateMachine"])

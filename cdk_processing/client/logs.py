@@ -9,7 +9,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from cdk_processing.client.attempts import list_attempts
-from cdk_processing.client.errors import AwsCallError, aws_errors_as_ours
+from cdk_processing.client.aws_calls import aws_errors_as_ours
+from cdk_processing.client.errors import AwsCallError
 from cdk_processing.client.history import identify
 from cdk_processing.client.runs import Run, read_run
 from cdk_processing.contract.names import LOG_GROUP, log_stream_prefix

@@ -9,10 +9,8 @@ from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
-from cdk_processing.client.errors import (
-    WaitTimeoutError,
-    aws_errors_as_ours,
-)
+from cdk_processing.client.aws_calls import aws_errors_as_ours
+from cdk_processing.client.errors import WaitTimeoutError
 from cdk_processing.contract.outcome import Outcome
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cdk_processing.client.attempts import Attempt, attempts_from
-from cdk_processing.client.errors import AwsCallError, RunKeyReusedError, aws_errors_as_ours
+from cdk_processing.client.aws_calls import aws_errors_as_ours
+from cdk_processing.client.errors import AwsCallError, RunKeyReusedError
 from cdk_processing.client.parameters import ParameterValues, check_parameters, read_parameters
 from cdk_processing.client.runs import read_input, read_run, start_with_input
 from cdk_processing.contract.names import JobName

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cdk_processing.client.aws_calls import aws_errors_as_ours
 from cdk_processing.client.diagnosis import cause_in_words
-from cdk_processing.client.errors import aws_errors_as_ours
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
