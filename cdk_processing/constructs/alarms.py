@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import CfnResource, Duration
 from constructs import Construct
 
-from cdk_processing.constructs.resources import path_of, resource, stack_name_token, stack_of
+from cdk_processing.constructs.resources import known_as, path_of, resource, stack_name_token, stack_of
 from cdk_processing.errors import Problem, ScheduleError
 from cdk_processing.request.tokens import is_token
 from cdk_processing.schedules import longest_gap
@@ -43,16 +43,16 @@ def alarm_on_failure(scope: Construct, construct_id: str, *, state_machine_arn: 
         state_machine_arn: The job's state machine.
         topic_arn: Whom to tell.
     """
-    job = shlex.quote(path_of(scope))
+    job = shlex.quote(known_as(scope))
     description = (
-        f"A run of {path_of(scope)} failed for good, or timed out. "
+        f"A run of {known_as(scope)} failed for good, or timed out. "
         f"Why: cdk-processing why {job}. Its event and the reason lie in the dead-letter queue: "
         f"cdk-processing dead-letters. When the cause is mended, run it again: cdk-processing redrive {job}."
     )
     return _alarm(
         scope,
         construct_id,
-        path_of(scope),
+        known_as(scope),
         "a run failed or timed out",
         description,
         {
@@ -73,14 +73,14 @@ def alarm_on_dead_letters(scope: Construct, construct_id: str, *, queue_name: An
         topic_arn: Whom to tell.
     """
     description = (
-        f"Something lies in the dead-letter queue of {path_of(scope)}: runs that failed for good, or events and "
+        f"Something lies in the dead-letter queue of {known_as(scope)}: runs that failed for good, or events and "
         "schedules that could not start a run. What and why: cdk-processing dead-letters. Nothing is lost for 14 days; "
         "run it again: cdk-processing redrive JOB for one run, cdk-processing dead-letters --redrive for all."
     )
     return _alarm(
         scope,
         construct_id,
-        path_of(scope),
+        known_as(scope),
         "something lies in the dead-letter queue",
         description,
         {
@@ -127,7 +127,7 @@ def expect_schedule(
     return _alarm(
         launch.scope,
         f"{launch.construct_id}Missed",
-        f"{path_of(launch.scope)}/{launch.construct_id}",
+        f"{launch.path}/{launch.construct_id}",
         "an expected run did not happen",
         description,
         {
@@ -161,7 +161,7 @@ def expect_arrivals(launch: Launch, *, rule_name: Any, within: timedelta | Durat
     return _alarm(
         launch.scope,
         f"{launch.construct_id}Missed",
-        f"{path_of(launch.scope)}/{launch.construct_id}",
+        f"{launch.path}/{launch.construct_id}",
         "nothing has arrived",
         description,
         {

@@ -14,7 +14,7 @@ from cdk_processing.constructs.assets import publish
 from cdk_processing.constructs.image import bind_image
 from cdk_processing.constructs.network import bind_network
 from cdk_processing.constructs.platform import IProcessingPlatform
-from cdk_processing.constructs.resources import allow, arn_of, arn_with_path, path_of, place_of, role, stack_of
+from cdk_processing.constructs.resources import allow, arn_of, arn_with_path, known_as, place_of, role, stack_of
 from cdk_processing.constructs.storage import bucket_access, result_access
 from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.constructs.typed import TypedResource
@@ -114,7 +114,7 @@ class BoundRequest:
             "ExecutionRole",
             services=["sagemaker.amazonaws.com"],
             statements=self._statements(),
-            description=f"Runs {path_of(self._scope)}",
+            description=f"Runs {known_as(self._scope)}",
         )
         return arn_of(self._role)
 

@@ -15,13 +15,13 @@ from constructs import IValidation
 from cdk_processing.access.statement import Statement, policy_document
 from cdk_processing.constructs.typed import TypedResource
 
-__all__ = ["StackChecks", "checks_of"]
+__all__ = ["TEMPLATE_BYTES", "StackChecks", "checks_of"]
 
 #: Of all inline policies of a role together, without white space:
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _INLINE_POLICIES = 10_240
 #: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
-_TEMPLATE = 1_048_576
+TEMPLATE_BYTES = 1_048_576
 
 _known: WeakKeyDictionary[Stack, StackChecks] = WeakKeyDictionary()
 
@@ -98,10 +98,10 @@ class StackChecks:
 
     def _template_problems(self) -> list[str]:
         size = sum(self.definitions.values())
-        if size <= _TEMPLATE:
+        if size <= TEMPLATE_BYTES:
             return []
         return [
-            f"the template must have at most {_TEMPLATE:,} bytes, and the state machines of its "
+            f"the template must have at most {TEMPLATE_BYTES:,} bytes, and the state machines of its "
             f"{len(self.definitions)} jobs alone have {size:,}; put the jobs into several stacks, which may share one "
             "ProcessingPlatform"
         ]

@@ -13,7 +13,7 @@ from cdk_processing.constructs.bound_request import BoundRequest
 from cdk_processing.constructs.launching import Launching
 from cdk_processing.constructs.naming import base_name_for, claim_base_name
 from cdk_processing.constructs.platform import IProcessingPlatform, ProcessingPlatform
-from cdk_processing.constructs.resources import node_of, path_of, place_of, stack_of
+from cdk_processing.constructs.resources import known_as, node_of, path_of, place_of, stack_of
 from cdk_processing.constructs.triggers.base import Trigger, Upstream, upstream_chain
 from cdk_processing.constructs.validation import (
     declaration_problems,
@@ -86,15 +86,15 @@ class ProcessingJob(Construct):
         super().__init__(scope, construct_id)
         self._place = place_of(stack_of(self))
         #: The construct's path, by which the job is known.
-        self.path: str = path_of(self)
+        self.path: str = known_as(self)
         problems = declaration_problems(request, triggers, self._place.region)
         problems += platform_problems(platform) + policy_problems(launch_policy)
         if not problems:
             #: What names of this job's runs begin with.
-            self.base_name: str = request.processor.base_job_name or base_name_for(self.path)
+            self.base_name: str = request.processor.base_job_name or base_name_for(path_of(self))
             problems = claim_base_name(self, self.base_name)
         if problems:
-            raise DeclarationError(self.path, [problem.on(construct_id) for problem in problems])
+            raise DeclarationError(path_of(self), [problem.on(construct_id) for problem in problems])
         warn_of_unknown_instance_types(self, request)
         #: What the job shares with others.
         self.platform: IProcessingPlatform = platform or ProcessingPlatform.of(self)

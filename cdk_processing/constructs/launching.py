@@ -26,8 +26,8 @@ from cdk_processing.constructs.resources import (
     acknowledge,
     allow,
     arn_of,
+    known_as,
     partition_token,
-    path_of,
     place_of,
     resource,
     role,
@@ -77,7 +77,7 @@ class Launching:
         triggers: Sequence[Trigger],
     ) -> None:
         self._scope = scope
-        self._path = path_of(scope)
+        self._path = known_as(scope)
         self._place = place_of(stack_of(scope))
         self._base_name = base_name
         self._request = request

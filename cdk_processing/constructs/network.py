@@ -7,7 +7,8 @@ from typing import Any
 
 from constructs import Construct
 
-from cdk_processing.constructs.resources import path_of, resource
+from cdk_processing.constructs.resources import known_as, resource
+from cdk_processing.contract.texts import SECURITY_GROUP_DESCRIPTION, fit
 from cdk_processing.errors import Problem
 from cdk_processing.request.network import NetworkConfig
 
@@ -68,7 +69,7 @@ def _make_group(vpc: Any, scope: Construct, hosts: int | None) -> str:
         "SecurityGroup",
         "AWS::EC2::SecurityGroup",
         {
-            "GroupDescription": f"Hosts of {path_of(scope)}"[:255],
+            "GroupDescription": fit(f"Hosts of {known_as(scope)}", SECURITY_GROUP_DESCRIPTION),
             "VpcId": vpc.vpc_id,
             "SecurityGroupEgress": [everywhere],
         },

@@ -14,6 +14,7 @@ from cdk_processing.constructs.resources import (
     account_token,
     acknowledge,
     arn_of,
+    known_as,
     partition_token,
     region_token,
     resource,
@@ -194,7 +195,7 @@ class ProcessingPlatform(Construct):
             "Key",
             "AWS::KMS::Key",
             {
-                "Description": f"Dead letters, alerts and logs of the processing jobs under {self.node.path}",
+                "Description": f"Dead letters, alerts and logs of the processing jobs under {known_as(self)}",
                 "EnableKeyRotation": True,
                 "KeyPolicy": {"Version": "2012-10-17", "Statement": _key_statements()},
             },

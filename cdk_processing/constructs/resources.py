@@ -18,6 +18,7 @@ from constructs import Construct, Node
 from cdk_processing.access.statement import Place, Statement, policy_document, service_trust
 from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.typed import TypedResource, typed_resource
+from cdk_processing.contract.texts import ROLE_DESCRIPTION, TAG_VALUE, fit
 
 __all__ = [
     "acknowledge",
@@ -25,6 +26,7 @@ __all__ = [
     "arn_of",
     "arn_with_path",
     "inline_policy",
+    "known_as",
     "node_of",
     "path_of",
     "place_of",
@@ -55,7 +57,7 @@ def role(
     """A role for AWS services, with its statements inline and the reasons for its wildcards acknowledged."""
     properties = {
         "AssumeRolePolicyDocument": service_trust(services, account_token()),
-        "Description": description[:1000],
+        "Description": fit(description, ROLE_DESCRIPTION),
         "Policies": inline_policy(statements),
     }
     made = resource(scope, construct_id, "AWS::IAM::Role", properties)
@@ -125,6 +127,11 @@ def stack_of(scope: Construct) -> Stack:
     if scope not in _stacks:
         _stacks[scope] = Stack.of(scope)
     return _stacks[scope]
+
+
+def known_as(scope: Construct) -> str:
+    """The path by which a job or platform is known outside of this app: as a tag takes it."""
+    return fit(path_of(scope), TAG_VALUE)
 
 
 def node_of(scope: Construct) -> Node:

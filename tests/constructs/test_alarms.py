@@ -233,9 +233,9 @@ def test_a_name_that_looks_like_a_substitution_is_none(stack, request_for):
     ProcessingJob(stack, "Cost in ${Currency}", request_for())
 
     found = next(name for name in names(stack) if name.endswith("timed out"))
-    assert found == "${AWS::StackName} Cost in ${Currency}: a run failed or timed out"
+    assert found == "${AWS::StackName} Cost in --Currency--6297d606: a run failed or timed out"
     told = alarms(stack)["a run failed or timed out"]["AlarmDescription"]
-    assert "cdk-processing why 'Census/Cost in ${Currency}'" in told
+    assert "cdk-processing why 'Census/Cost in --Currency--6297d606'" in told
 
 
 def test_long_paths_keep_names_within_the_limit_and_apart(stack, request_for):

@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_cdk import CfnResource
 
-from cdk_processing.constructs.resources import path_of, resource
+from cdk_processing.constructs.resources import resource
 from cdk_processing.constructs.triggers.base import Launch
 
 __all__ = ["make_rule"]
@@ -20,7 +20,7 @@ def make_rule(launch: Launch, pattern: Mapping[str, Any], *, event_bus: str | No
     has started an execution, and is that one's business from then on.
     """
     properties: dict[str, Any] = {
-        "Description": f"Launches {path_of(launch.scope)}"[:512],
+        "Description": f"Launches {launch.path}",
         "EventPattern": dict(pattern),
         "Targets": [
             {

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal, get_args
 
 from cdk_processing.constructs.alarms import expect_schedule
-from cdk_processing.constructs.resources import path_of, resource
+from cdk_processing.constructs.resources import resource
 from cdk_processing.constructs.triggers.base import Launch, Trigger, given_problems, supplies
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue
@@ -99,7 +99,7 @@ class OnSchedule(Trigger):
     def bind(self, launch: Launch) -> None:
         """Make the schedule."""
         properties: dict[str, Any] = {
-            "Description": f"Launches {path_of(launch.scope)}"[:512],
+            "Description": f"Launches {launch.path}",
             "ScheduleExpression": self.expression,
             "FlexibleTimeWindow": {"Mode": "OFF"},
             "Target": {
