@@ -59,11 +59,11 @@ def start(job: str, values: Sequence[str], parameters: Sequence[str], run_key: s
 @account_options
 def stop(job: str, run: str | None) -> None:
     """Stop RUN of JOB and its processing job. Without RUN: the latest run that is running."""
-    from cdk_processing.views.reading import find_run, shown_id
+    from cdk_processing.views.reading import shown_id
     from cdk_processing.views.states import state_of
 
     client = connect()
-    found = find_run(client, job, run, prefer="RUNNING")
+    found = client.run(job, run, prefer="RUNNING")
     shown = shown_id(client, found)
     if found.ended:
         click.echo(f"{shown} has ended already: {state_of(found.status, found.outcome).word}")
@@ -84,10 +84,10 @@ def redrive(job: str, run: str | None, wait: bool) -> None:
     run's dead letter is deleted.
     """
     from cdk_processing.client import ProcessingClientError
-    from cdk_processing.views.reading import find_run, shown_id
+    from cdk_processing.views.reading import shown_id
 
     client = connect()
-    failed = find_run(client, job, run, prefer="FAILED")
+    failed = client.run(job, run, prefer="FAILED")
     redriven = client.redrive(failed)
     shown = shown_id(client, failed)
     try:

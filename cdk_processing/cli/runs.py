@@ -43,10 +43,10 @@ def runs(job: str, limit: int, failed: bool, executions: bool) -> None:
 @account_options
 def logs(job: str, run: str | None, on: bool) -> None:
     """Show the log of RUN of JOB. Without RUN: of the latest run."""
-    from cdk_processing.views.reading import find_run, shown_id
+    from cdk_processing.views.reading import shown_id
 
     client = connect()
-    found = find_run(client, job, run)
+    found = client.run(job, run)
     if not follow(client, found, until_end=on):
         click.echo(f"{shown_id(client, found)} has written nothing{'' if found.ended else ' yet'}.", err=True)
 
@@ -58,10 +58,8 @@ def logs(job: str, run: str | None, on: bool) -> None:
 @account_options
 def why(job: str, run: str | None, lines: int) -> None:
     """Say why RUN of JOB ended as it did, and what it wrote. Without RUN: the latest run that failed."""
-    from cdk_processing.views.reading import find_run
-
     client = connect()
-    explain(client, find_run(client, job, run, prefer="FAILED"), lines)
+    explain(client, client.run(job, run, prefer="FAILED"), lines)
 
 
 def follow(client: ProcessingClient, run: Run, *, until_end: bool) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cdk_processing.client import Attempt, ProcessingClient, Run, RunStatus
 
-__all__ = ["find_run", "read_explained", "read_runs", "read_waiting_text", "shown_id", "started_run_id"]
+__all__ = ["read_explained", "read_runs", "read_waiting_text", "shown_id", "started_run_id"]
 
 
 def read_runs(client: ProcessingClient, job: str, *, status: RunStatus | None, limit: int) -> list[RunView]:
@@ -30,11 +30,6 @@ def read_runs(client: ProcessingClient, job: str, *, status: RunStatus | None, l
     """
     runs = client.runs(job, status=status, limit=limit, outcomes=True)
     return [run_view(run, run_id) for run, run_id in zip(runs, _run_ids(client, runs), strict=True)]
-
-
-def find_run(client: ProcessingClient, job: str, text: str | None, *, prefer: RunStatus | None = None) -> Run:
-    """The run that people mean by a text; see :meth:`ProcessingClient.run <cdk_processing.client.ProcessingClient>`."""
-    return client.run(job, text, prefer=prefer)
 
 
 def read_explained(client: ProcessingClient, run: Run, *, lines: int) -> tuple[RunView, tuple[Attempt, ...]]:

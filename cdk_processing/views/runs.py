@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cdk_processing.views.states import State, state_of
+from cdk_processing.views.states import State, ended_state, state_of
 from cdk_processing.views.words import short_id
 
 if TYPE_CHECKING:
@@ -134,14 +134,10 @@ def explained_view(diagnosis: Diagnosis, run_id: str | None = None) -> RunView:
     run, attempts = diagnosis.run, diagnosis.attempts
     view = run_view(run, run_id)
     latest = attempts[-1] if attempts else None
-    return RunView(
-        id=view.id,
-        job=view.job,
-        state=view.state,
-        seconds=view.seconds,
-        execution=view.execution,
+    return replace(
+        view,
+        state=ended_state(diagnosis.ending, view.state),
         attempt=latest.number if latest is not None else None,
-        started=view.started,
         reason=diagnosis.failure_reason,
         exit_message=diagnosis.exit_message,
         outputs=view.outputs or _written(latest),

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from cdk_processing.client import Outcome, RunStatus
+    from cdk_processing.client.diagnosis import Ending
 
-__all__ = ["State", "Tone", "job_state", "state_of"]
+__all__ = ["State", "Tone", "ended_state", "job_state", "state_of"]
 
 Tone = Literal["good", "bad", "stopped", "busy", "quiet"]
 """How good the news is; a renderer chooses a colour for it."""
@@ -48,6 +49,12 @@ _OUTCOME: dict[str, State] = {
     "Superseded": State("Superseded", "quiet", "nothing was done; a newer version of the object arrived first"),
     "Skipped": State("Skipped", "quiet", "nothing was done; an earlier run of the job was still going"),
 }
+# Endings that Step Functions calls FAILED, and that people want to tell apart.
+_ENDING: dict[str, State] = {
+    "time limit": State("Time limit reached", "bad"),
+    "overdue": State("Timed out", "bad"),
+    "job stopped": State("Stopped", "stopped"),
+}
 _JOB: dict[str, State] = {
     "InProgress": State("InProgress", "busy"),
     "Stopping": State("Stopping", "busy"),
@@ -67,6 +74,16 @@ def state_of(status: RunStatus, outcome: Outcome | None = None) -> State:
     if outcome is not None and outcome.status in _OUTCOME:
         return _OUTCOME[outcome.status]
     return _EXECUTION.get(status, State(status.capitalize(), "quiet"))
+
+
+def ended_state(ending: Ending, state: State) -> State:
+    """The state of a run, once it is known how the run ended.
+
+    Args:
+        ending: How it ended.
+        state: Its state, from the status of its execution and its outcome.
+    """
+    return _ENDING.get(ending, state)
 
 
 def job_state(status: str) -> State:

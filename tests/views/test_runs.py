@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -80,3 +81,28 @@ def test_a_completed_run_says_what_it_wrote_and_where():
     view = explained_view(Diagnosis(run(), None, None, (attempt("Completed"),), ()), RUN_ID)
     assert view.label == "Census/Preprocess 01234567"
     assert list(view.details()) == ["output train: s3://curated/train/"]
+
+
+@pytest.mark.parametrize(
+    ("status", "latest", "word", "may_help"),
+    [
+        ("FAILED", attempt("Failed", failure_reason="AlgorithmError: exit code: 1"), "Failed", True),
+        (
+            "FAILED",
+            replace(attempt("Stopped"), ended=AT + timedelta(seconds=600), max_runtime_seconds=600),
+            "Time limit reached",
+            False,
+        ),
+        (
+            "FAILED",
+            replace(attempt("Stopped"), ended=AT + timedelta(seconds=5), max_runtime_seconds=600),
+            "Stopped",
+            True,
+        ),
+        ("TIMED_OUT", attempt("Stopped"), "Timed out", False),
+        ("ABORTED", attempt("Stopped"), "Aborted", True),
+    ],
+)
+def test_a_job_at_its_time_limit_reads_otherwise_than_one_that_somebody_stopped(status, latest, word, may_help):
+    view = explained_view(Diagnosis(run(status), None, None, (latest,), ()), RUN_ID)
+    assert (view.state.word, view.can_be_redriven, view.advice == "") == (word, may_help, may_help)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from cdk_processing.client.client import ProcessingClient
@@ -122,15 +122,7 @@ class Watch:
         if not waiting.what:
             return None
         view = run_view(run, run_id)
-        return RunView(
-            id=view.id,
-            job=view.job,
-            state=view.state,
-            seconds=view.seconds,
-            execution=view.execution,
-            reason=waiting.failure,
-            progress=Progress("Waiting", waiting.what),
-        )
+        return replace(view, reason=waiting.failure, progress=Progress("Waiting", waiting.what))
 
     def _failed_without_job(self, run: Run) -> Iterator[Change]:
         """A run that failed before it made a processing job: a permission, a quota, a bad value."""
