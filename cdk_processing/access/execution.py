@@ -15,6 +15,7 @@ from cdk_processing.access.datasets import (
     feature_statements,
     package_statements,
 )
+from cdk_processing.access.keys import key_statements
 from cdk_processing.access.statement import Place, Statement, literal
 from cdk_processing.contract.names import LOG_GROUP, log_stream_pattern
 
@@ -33,7 +34,7 @@ class BucketAccess:
         bucket_arn: The bucket's ARN.
         key: A key, or what keys begin with.
         exact: Whether ``key`` is one whole key.
-        key_arn: ARN of the KMS key that encrypts the bucket, None where S3 manages it.
+        key_arn: The KMS key that encrypts the bucket: its ARN, or its id or alias. None where S3 manages it.
     """
 
     bucket_arn: str
@@ -57,9 +58,10 @@ class ExecutionAccess:
         reads: What it reads.
         writes: What it writes.
         repository_arn: The image's ECR repository; None for an image from elsewhere.
-        volume_key_arn: Key of the hosts' storage.
-        output_key_arn: Key of the outputs, where the request names one.
-        in_vpc: Whether its hosts are attached to a VPC.
+        volume_key: Key of the hosts' storage, by ARN, id or alias.
+        output_key: Key of the outputs, by ARN, id or alias, where the request names one.
+        subnets: Ids of the subnets of its hosts; () outside a VPC.
+        security_groups: Ids of the security groups of its hosts.
         athena: Queries that Athena runs for it; their results are among ``reads`` and ``writes``.
         redshift: Queries that Redshift runs for it; their results are among ``reads``.
         feature_groups: Names of the feature groups that its script puts records into.
@@ -71,9 +73,10 @@ class ExecutionAccess:
     reads: tuple[BucketAccess, ...] = ()
     writes: tuple[BucketAccess, ...] = ()
     repository_arn: str | None = None
-    volume_key_arn: str | None = None
-    output_key_arn: str | None = None
-    in_vpc: bool = False
+    volume_key: str | None = None
+    output_key: str | None = None
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
     athena: tuple[AthenaAccess, ...] = ()
     redshift: tuple[RedshiftAccess, ...] = ()
     feature_groups: tuple[str, ...] = ()
@@ -88,16 +91,16 @@ def execution_statements(access: ExecutionAccess) -> list[Statement]:
         *_pull_image(access.repository_arn),
         *_write_logs(access),
         *_use_keys(access),
-        *_attach_to_vpc(access.in_vpc),
+        *_attach_to_vpc(access),
         *dataset_statements(access.place, access.athena, access.redshift),
         *feature_statements(access.place, access.feature_groups),
         *package_statements(access.packages),
     ]
 
 
-def read_statements(reads: tuple[BucketAccess, ...]) -> list[Statement]:
-    """The statements for reading, and for using the keys that it takes."""
-    return [*_read_inputs(reads), *_decrypt_inputs(reads)]
+def read_statements(place: Place, reads: tuple[BucketAccess, ...]) -> list[Statement]:
+    """The statements for reading, and for using the keys of the buckets."""
+    return [*_read_inputs(reads), *_decrypt_inputs(place, reads)]
 
 
 def _read_inputs(reads: tuple[BucketAccess, ...]) -> Iterator[Statement]:
@@ -154,47 +157,75 @@ def _write_logs(access: ExecutionAccess) -> Iterator[Statement]:
     )
 
 
-def _decrypt_inputs(reads: tuple[BucketAccess, ...]) -> Iterator[Statement]:
+def _decrypt_inputs(place: Place, reads: tuple[BucketAccess, ...]) -> Iterator[Statement]:
     readable = _unique(read.key_arn for read in reads)
-    if readable:
-        yield Statement("DecryptInputs", ["kms:Decrypt"], readable)
+    yield from key_statements(place, "DecryptInputs", ["kms:Decrypt"], readable, _through_s3(place))
 
 
 def _use_keys(access: ExecutionAccess) -> Iterator[Statement]:
-    yield from _decrypt_inputs(access.reads)
-    writable = _unique([*(write.key_arn for write in access.writes), access.output_key_arn])
-    if writable:
-        # Decrypt: S3 reads the parts of a multipart upload back.
-        yield Statement("EncryptOutputs", ["kms:GenerateDataKey", "kms:Decrypt"], writable)
-    if access.volume_key_arn:
-        yield Statement(
-            "EncryptVolumes",
-            ["kms:CreateGrant"],
-            [access.volume_key_arn],
-            {"Bool": {"kms:GrantIsForAWSResource": "true"}},
-        )
-        yield Statement("DescribeVolumeKey", ["kms:DescribeKey"], [access.volume_key_arn])
+    place = access.place
+    yield from _decrypt_inputs(place, access.reads)
+    writable = _unique([*(write.key_arn for write in access.writes), access.output_key])
+    # AWS's own list for outputs has kms:Encrypt: https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
+    yield from key_statements(place, "EncryptOutputs", ["kms:Encrypt", "kms:GenerateDataKey"], writable)
+    # S3 reads the parts of a multipart upload back.
+    yield from key_statements(place, "DecryptOutputParts", ["kms:Decrypt"], writable, _through_s3(place))
+    volume = _unique([access.volume_key])
+    grants = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+    yield from key_statements(place, "EncryptVolumes", ["kms:CreateGrant"], volume, grants)
+    yield from key_statements(place, "DescribeVolumeKey", ["kms:DescribeKey"], volume)
 
 
-def _attach_to_vpc(in_vpc: bool) -> Iterator[Statement]:
-    if in_vpc:
-        # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html: the VPC statements of a processing role
-        yield Statement(
-            "AttachToVpc",
-            [
-                "ec2:CreateNetworkInterface",
-                "ec2:CreateNetworkInterfacePermission",
-                "ec2:DeleteNetworkInterface",
-                "ec2:DeleteNetworkInterfacePermission",
-                "ec2:DescribeDhcpOptions",
-                "ec2:DescribeNetworkInterfaces",
-                "ec2:DescribeSecurityGroups",
-                "ec2:DescribeSubnets",
-                "ec2:DescribeVpcs",
-            ],
-            ["*"],
-            wildcard_reason="SageMaker makes the interfaces; EC2's Describe actions take no resource.",
-        )
+def _through_s3(place: Place) -> dict[str, dict[str, str]]:
+    """S3 decrypts for the role; a stolen ciphertext of another service stays closed.
+
+    Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+    """
+    return {"StringLike": {"kms:ViaService": f"s3.{place.region}.*"}}
+
+
+def _attach_to_vpc(access: ExecutionAccess) -> Iterator[Statement]:
+    """The VPC statements of AWS's list, each on the job's own subnets and security groups where EC2 takes them.
+
+    Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html;
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+    """
+    if not access.subnets:
+        return
+    place = access.place
+    interfaces = place.arn("ec2", "network-interface/*")
+    subnets = [_of_any_account(place, f"subnet/{each}") for each in access.subnets]
+    groups = [_of_any_account(place, f"security-group/{each}") for each in access.security_groups]
+    yield Statement(
+        "MakeNetworkInterfaces",
+        ["ec2:CreateNetworkInterface"],
+        [*subnets, *groups, interfaces],
+        wildcard_reason="SageMaker makes interfaces in these subnets and groups, which another account may share.",
+    )
+    yield Statement(
+        "UseNetworkInterfaces",
+        ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface"],
+        [interfaces],
+        {"ArnLike": {"ec2:Subnet": subnets}},
+        wildcard_reason="EC2 names the interfaces; the condition admits those in the job's own subnets.",
+    )
+    yield Statement(
+        "LookAtVpc",
+        [
+            "ec2:DeleteNetworkInterfacePermission",
+            "ec2:DescribeDhcpOptions",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
+        ],
+        ["*"],
+        wildcard_reason="These actions take no resource.",
+    )
+
+
+def _of_any_account(place: Place, resource: str) -> str:
+    return f"arn:{place.partition}:ec2:{place.region}:*:{resource}"
 
 
 def _unique(values: Iterable[str | None]) -> list[str]:

@@ -21,7 +21,7 @@ from cdk_processing.constructs.typed import TypedResource
 from cdk_processing.request.channels import ProcessingInput
 from cdk_processing.request.datasets import AthenaDatasetDefinition, RedshiftDatasetDefinition
 from cdk_processing.request.feature_store import FeatureStoreOutput
-from cdk_processing.request.keys import key_arn, key_id
+from cdk_processing.request.keys import key_id, key_name
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.request import Bindings, ProcessingRequest
 
@@ -91,7 +91,7 @@ class BoundRequest:
         if self._role is not None:
             allow(self._role, self._scope, self._statements())
         elif given is not None and not isinstance(given, str):
-            _add_to(given, read_statements(tuple(self._reads())))
+            _add_to(given, read_statements(place_of(stack_of(self._scope)), tuple(self._reads())))
 
     def role_view(self, construct_id: str) -> iam.IRole:
         """The role as users hold it, where it is made here or named by its ARN."""
@@ -127,9 +127,10 @@ class BoundRequest:
                 reads=tuple(self._reads()),
                 writes=tuple(self._writes()),
                 repository_arn=self._image.repository_arn,
-                volume_key_arn=key_arn(processor.volume_kms_key),
-                output_key_arn=key_arn(processor.output_kms_key),
-                in_vpc=self._network.in_vpc,
+                volume_key=key_name(processor.volume_kms_key),
+                output_key=key_name(processor.output_kms_key),
+                subnets=tuple(self._network.ids("subnets")),
+                security_groups=tuple(self._network.ids("security_group_ids")),
                 athena=tuple(
                     _athena_access(query) for query in self._queries if isinstance(query, AthenaDatasetDefinition)
                 ),
@@ -164,7 +165,7 @@ class BoundRequest:
 
     def _writes(self) -> list[BucketAccess]:
         locations = [channel.location for channel in self._request.named_outputs]
-        writes = [bucket_access(location) for location in locations if location is not None]
+        writes = [bucket_access(location.folder) for location in locations if location is not None]
         # A cluster writes its results by itself, as its own role.
         athena = [query for query in self._queries if isinstance(query, AthenaDatasetDefinition)]
         return writes + [access for query in athena for access in result_access(query)]

@@ -13,7 +13,7 @@ from constructs import Construct, IConstruct
 from cdk_processing.access.execution import BucketAccess
 from cdk_processing.constructs.resources import partition_token
 from cdk_processing.request.datasets import AthenaDatasetDefinition, RedshiftDatasetDefinition
-from cdk_processing.request.keys import key_arn
+from cdk_processing.request.keys import key_name
 from cdk_processing.request.location import S3Location
 
 __all__ = ["bucket_access", "is_encrypted_with_a_key", "result_access", "send_events"]
@@ -51,7 +51,7 @@ def result_access(query: AthenaDatasetDefinition | RedshiftDatasetDefinition) ->
     """Where a query's result lies: once with its bucket's key, and once with the query's own, if it has one."""
     assert query.location is not None  # validated before
     result = bucket_access(query.location)
-    own = key_arn(query.kms_key_id)
+    own = key_name(query.kms_key_id)
     return [result] if own is None else [result, replace(result, key_arn=own)]
 
 
@@ -89,6 +89,5 @@ def _bucket(location: S3Location) -> _Bucket:
     if isinstance(bucket, str):
         return _Bucket(f"arn:{partition_token()}:s3:::{bucket}", None)
     if bucket not in _known:
-        key = bucket.encryption_key
-        _known[bucket] = _Bucket(bucket.bucket_arn, None if key is None else key.key_arn)
+        _known[bucket] = _Bucket(bucket.bucket_arn, key_name(bucket.encryption_key))
     return _known[bucket]

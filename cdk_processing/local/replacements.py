@@ -19,6 +19,7 @@ from cdk_processing.local.aws.events.faulty_deliveries import struck_by
 from cdk_processing.local.aws.events.targets import remember_target, start_with_role
 from cdk_processing.local.aws.iam.key_permissions import enforce_key_too, name_the_key
 from cdk_processing.local.aws.iam.transport import always_secure, secure_by_default
+from cdk_processing.local.aws.iam.wildcards import across_lines
 from cdk_processing.local.aws.s3.buckets import keep_encryption
 from cdk_processing.local.aws.s3.versions_in_events import add_version, remember_version
 from cdk_processing.local.aws.scheduler.clock import Scheduler, keep_every_property
@@ -78,6 +79,7 @@ def _requests(secrets: ServerSecrets) -> Iterator[Replacement]:
     yield Replacement("ministack.app", "pin_request_origin", always_secure)
     yield Replacement(_EVALUATOR, "_request_origin", secure_by_default)
     yield Replacement(_EVALUATOR, "enforce", enforce_key_too)
+    yield Replacement(_EVALUATOR, "_fnmatch_compile", across_lines)
     yield Replacement(_IAM_ACTIONS, "access_denied_response", name_the_key)
     yield Replacement(_IAM_ACTIONS, "dynamodb_service_context", with_leading_keys)
 

@@ -7,13 +7,12 @@ from contextlib import suppress
 
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import has_run_time_value
-from cdk_processing.request.tokens import is_known, is_token
+from cdk_processing.request.tokens import is_known
 from cdk_processing.request.types import Key
 
-__all__ = ["check_key", "key_arn", "key_id"]
+__all__ = ["check_key", "key_id", "key_name"]
 
 _KEY = re.compile(r"[a-zA-Z0-9:/_-]{1,2048}")
-_KEY_ARN = re.compile(r"arn:[^:]+:kms:[^:]*:[^:]*:key/.+")
 
 
 def check_key(field: str, key: object, owner: str) -> list[Problem]:
@@ -33,14 +32,10 @@ def key_id(key: Key | str | None) -> str | None:
     return key if key is None or isinstance(key, str) else key.key_arn
 
 
-def key_arn(key: Key | str | None) -> str | None:
-    """A key as a policy can name it; None where it is told by its id or by an alias.
-
-    A policy must name the key itself: permissions on an alias do not reach the key behind it
-    (https://docs.aws.amazon.com/kms/latest/developerguide/cmks-in-iam-policies.html). A token is taken for an ARN.
-    """
-    if key is not None and not isinstance(key, str):
-        with suppress(RuntimeError):  # an alias of another app does not say what key is behind it
-            key = getattr(key, "alias_target_key", key)
-        key = key.key_arn
-    return key if key is not None and ((is_token(key) and ":alias/" not in key) or _KEY_ARN.fullmatch(key)) else None
+def key_name(key: Key | str | None) -> str | None:
+    """A key as permissions name it: its ARN where it is known, else its id or alias."""
+    if key is None or isinstance(key, str):
+        return key
+    with suppress(RuntimeError):  # an alias that was imported does not know its key
+        key = getattr(key, "alias_target_key", key)
+    return key.key_arn

@@ -71,6 +71,11 @@ class S3Location:
         """The part of the key that is known before a run. Permissions are given on it."""
         return fixed_prefix(self.key)
 
+    @property
+    def folder(self) -> S3Location:
+        """The same place as a folder: SageMaker writes an output to ``<key>/<file>``, with or without the slash."""
+        return self if not self.key or self.key.endswith("/") else self.at("/")
+
     def at(self, key: str) -> S3Location:
         """The same bucket, with ``key`` appended to this key."""
         return S3Location(self.bucket, self.key + key)

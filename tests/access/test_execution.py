@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 from cdk_processing.access.execution import BucketAccess, ExecutionAccess, execution_statements, read_statements
 from cdk_processing.access.statement import Place
 
@@ -11,6 +13,10 @@ VOLUME_KEY = "arn:aws:kms:us-east-1:111122223333:key/v"
 OUTPUT_KEY = "arn:aws:kms:us-east-1:111122223333:key/o"
 REPOSITORY = "arn:aws:ecr:us-east-1:683313688378:repository/sagemaker-scikit-learn"
 GROUP = "arn:aws:logs:us-east-1:111122223333:log-group:/aws/sagemaker/ProcessingJobs"
+
+INTERFACES = "arn:aws:ec2:us-east-1:111122223333:network-interface/*"
+SUBNETS = ["arn:aws:ec2:us-east-1:*:subnet/subnet-1", "arn:aws:ec2:us-east-1:*:subnet/subnet-2"]
+THROUGH_S3 = {"StringLike": {"kms:ViaService": "s3.us-east-1.*"}}
 
 LEAST = ExecutionAccess(PLACE, "census-preprocess")
 
@@ -51,9 +57,10 @@ def test_a_job_with_everything_has_this_policy():
         reads=(BucketAccess(RAW, "in/", key_arn=KEY), BucketAccess(RAW, "code/prep.py", exact=True)),
         writes=(BucketAccess(CURATED, "out/"),),
         repository_arn=REPOSITORY,
-        volume_key_arn=VOLUME_KEY,
-        output_key_arn=OUTPUT_KEY,
-        in_vpc=True,
+        volume_key=VOLUME_KEY,
+        output_key=OUTPUT_KEY,
+        subnets=("subnet-1", "subnet-2"),
+        security_groups=("sg-1",),
     ) == [
         {
             "Sid": "ReadInputs",
@@ -83,12 +90,19 @@ def test_a_job_with_everything_has_this_policy():
         {"Sid": "LogInToRegistry", "Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
         WRITE_LOGS,
         WRITE_METRICS,
-        {"Sid": "DecryptInputs", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": KEY},
+        {"Sid": "DecryptInputs", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": KEY, "Condition": THROUGH_S3},
         {
             "Sid": "EncryptOutputs",
             "Effect": "Allow",
-            "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+            "Action": ["kms:Encrypt", "kms:GenerateDataKey"],
             "Resource": OUTPUT_KEY,
+        },
+        {
+            "Sid": "DecryptOutputParts",
+            "Effect": "Allow",
+            "Action": "kms:Decrypt",
+            "Resource": OUTPUT_KEY,
+            "Condition": THROUGH_S3,
         },
         {
             "Sid": "EncryptVolumes",
@@ -99,12 +113,22 @@ def test_a_job_with_everything_has_this_policy():
         },
         {"Sid": "DescribeVolumeKey", "Effect": "Allow", "Action": "kms:DescribeKey", "Resource": VOLUME_KEY},
         {
-            "Sid": "AttachToVpc",
+            "Sid": "MakeNetworkInterfaces",
+            "Effect": "Allow",
+            "Action": "ec2:CreateNetworkInterface",
+            "Resource": [*SUBNETS, "arn:aws:ec2:us-east-1:*:security-group/sg-1", INTERFACES],
+        },
+        {
+            "Sid": "UseNetworkInterfaces",
+            "Effect": "Allow",
+            "Action": ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface"],
+            "Resource": INTERFACES,
+            "Condition": {"ArnLike": {"ec2:Subnet": SUBNETS}},
+        },
+        {
+            "Sid": "LookAtVpc",
             "Effect": "Allow",
             "Action": [
-                "ec2:CreateNetworkInterface",
-                "ec2:CreateNetworkInterfacePermission",
-                "ec2:DeleteNetworkInterface",
                 "ec2:DeleteNetworkInterfacePermission",
                 "ec2:DescribeDhcpOptions",
                 "ec2:DescribeNetworkInterfaces",
@@ -131,7 +155,7 @@ def test_reading_is_allowed_on_the_prefix_alone():
 
 
 def test_an_exact_key_is_read_without_a_wildcard():
-    statements = read_statements((BucketAccess(RAW, "code/prep.py", exact=True),))
+    statements = read_statements(PLACE, (BucketAccess(RAW, "code/prep.py", exact=True),))
 
     assert [(statement.resources, statement.wildcard_reason) for statement in statements] == [
         ([f"{RAW}/code/prep.py"], ""),
@@ -204,27 +228,36 @@ def test_an_image_in_ecr_is_pulled_from_its_repository_alone():
 def test_the_key_of_a_bucket_read_from_may_only_decrypt():
     extra = added(reads=(BucketAccess(RAW, "in/", key_arn=KEY),))[2:]
 
-    assert extra == [{"Sid": "DecryptInputs", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": KEY}]
+    assert extra == [
+        {"Sid": "DecryptInputs", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": KEY, "Condition": THROUGH_S3}
+    ]
 
 
 def test_the_keys_of_outputs_are_the_buckets_and_the_one_given_each_once():
     extra = added(
         writes=(BucketAccess(CURATED, "a/", key_arn=KEY), BucketAccess(CURATED, "b/", key_arn=KEY)),
-        output_key_arn=OUTPUT_KEY,
+        output_key=OUTPUT_KEY,
     )[1:]
 
     assert extra == [
         {
             "Sid": "EncryptOutputs",
             "Effect": "Allow",
-            "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+            "Action": ["kms:Encrypt", "kms:GenerateDataKey"],
             "Resource": [KEY, OUTPUT_KEY],
-        }
+        },
+        {
+            "Sid": "DecryptOutputParts",
+            "Effect": "Allow",
+            "Action": "kms:Decrypt",
+            "Resource": [KEY, OUTPUT_KEY],
+            "Condition": THROUGH_S3,
+        },
     ]
 
 
 def test_the_volume_key_may_be_granted_only_for_aws_resources():
-    assert added(volume_key_arn=VOLUME_KEY) == [
+    assert added(volume_key=VOLUME_KEY) == [
         {
             "Sid": "EncryptVolumes",
             "Effect": "Allow",
@@ -236,8 +269,50 @@ def test_the_volume_key_may_be_granted_only_for_aws_resources():
     ]
 
 
+KEYS = "arn:aws:kms:us-east-1:111122223333:key/*"
+
+
+@pytest.mark.parametrize(
+    ("given", "resource", "alias"),
+    [
+        ("k", "arn:aws:kms:us-east-1:111122223333:key/k", None),
+        ("alias/data", KEYS, "alias/data"),
+        ("arn:aws:kms:us-east-1:111122223333:alias/data", KEYS, "alias/data"),
+        ("arn:aws:kms:eu-west-1:999988887777:alias/a/b", "arn:aws:kms:eu-west-1:999988887777:key/*", "alias/a/b"),
+        ("arn:${Token[P.1]}:kms:${Token[R.2]}:1:alias/x", "arn:${Token[P.1]}:kms:${Token[R.2]}:1:key/*", "alias/x"),
+        ("${Token[Key.Arn.3]}", "${Token[Key.Arn.3]}", None),
+    ],
+)
+def test_a_key_is_granted_by_its_arn_its_id_or_its_alias(given, resource, alias):
+    found = added(volume_key=given, output_key=given, reads=(BucketAccess(RAW, "in/", key_arn=given),))
+    keys = [statement for statement in found if "kms:" in str(statement["Action"])]
+
+    assert [statement["Resource"] for statement in keys] == [resource] * 5
+    assert {statement["Sid"].endswith("ByAlias") for statement in keys} == {alias is not None}
+    for statement in keys:
+        named = statement.get("Condition", {}).get("ForAnyValue:StringEquals")
+        assert named == (None if alias is None else {"kms:ResourceAliases": [alias]})
+    assert {statement["Sid"].removesuffix("ByAlias") for statement in keys if "kms:ViaService" in str(statement)} == {
+        "DecryptInputs",
+        "DecryptOutputParts",
+    }
+
+
+def test_keys_with_and_without_alias_are_granted_apart():
+    found = added(writes=(BucketAccess(CURATED, "out/", key_arn="alias/a"),), output_key=KEY)
+
+    assert [(statement["Sid"], statement["Resource"]) for statement in found[1:]] == [
+        ("EncryptOutputs", KEY),
+        ("EncryptOutputsByAlias", KEYS),
+        ("DecryptOutputParts", KEY),
+        ("DecryptOutputPartsByAlias", KEYS),
+    ]
+
+
 def test_only_a_job_in_a_vpc_may_attach_to_one():
-    assert [statement["Sid"] for statement in added(in_vpc=True)] == ["AttachToVpc"]
+    found = added(subnets=("subnet-1",), security_groups=("sg-1",))
+
+    assert [statement["Sid"] for statement in found] == ["MakeNetworkInterfaces", "UseNetworkInterfaces", "LookAtVpc"]
 
 
 def test_every_statement_of_the_fullest_policy_has_a_sid_of_its_own():
@@ -247,9 +322,10 @@ def test_every_statement_of_the_fullest_policy_has_a_sid_of_its_own():
             reads=tuple(BucketAccess(f"{RAW}{n}", "in/", key_arn=KEY) for n in range(3)),
             writes=(BucketAccess(CURATED, "out/", key_arn=KEY),),
             repository_arn=REPOSITORY,
-            volume_key_arn=VOLUME_KEY,
-            output_key_arn=OUTPUT_KEY,
-            in_vpc=True,
+            volume_key="alias/v",
+            output_key=OUTPUT_KEY,
+            subnets=("subnet-1",),
+            security_groups=("sg-1",),
         )
     ]
 

@@ -6,6 +6,7 @@ import pytest
 from aws_cdk import App, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
 
 from cdk_processing import (
     DataBucket,
@@ -17,6 +18,7 @@ from cdk_processing import (
     ProcessingInput,
     ProcessingJob,
     PySparkProcessor,
+    S3Location,
     SKLearnProcessor,
 )
 
@@ -140,13 +142,68 @@ def test_keys_are_taken_as_constructs_or_arns(stack, curated, request_for, synth
     assert found["EncryptOutputs"]["Resource"] == arn
 
 
-def test_a_job_in_a_vpc_may_attach_to_it(stack, request_for, synth, definition, statements):
+@pytest.mark.parametrize("imported", [False, True])
+def test_a_key_named_by_a_construct_of_its_alias_is_granted(stack, request_for, synth, statements, flat, imported):
+    if imported:
+        alias = kms.Alias.from_alias_name(stack, "Alias", "alias/data")
+    else:
+        alias = kms.Key(stack, "Key").add_alias("alias/data")
+    ProcessingJob(stack, "Preprocess", request_for(processor=sklearn(volume_kms_key=alias)))
+
+    found = statements(synth(stack), "PreprocessExecutionRole")
+
+    if imported:
+        grant = found["EncryptVolumesByAlias"]
+        assert flat(grant["Resource"]).endswith(":key/*")
+        assert grant["Condition"]["ForAnyValue:StringEquals"] == {"kms:ResourceAliases": ["alias/data"]}
+    else:
+        assert found["EncryptVolumes"]["Resource"]["Fn::GetAtt"][0].startswith("Key")
+
+
+def test_a_bucket_encrypted_by_an_imported_alias_is_read_by_the_keys_alias(stack, request_for, synth, statements):
+    alias = kms.Alias.from_alias_name(stack, "Alias", "alias/data")
+    bucket = s3.Bucket(stack, "Encrypted", encryption_key=alias)
+    ProcessingJob(stack, "Preprocess", request_for(S3Location(bucket, "in/")))
+
+    grant = statements(synth(stack), "PreprocessExecutionRole")["DecryptInputsByAlias"]
+
+    assert grant["Condition"]["ForAnyValue:StringEquals"] == {"kms:ResourceAliases": ["alias/data"]}
+
+
+@pytest.mark.parametrize("key", ["census", "census/"])
+def test_an_output_is_written_into_its_folder_and_into_no_folder_that_begins_alike(
+    stack, curated, request_for, synth, statements, flat, key
+):
+    ProcessingJob(stack, "Preprocess", request_for(destination=curated.at(key)))
+
+    [objects] = [statements(synth(stack), "PreprocessExecutionRole")["WriteOutputs"]["Resource"]]
+
+    assert flat(objects).endswith("/census/*")
+
+
+def test_a_bucket_of_any_kind_is_the_whole_bucket_as_source_and_as_destination(
+    stack, request_for, synth, definition, statements, flat
+):
+    source, target = s3.Bucket(stack, "Source"), s3.Bucket.from_bucket_name(stack, "Target", "target")
+    ProcessingJob(stack, "Preprocess", request_for(source, destination=target))
+
+    template = synth(stack)
+    sent, found = run_job(definition, template), statements(template, "PreprocessExecutionRole")
+
+    assert sent["ProcessingInputs"][0]["S3Input"]["S3Uri"].endswith(">/")
+    assert sent["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] == "s3://target/"
+    assert all(flat(objects).endswith((">/*", "/prep.py*")) for objects in found["ReadInputs"]["Resource"])
+    assert flat(found["WriteOutputs"]["Resource"]).endswith(":s3:::target/*")
+
+
+def test_a_job_in_a_vpc_may_attach_to_its_subnets(stack, request_for, synth, definition, statements, flat):
     network = NetworkConfig(security_group_ids=["sg-1"], subnets=["subnet-1"])
     ProcessingJob(stack, "Preprocess", request_for(processor=sklearn(network_config=network)))
 
     template = synth(stack)
 
-    assert "AttachToVpc" in statements(template, "PreprocessExecutionRole")
+    [interfaces] = statements(template, "PreprocessExecutionRole")["UseNetworkInterfaces"]["Condition"].values()
+    assert flat(interfaces["ec2:Subnet"][0]).endswith(":*:subnet/subnet-1")
     assert run_job(definition, template)["NetworkConfig"]["VpcConfig"] == {
         "SecurityGroupIds": ["sg-1"],
         "Subnets": ["subnet-1"],

@@ -19,6 +19,8 @@ EXECUTION = [
     "DecryptInputs",
     "EncryptOutputs",
 ]
+# The embedded AWS uploads in one part, which S3 need not read back.
+EXECUTION_OF_LARGE_FILES = ["DecryptOutputParts"]
 WORKFLOW = ["RunJobs", "ListTags", "PassExecutionRole", "HearJobsEnd", "WriteManifests", "DeliverLogs"]
 DEAD_LETTERS = ["SendDeadLetters", "EncryptDeadLetters"]
 
@@ -125,7 +127,11 @@ def test_with_all_statements_the_run_succeeds(embedded, everything):
 
 
 @pytest.mark.parametrize(
-    ("role", "expected"), [("ExecutionRole", EXECUTION), ("WorkflowRole", [*WORKFLOW, *DEAD_LETTERS])]
+    ("role", "expected"),
+    [
+        ("ExecutionRole", [*EXECUTION, *EXECUTION_OF_LARGE_FILES]),
+        ("WorkflowRole", [*WORKFLOW, *DEAD_LETTERS]),
+    ],
 )
 def test_no_statement_is_left_out_of_these_tests(roles, role, expected):
     assert sorted(statement["Sid"] for statement in roles.statements("Report", role)) == sorted(expected)

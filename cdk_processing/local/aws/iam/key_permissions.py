@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cdk_processing.local import ministack
-from cdk_processing.local.aws.kms.keys import key_arn
+from cdk_processing.local.aws.kms.keys import key_aliases, key_arn
 from cdk_processing.local.aws.s3.buckets import bucket_key
 from cdk_processing.local.aws.sqs.queues import queue_key
 
@@ -53,8 +53,10 @@ def enforce_key_too(enforce: Callable[..., Any]) -> Callable[..., Any]:
         key = _key_of(service, resource_arn, service_context or {})
         if key is None:
             return None
+        # https://docs.aws.amazon.com/kms/latest/developerguide/policy-conditions.html
+        context = {"kms:ViaService": f"{service}.{region}.amazonaws.com", "kms:ResourceAliases": key_aliases(key)}
         for each in needed:
-            denied = enforce(access_key, each, "kms", region, key, None)
+            denied = enforce(access_key, each, "kms", region, key, context)
             if denied is not None:
                 _denied.set((each, key))
                 return denied

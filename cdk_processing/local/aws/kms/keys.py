@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cdk_processing.local.ministack import internal
 
-__all__ = ["key_arn", "key_policy"]
+__all__ = ["key_aliases", "key_arn", "key_policy"]
 
 
 def key_arn(key: str | None) -> str | None:
@@ -13,6 +13,13 @@ def key_arn(key: str | None) -> str | None:
         return None
     record = internal("ministack.services.kms", "_resolve_key")(key)
     return str(record["Arn"]) if record and record.get("KeyManager", "CUSTOMER") == "CUSTOMER" else None
+
+
+def key_aliases(arn: str) -> list[str]:
+    """The aliases of a key, ``alias/name`` each."""
+    key_id = arn.rpartition("/")[2]
+    aliases = internal("ministack.services.kms", "_aliases")
+    return [f"alias/{str(alias).partition(':alias/')[2]}" for alias, key in aliases.items() if key == key_id]
 
 
 def key_policy(arn: str) -> str | None:

@@ -96,3 +96,24 @@ def test_a_key_whose_policy_does_not_admit_the_account_refuses_its_roles(world):
     with pytest.raises(ClientError, match="kms:Decrypt"):
         client.get_object(Bucket=name, Key="k")
     client.close()
+
+
+def test_a_key_may_be_allowed_by_its_alias(world, key):
+    name, alias = encrypted_bucket(world, key), f"alias/{world.name('alias')}"
+    world.client("kms").create_alias(AliasName=alias, TargetKeyId=key)
+    by_alias = allow("kms:Decrypt", "arn:aws:kms:us-east-1:000000000000:key/*")
+
+    def reads(condition):
+        client = assumed(world, [allow("s3:*"), {**by_alias, "Condition": condition}], "s3")
+        try:
+            with client.get_object(Bucket=name, Key="k")["Body"] as body:
+                return body.read() == b"x"
+        except ClientError:
+            return False
+        finally:
+            client.close()
+
+    assert reads({"ForAnyValue:StringEquals": {"kms:ResourceAliases": [alias]}})
+    assert not reads({"ForAnyValue:StringEquals": {"kms:ResourceAliases": ["alias/another"]}})
+    assert reads({"StringLike": {"kms:ViaService": "s3.us-east-1.*"}})
+    assert not reads({"StringLike": {"kms:ViaService": "sqs.us-east-1.*"}})

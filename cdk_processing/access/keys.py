@@ -1,0 +1,53 @@
+"""Permissions on KMS keys, whether a key is known by its ARN, by its id or by an alias.
+
+A policy on an alias gives no permission on the key behind it. Where only the alias is known, IAM compares the aliases
+of the key with ``kms:ResourceAliases``.
+
+Source: https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from cdk_processing.access.statement import Place, Statement
+
+__all__ = ["key_statements"]
+
+_ALIAS = re.compile(r"(?:(?P<keys>.*:)?)(?P<alias>alias/.+)")
+_ALIAS_REASON = "Only the alias of the key is known; the condition admits the keys that have this alias."
+
+
+def key_statements(
+    place: Place,
+    sid: str,
+    actions: Sequence[str],
+    keys: Iterable[str],
+    conditions: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Iterator[Statement]:
+    """The statements for using keys: one for those with an ARN or id, one for those with an alias.
+
+    Args:
+        place: The job's account and region, where an id or an alias belongs to.
+        sid: The statement's id.
+        actions: The actions allowed.
+        keys: ARNs, ids, ``alias/name`` or ARNs of aliases. CDK tokens are ARNs.
+        conditions: Conditions beside that on the alias.
+    """
+    named: dict[str, None] = {}
+    patterns: dict[str, None] = {}
+    aliases: dict[str, None] = {}
+    for key in keys:
+        found = _ALIAS.fullmatch(key)
+        if found is None:
+            named[key if ":" in key or "${" in key else place.arn("kms", f"key/{key}")] = None
+        else:
+            patterns[f"{found['keys']}key/*" if found["keys"] else place.arn("kms", "key/*")] = None
+            aliases[found["alias"]] = None
+    if named:
+        yield Statement(sid, actions, list(named), conditions or {})
+    if aliases:
+        by_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": list(aliases)}, **(conditions or {})}
+        yield Statement(f"{sid}ByAlias", actions, list(patterns), by_alias, wildcard_reason=_ALIAS_REASON)
