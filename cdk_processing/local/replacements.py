@@ -28,6 +28,7 @@ from cdk_processing.local.aws.stepfunctions import calls, deletion, execution, h
 from cdk_processing.local.injection import Faults
 from cdk_processing.local.ministack import Replacement, internal
 from cdk_processing.local.server_secrets import ServerSecrets
+from cdk_processing.local.wire.job_doors import JobDoors
 from cdk_processing.local.wire.served import refuse_custom_resource, refuse_to_start, serve_buckets_by_host
 from cdk_processing.local.wire.signatures import resolve_with_secrets
 
@@ -71,6 +72,7 @@ def _requests(secrets: ServerSecrets) -> Iterator[Replacement]:
     """Which requests are let in, and what IAM admits. Signatures are checked by the guard, before MiniStack."""
     yield Replacement("ministack.app", "pin_signed_request", _instead(lambda *_request, **_options: None))
     yield Replacement("ministack.services.s3", "_verify_presigned_sigv4", _instead(lambda *_request: None))
+    yield Replacement("ministack.services.sts", "register_session", JobDoors.note_issuer)
     yield Replacement(_EVALUATOR, "resolve_credential", partial(resolve_with_secrets, secrets))
     # MiniStack's own routes, which ask for no signature: health, reset, configuration, other services' data.
     yield Replacement("ministack.app", "_handle_pre_body_request", _instead(_nothing))

@@ -157,11 +157,13 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     from cdk_processing.local.replacements import Parts, extend_provisioning, extend_tasks, replacements
     from cdk_processing.local.wire.faulty_calls import FaultyCalls
     from cdk_processing.local.wire.guard import Guard
+    from cdk_processing.local.wire.job_doors import JobDoors
     from cdk_processing.local.wire.served import close_all_else
 
     roles = AssumedRoles(f"http://127.0.0.1:{options.port}")
     faults = Faults()
-    jobs = ProcessingJobs(roles, _runner(options), faults)
+    doors = JobDoors()
+    jobs = ProcessingJobs(roles, _runner(options), faults, doors)
     sagemaker = SageMaker(jobs, faults)
     scheduler = Scheduler(roles, faults)
     metrics = Metrics()
@@ -182,6 +184,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     metrics.observe(alarms.evaluate_those_of)
     admin = Admin(jobs, scheduler, faults, alarms)
     guard = Guard(FaultyCalls(ministack.application(), faults), admin, secrets, options.allow_origin)
+    doors.application = guard
     return _Server(guard, [scheduler.close, lambda: jobs.close(_JOBS_END_WITHIN)])
 
 

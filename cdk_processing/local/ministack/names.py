@@ -77,6 +77,7 @@ INTERNALS: dict[str, str] = {
     "ministack.core.iam_evaluator:_permissions_boundary": "store name account_id",
     "ministack.services.iam:_roles": "",
     "ministack.services.sts:register_session": "access_key session",
+    "ministack.services.sts:_sessions": "",
     "ministack.services.sts:_gen_session_access_key": "",
     "ministack.services.sts:_gen_secret": "",
     "ministack.services.sts:_gen_session_token": "",

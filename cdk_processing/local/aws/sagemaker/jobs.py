@@ -18,11 +18,13 @@ from cdk_processing.local.aws.iam.assumed_roles import AssumedRoles
 from cdk_processing.local.aws.iam.trust import service_may_assume
 from cdk_processing.local.aws.sagemaker import pulls
 from cdk_processing.local.aws.sagemaker.errors import in_use, not_found, validation
+from cdk_processing.local.aws.sagemaker.job_session import job_session
 from cdk_processing.local.aws.sagemaker.logs import LogStream
 from cdk_processing.local.faults import Fault, JobFails, JobStuck
 from cdk_processing.local.injection import Faults
 from cdk_processing.local.job_runner import AccessDeniedError, JobResult, RunJob
 from cdk_processing.local.signals import Signal
+from cdk_processing.local.wire.job_doors import JobDoors
 
 __all__ = ["Job", "ProcessingJobs", "job_arn"]
 
@@ -123,8 +125,11 @@ class Job:
 class ProcessingJobs:
     """Every job there ever was, by account and region, and the threads that run them."""
 
-    def __init__(self, roles: AssumedRoles, run_job: RunJob, faults: Faults, at_once: int | None = None) -> None:
+    def __init__(
+        self, roles: AssumedRoles, run_job: RunJob, faults: Faults, doors: JobDoors, at_once: int | None = None
+    ) -> None:
         self.roles = roles
+        self._doors = doors
         self._faults = faults
         self._run_job = run_job
         self._jobs: dict[tuple[str, str, str], Job] = {}
@@ -252,7 +257,8 @@ class ProcessingJobs:
             return _refused(denied)
         job.stream = stream
         try:
-            return self._run_job(description, session, job, job.stop)
+            with job_session(self._doors, session, description) as own:
+                return self._run_job(description, own, job, job.stop)
         except AccessDeniedError as denied:
             return _refused(denied)
 

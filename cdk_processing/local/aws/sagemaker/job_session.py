@@ -1,0 +1,58 @@
+"""The execution role of one job: containers that have a network get credentials and an endpoint of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from cdk_processing.local.aws.iam.assumed_roles import AssumedRole
+from cdk_processing.local.aws.iam.credentials import Credentials, credentials_for_role
+from cdk_processing.local.job_runner import RoleSession
+from cdk_processing.local.wire.job_doors import JobDoors
+
+__all__ = ["job_session"]
+
+
+class _JobSession:
+    """The service's own calls go as before; what the containers are given is the job's."""
+
+    def __init__(self, role: AssumedRole, credentials: Credentials, url: str) -> None:
+        self._role = role
+        self._credentials = credentials
+        self._url = url
+        self.role_arn = role.role_arn
+        self.region = role.region
+        self.endpoint_url = role.endpoint_url
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the service's."""
+        return self._role.client(service)
+
+    def authorize(self, action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
+        """Evaluate an action that has no real call here."""
+        self._role.authorize(action, resource, context)
+
+    def environment(self) -> Mapping[str, str]:
+        """The job's own credentials and endpoint."""
+        return {
+            **self._role.environment(),
+            "AWS_ACCESS_KEY_ID": self._credentials.access_key,
+            "AWS_SECRET_ACCESS_KEY": self._credentials.secret_key,
+            "AWS_SESSION_TOKEN": self._credentials.token,
+            "AWS_ENDPOINT_URL": self._url,
+        }
+
+
+@contextmanager
+def job_session(doors: JobDoors, role: AssumedRole, description: Mapping[str, Any]) -> Iterator[RoleSession]:
+    """The session that a job runs with; its credentials and its endpoint end with the job."""
+    if (description.get("NetworkConfig") or {}).get("EnableNetworkIsolation"):
+        yield role  # its containers reach nothing, and are given nothing
+        return
+    credentials = credentials_for_role(role.role_arn, "SageMaker")
+    door = doors.open(credentials.access_key)
+    try:
+        yield _JobSession(role, credentials, door.url)
+    finally:
+        door.close()

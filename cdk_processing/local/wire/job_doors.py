@@ -1,0 +1,132 @@
+"""A door for each job that has a network: an endpoint on loopback that takes the job's own credentials and no others.
+
+A job shares the machine's network, so it reaches the embedded AWS by loopback. Whatever a script finds or guesses, the
+root's keys included, its own endpoint refuses. Credentials that it gets from STS with its own count as its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import socket
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+from cdk_processing.local.api_models.operations import Request
+from cdk_processing.local.ministack import internal, main_loop_call
+from cdk_processing.local.wire.errors import error_answer
+from cdk_processing.local.wire.messages import Application, Message, Receive, Send, answer
+
+__all__ = ["JobDoor", "JobDoors"]
+
+logger = logging.getLogger(__name__)
+
+# The key that the request at hand came in with, and by which key each session was issued.
+_entered_with: contextvars.ContextVar[str | None] = contextvars.ContextVar("entered_with", default=None)
+_issued_by: dict[str, str] = {}
+
+
+class JobDoor:
+    """An open door.
+
+    Attributes:
+        url: Where it listens.
+    """
+
+    def __init__(self, application: Application, access_key: str) -> None:
+        self._application = application
+        self._own = access_key
+        self._ended = asyncio.Event()
+        self._serving: asyncio.Task[None] | None = None
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def open(self) -> None:
+        """Let requests in; they wait until the server's loop gets to it."""
+        main_loop_call(self._serve)
+
+    def close(self) -> None:
+        """Let no more requests in."""
+        main_loop_call(self._end)
+
+    def _serve(self) -> None:
+        from hypercorn.asyncio import serve
+        from hypercorn.config import Config
+
+        config = Config()
+        config.bind = [f"fd://{self._listener.detach()}"]
+        config.loglevel = "WARNING"
+        config.graceful_timeout = 0.1
+        application: Any = self._answer
+        self._serving = asyncio.get_running_loop().create_task(
+            serve(application, config, shutdown_trigger=self._ended.wait)
+        )
+
+    def _end(self) -> None:
+        self._ended.set()
+        for key, by in list(_issued_by.items()):
+            if self._is_own(by):
+                del _issued_by[key]
+        internal("ministack.services.sts", "_sessions").pop(self._own, None)
+
+    async def _answer(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        key = str(internal("ministack.core.router", "extract_access_key_id")(headers, query))
+        if self._is_own(key) and not scope["path"].startswith("/_"):
+            _entered_with.set(key)
+            await self._application(scope, receive, send)
+            return
+        request = Request(scope["method"], scope["raw_path"].decode("latin-1"), query, headers)
+        message = "This endpoint of the embedded AWS takes the credentials of one processing job, and no others."
+        kind, more, content = error_answer(request, "UnrecognizedClientException", message, 403)
+        await answer(send, 403, b"" if request.method == "HEAD" else content, kind, *more)
+
+    def _is_own(self, key: str) -> bool:
+        while key != self._own and key in _issued_by:
+            key = _issued_by[key]
+        return key == self._own
+
+
+class JobDoors:
+    """Opens doors to an application that is known once the server is put together."""
+
+    def __init__(self) -> None:
+        self.application: Application | None = None
+
+    def open(self, access_key: str) -> JobDoor:
+        """Open a door for a job's access key."""
+        if self.application is None:
+            raise RuntimeError("the server is not put together yet")
+        door = JobDoor(self.application, access_key)
+        door.open()
+        return door
+
+    @staticmethod
+    def note_issuer(register: Callable[..., None]) -> Callable[..., None]:
+        """Remember with which of a job's credentials new ones were asked for."""
+
+        def register_session(access_key: str, session: dict[str, Any]) -> None:
+            by = _entered_with.get()
+            if by is not None:
+                _issued_by[access_key] = by
+            register(access_key, session)
+
+        return register_session
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """The application behind lives already; a door needs neither start nor end of its own."""
+    while True:
+        message: Message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
