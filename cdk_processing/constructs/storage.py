@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from aws_cdk import Annotations, CfnResource, Stack
-from constructs import Construct, IConstruct
+from aws_cdk import CfnResource, Stack
 
 from cdk_processing.access.execution import BucketAccess
 from cdk_processing.constructs.resources import partition_token
@@ -16,7 +15,7 @@ from cdk_processing.request.datasets import AthenaDatasetDefinition, RedshiftDat
 from cdk_processing.request.keys import key_name
 from cdk_processing.request.location import S3Location
 
-__all__ = ["bucket_access", "is_encrypted_with_a_key", "result_access", "send_events"]
+__all__ = ["bucket_access", "is_encrypted_with_a_key", "result_access"]
 
 
 class _Bucket(NamedTuple):
@@ -25,13 +24,12 @@ class _Bucket(NamedTuple):
 
 
 _known: WeakKeyDictionary[Any, _Bucket] = WeakKeyDictionary()
-_sending: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 
 
-def bucket_access(location: S3Location, *, exact: bool = False) -> BucketAccess:
+def bucket_access(location: S3Location) -> BucketAccess:
     """A location as what a role is to be allowed on: the part of its key that is known before a run."""
     bucket = _bucket(location)
-    return BucketAccess(bucket.arn, location.fixed_key, exact, bucket.key_arn)
+    return BucketAccess(bucket.arn, location.fixed_key, key_arn=bucket.key_arn)
 
 
 def is_encrypted_with_a_key(location: S3Location) -> bool:
@@ -53,35 +51,6 @@ def result_access(query: AthenaDatasetDefinition | RedshiftDatasetDefinition) ->
     result = bucket_access(query.location)
     own = key_name(query.kms_key_id)
     return [result] if own is None else [result, replace(result, key_arn=own)]
-
-
-def send_events(location: S3Location, job: Construct) -> None:
-    """See to it that the bucket tells EventBridge of its objects.
-
-    The L1 property does that; ``Bucket(event_bridge_enabled=True)`` would add a Lambda, a role and a custom resource,
-    and overflows at about 80 buckets (https://github.com/aws/aws-cdk/issues/38041).
-    """
-    bucket = location.bucket
-    if not isinstance(bucket, str) and bucket in _sending:
-        return
-    child = None if isinstance(bucket, str) else bucket.node.default_child
-    if isinstance(child, CfnResource) and child.cfn_resource_type == "AWS::S3::Bucket":
-        child.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
-    else:
-        _ask_for_events(location, job)
-    if not isinstance(bucket, str):
-        _sending[bucket] = True
-
-
-def _ask_for_events(location: S3Location, job: IConstruct) -> None:
-    name = location.bucket if isinstance(location.bucket, str) else location.bucket.node.path
-    Annotations.of(job).add_warning_v2(
-        "cdk-processing:imported-bucket",
-        f"bucket {name} is not made by this app, so its events cannot be turned on from here; where they are off, "
-        "arrivals launch nothing. Turn them on once: aws s3api put-bucket-notification-configuration --bucket NAME "
-        "--notification-configuration '{\"EventBridgeConfiguration\": {}}' (it replaces the bucket's other "
-        "notifications; give those too), or call bucket.enable_event_bridge_notification().",
-    )
 
 
 def _bucket(location: S3Location) -> _Bucket:

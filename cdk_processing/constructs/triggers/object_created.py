@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from cdk_processing.constructs.alarms import expect_arrivals, within_problems
-from cdk_processing.constructs.storage import is_encrypted_with_a_key, send_events
+from cdk_processing.constructs.bucket_events import send_events
+from cdk_processing.constructs.storage import is_encrypted_with_a_key
 from cdk_processing.constructs.triggers.base import OBJECT_VALUES, Launch, Trigger, supplies
 from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
@@ -46,6 +47,11 @@ class OnObjectCreated(Trigger):
             of before it: S3 keeps no order. What is newest is remembered for 30 days.
         expect_within: Raise an alarm when nothing has arrived for so long: a ``Duration`` or ``timedelta`` of whole
             hours, 1 hour to 7 days. It is on from the deployment to the first arrival. Left out, nothing is expected.
+
+    The trigger has a bucket of this app send its events to EventBridge, by a property of the bucket. Where the app adds
+    notifications of its own (``add_event_notification``), before or after the trigger, it does so in the CDK's own way.
+    Before you remove the last of those notifications, call ``bucket.enable_event_bridge_notification()`` in the app:
+    the CDK's custom resource turns everything off when it is deleted, these events too.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html
     """

@@ -1,0 +1,100 @@
+"""Whether a watched bucket sends its events to EventBridge, decided when the whole app is known.
+
+A bucket of this app gets one L1 property, and nothing else. A bucket with notifications of its own, from
+``add_event_notification`` or from somebody else's construct, gets the CDK's own way instead. There a custom resource
+writes the bucket's whole configuration at deployment. It would turn off what the property has turned on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import jsii
+from aws_cdk import Annotations, CfnResource
+from constructs import Construct, IValidation
+
+from cdk_processing.request.location import S3Location
+
+__all__ = ["send_events"]
+
+_PROPERTY = "NotificationConfiguration.EventBridgeConfiguration"
+_WARNING = "cdk-processing:imported-bucket"
+_sending: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+
+
+def send_events(location: S3Location, job: Construct) -> None:
+    """See to it that a bucket sends the events of its objects to EventBridge.
+
+    ``Bucket(event_bridge_enabled=True)`` adds a Lambda function, a role and a custom resource, and overflows at about
+    80 buckets (https://github.com/aws/aws-cdk/issues/38041).
+    """
+    bucket: Any = location.bucket
+    if isinstance(bucket, str):
+        _warn(job, bucket)
+        return
+    made_here = _made_here(bucket)
+    if made_here is None:
+        bucket.node.add_validation(_Imported(bucket, job))
+    elif bucket not in _sending:
+        made_here.add_property_override(f"{_PROPERTY}.EventBridgeEnabled", True)
+        # Aspects may change the bucket, or add notifications, and the CDK validates when all of them have run.
+        bucket.node.add_validation(_MadeHere(bucket, made_here))
+        _sending[bucket] = True
+
+
+@jsii.implements(IValidation)
+class _MadeHere:
+    """A bucket of this app."""
+
+    def __init__(self, bucket: Any, made: CfnResource) -> None:
+        self._bucket = bucket
+        self._made = made
+
+    def validate(self) -> list[str]:
+        """Choose the way; nothing can be wrong."""
+        if _has_notifications(self._bucket):
+            self._bucket.enable_event_bridge_notification()
+            self._made.add_property_deletion_override(_PROPERTY)
+        else:
+            self._made.add_property_override(f"{_PROPERTY}.EventBridgeEnabled", True)
+        return []
+
+
+@jsii.implements(IValidation)
+class _Imported:
+    """A bucket that another app has made."""
+
+    def __init__(self, bucket: Any, job: Construct) -> None:
+        self._bucket = bucket
+        self._job = job
+
+    def validate(self) -> list[str]:
+        """Use the notifications that the app adds to the bucket, or warn that nothing does."""
+        if _has_notifications(self._bucket):
+            self._bucket.enable_event_bridge_notification()
+        else:
+            _warn(self._job, self._bucket.node.path)
+        return []
+
+
+def _made_here(bucket: Any) -> CfnResource | None:
+    child = bucket.node.default_child
+    return child if isinstance(child, CfnResource) and child.cfn_resource_type == "AWS::S3::Bucket" else None
+
+
+def _has_notifications(bucket: Any) -> bool:
+    """Whether the CDK's custom resource writes the bucket's notifications: it is made with the first of them."""
+    own = bucket.node.try_find_child("Notifications")
+    return own is not None and own.node.try_find_child("Resource") is not None
+
+
+def _warn(job: Construct, name: str) -> None:
+    Annotations.of(job).add_warning_v2(
+        _WARNING,
+        f"this app did not make the bucket {name}. Arrivals launch nothing while the bucket does not send its events "
+        "to EventBridge. Call bucket.enable_event_bridge_notification() on the imported bucket; that adds a Lambda "
+        "function. Or turn the events on by hand: aws s3api put-bucket-notification-configuration --bucket NAME "
+        "--notification-configuration '{\"EventBridgeConfiguration\": {}}'. That replaces the bucket's other "
+        f'notifications, so name those too. Then write Annotations.of(job).acknowledge_warning("{_WARNING}").',
+    )
