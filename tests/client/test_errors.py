@@ -90,7 +90,7 @@ def test_an_unknown_profile_is_an_error_that_names_it():
     said = refused("profile", profile="nobody", region="eu-west-1")
 
     assert said.endswith(
-        "profile must be one of the AWS configuration, got 'nobody'; see `aws configure list-profiles`"
+        "profile must be a profile of the AWS configuration, got 'nobody'; see `aws configure list-profiles`"
     )
 
 
