@@ -1,4 +1,4 @@
-"""Work with deployed jobs: list, start, wait, read logs, stop, redrive, see to dead letters.
+"""Work with deployed jobs: list, start, wait, read logs, stop, redrive, and clear dead letters.
 
 boto3 only; never imports the CDK.
 """
@@ -6,7 +6,6 @@ boto3 only; never imports the CDK.
 from cdk_processing.client.account import Account
 from cdk_processing.client.attempts import Attempt
 from cdk_processing.client.client import ProcessingClient
-from cdk_processing.client.dead_letters import DeadLetter
 from cdk_processing.client.diagnosis import Diagnosis, Ending
 from cdk_processing.client.errors import (
     AmbiguousJobError,
@@ -22,8 +21,9 @@ from cdk_processing.client.errors import (
     WaitTimeoutError,
 )
 from cdk_processing.client.jobs import Job
+from cdk_processing.client.letters import DeadLetter
 from cdk_processing.client.logs import LogLine
-from cdk_processing.client.revival import RedrivenLetter
+from cdk_processing.client.redrive_letters import RedrivenLetter
 from cdk_processing.client.runs import Run, RunStatus
 from cdk_processing.contract.outcome import Outcome
 

@@ -1,4 +1,4 @@
-"""Calls to AWS: whatever botocore raises, told as an `AwsCallError` that names what is wrong and the fix."""
+"""Calls to AWS: every error of botocore as an `AwsCallError` that names what is wrong and the fix."""
 
 from __future__ import annotations
 

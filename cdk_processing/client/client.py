@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from cdk_processing.client.account import Account
 from cdk_processing.client.attempts import Attempt, list_attempts
-from cdk_processing.client.dead_letters import DeadLetter, delete_letters, delete_letters_of, list_letters
+from cdk_processing.client.dead_letters import delete_letters, delete_letters_of, list_letters
 from cdk_processing.client.diagnosis import Diagnosis, explain_run
 from cdk_processing.client.finding import find_run
 from cdk_processing.client.history import run_id_of
 from cdk_processing.client.jobs import Job, find_job, list_jobs
+from cdk_processing.client.letters import DeadLetter
 from cdk_processing.client.logs import LogLine, tail_run
 from cdk_processing.client.redrive import redrive_run
-from cdk_processing.client.revival import RedrivenLetter, redrive_letters
+from cdk_processing.client.redrive_letters import RedrivenLetter, redrive_letters
 from cdk_processing.client.runs import (
     Run,
     RunStatus,
@@ -161,28 +162,28 @@ class ProcessingClient:
         """Runs that were given up and events that could not be delivered, of one job or of all, the oldest first.
 
         Raises:
-            NoDeadLettersError: The deployed jobs do not tell where their dead letters lie.
+            NoDeadLettersError: No dead-letter queue is known of the deployed jobs.
         """
         return list_letters(self.account, self.jobs(), None if job is None else self.job(job))
 
     def redrive_dead_letters(
         self, job: str | Job | None = None, *, on_result: Callable[[RedrivenLetter], None] | None = None
     ) -> list[RedrivenLetter]:
-        """Run every dead letter again; each is deleted when its run has started, or has succeeded in the meantime.
+        """Redrive every dead letter; each is deleted when its run has started, or has succeeded in the meantime.
 
         Args:
-            job: Only those of this job.
-            on_result: Is told of each letter as it is done.
+            job: Redrive those of this job alone.
+            on_result: Called with the result for each letter, as soon as it is there.
         """
         only = None if job is None else self.job(job)
         return redrive_letters(self.account, self.jobs(), only, on_result=on_result)
 
     def delete_dead_letters(self, letters: Iterable[DeadLetter]) -> list[DeadLetter]:
-        """Delete dead letters that were listed, except those nobody can read; returns those that were still there."""
+        """Delete dead letters that were listed, except unreadable ones; returns those that were still there."""
         return delete_letters(self.account, letters)
 
     def delete_dead_letters_of(self, run: Run) -> list[DeadLetter]:
-        """Delete the dead letters of a run that has been seen to; returns them."""
+        """Delete the dead letters of a run that has been redriven; returns them."""
         return delete_letters_of(self.account, run)
 
     def attempts(self, run: Run) -> list[Attempt]:

@@ -28,7 +28,7 @@ __all__ = [
 
 
 class ProcessingClientError(CdkProcessingError):
-    """Whatever the client raises; its text is fit to be shown to a person."""
+    """Base class of every error that the client raises; its text can be shown to people."""
 
 
 class AwsCallError(ProcessingClientError):
@@ -121,7 +121,7 @@ class RunKeyReusedError(ProcessingClientError):
 
 
 class NoDeadLettersError(ProcessingClientError):
-    """The deployed jobs do not tell where their dead letters lie."""
+    """No dead-letter queue is known of the deployed jobs."""
 
 
 class WaitTimeoutError(ProcessingClientError):

@@ -131,7 +131,7 @@ def _maker(account: Account, job: Job, name: JobName) -> Run | None:
 
 
 def _by_run_id(account: Account, runs: Sequence[Run], text: str) -> list[Run]:
-    """The runs whose RUN_ID begins so, where no processing job tells; one for each RUN_ID."""
+    """The runs whose RUN_ID begins so, found without their processing jobs; one for each RUN_ID."""
     if not text or re.fullmatch(rf"[0-9a-f]{{1,{RUN_ID_LENGTH}}}", text) is None:
         return []
     found: dict[str, Run] = {}

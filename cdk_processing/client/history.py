@@ -67,7 +67,7 @@ def identify(account: Account, run: Run, text: str | None = None) -> RunIdentity
 def run_id_of(account: Account, run: Run) -> str | None:
     """The RUN_ID of a run.
 
-    None where the run has not come to a processing job, and was launched by an event whose key only its trigger knows.
+    None where the run has tried to create no processing job, and its trigger alone knows the key of its event.
     """
     if run.outcome is not None and run.outcome.run_id is not None:
         return run.outcome.run_id

@@ -27,7 +27,7 @@ class Job:
         name: The construct's path, ``Census/Preprocess``.
         base_name: What the names of its processing jobs begin with: ``<base_name>-<RUN_ID>-<attempt>``.
         state_machine_arn: The state machine whose executions are the job's runs.
-        dead_letters: URL of the queue where its dead letters lie, None where that is not known.
+        dead_letters: URL of its dead-letter queue; None where that is not known.
         contract: The version of the contract that it was deployed with; see :mod:`cdk_processing.contract.version`.
     """
 
@@ -87,7 +87,7 @@ def _job(arn: str, tags: dict[str, str]) -> Job | None:
 
 
 def _jobs_from_tag_index(account: Account) -> Iterator[Job]:
-    """One call for all of them; the index may be some seconds behind, and its permission may be missing."""
+    """One call for all of them. The index may be some seconds behind, and the caller may lack its permission."""
     pages = account.client("resourcegroupstaggingapi").get_paginator("get_resources")
     try:
         with aws_errors_as_ours("list the jobs"):

@@ -96,7 +96,7 @@ def tail_run(
     while True:
         # Read the status first: what was written before the end is then still read after it.
         run = read_run(account, run.job, run.arn)
-        # Once a job was to be created, its name tells for good who the run is.
+        # The name of the first processing job says who the run is, and does not change.
         if identity is None or identity.first is None:
             identity = identify(account, run)
         silent = True

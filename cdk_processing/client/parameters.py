@@ -1,6 +1,6 @@
 """Parameters of a deployed job: what it declares, and whether values fit, before anything is started.
 
-The job itself checks the same when it runs; here it is told sooner, and all of it at once.
+A run checks the same by itself. Here every problem is found before anything starts.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class ParameterValues:
     """Values for a job's parameters, as text.
 
     Attributes:
-        given: What is to be handed to the run.
-        effective: What the job will get: every parameter in the order declared, with its default where none is given.
+        given: What the run is started with.
+        effective: What the job gets: every parameter in the order declared, with its default where none is given.
     """
 
     given: dict[str, str]

@@ -23,13 +23,13 @@ __all__ = ["redrive_identity", "redrive_run"]
 def redrive_run(account: Account, run: Run, known: RunIdentity | None = None) -> Run:
     """Start a run that failed once more: the same run key, so the same output location, and the next attempt number.
 
-    A run whose last job completed, but which failed afterwards, goes on with that job: it is adopted, and what comes
-    after it is done. Two people who redrive at once start one execution.
+    If the run failed after its last processing job had completed, the redrive adopts that job and goes on from there.
+    Two people who redrive at once start one execution.
 
     Args:
         account: Where the run is.
         run: The run.
-        known: Who it is, from elsewhere (a dead letter), where its own history does not tell.
+        known: Who the run is, from its dead letter; used where its history does not say.
 
     Raises:
         NothingToRedriveError: It is still running, or it ended well, if only in a later attempt.
@@ -40,7 +40,7 @@ def redrive_run(account: Account, run: Run, known: RunIdentity | None = None) ->
         raise NothingToRedriveError(f"{name} is still running; stop it first, or wait for it", done=False)
     if run.succeeded:
         if run.outcome is not None and not run.outcome.did_something:
-            raise NothingToRedriveError(f"{name} succeeded as {run.outcome}; nothing is to be done", done=True)
+            raise NothingToRedriveError(f"{name} succeeded as {run.outcome}; there is nothing to redrive", done=True)
         raise NothingToRedriveError(
             f"{name} succeeded; `cdk-processing start {run.job.name}` runs the job anew", done=True
         )
@@ -86,7 +86,7 @@ def redrive_identity(account: Account, job: Job, identity: RunIdentity, origin: 
         if latest.status == "Completed":
             if maker is None or maker.succeeded:
                 raise NothingToRedriveError(f"{name} has been redriven already: {latest.name} completed", done=True)
-            # The job did its work, and the run failed after it: that job is to be adopted, not done again.
+            # The job did its work, and the run failed after it: the redrive adopts that job and makes no other.
             attempt = latest.number
     envelope = RedriveEnvelope(identity.event, identity.run_key, first.run_id, attempt)
     return _start_once(account, job, first.run_id, envelope)

@@ -47,7 +47,7 @@ class Run:
         status: Step Functions' own word.
         started: When it was started, with a timezone.
         stopped: When it ended, or None while it runs.
-        outcome: What it has done, of a run that succeeded; None where it was only listed, which does not tell.
+        outcome: What it has done, of a run that succeeded; None of a run that was only listed.
     """
 
     job: Job
@@ -169,7 +169,7 @@ def wait_for_run(
         run: The run.
         timeout: Give up after so many seconds; None waits for ever.
         poll_seconds: How long to wait between two looks.
-        on_change: Is told each time the status has changed.
+        on_change: Called with the run each time its status has changed.
 
     Raises:
         WaitTimeoutError: It has not ended in that time. It goes on.
@@ -183,5 +183,5 @@ def wait_for_run(
         if latest.status != run.status and on_change is not None:
             on_change(latest)
         run = latest
-    # A run that was listed after its end does not tell its outcome yet.
+    # A list does not say the outcome.
     return read_run(account, run.job, run.arn) if run.succeeded and run.outcome is None else run

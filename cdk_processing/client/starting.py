@@ -1,4 +1,4 @@
-"""Starting a job by hand, with what can be told to be wrong told first."""
+"""Starting a job by hand; what can be checked is checked before anything starts."""
 
 from __future__ import annotations
 
@@ -80,21 +80,21 @@ def _refuse_other_parameters(account: Account, job: Job, run_key: str, values: P
         if attempt.parameters_digest in (None, parameters_digest(values.effective)):
             continue
         raise RunKeyReusedError(
-            f"run_key must be a new one for new parameters, got {run_key!r}, which {_told(account, job, attempt)}; "
+            f"run_key must be a new one for new parameters, got {run_key!r}, which {_used_by(account, job, attempt)}; "
             f"give another run key to run {job.name} with these (with the parameters of that run, nothing is run again)"
         )
 
 
-def _told(account: Account, job: Job, attempt: Attempt) -> str:
-    """Who has used a run key before, and with what, as far as Step Functions still knows."""
-    told = f"{attempt.name} used on {attempt.created:%Y-%m-%d %H:%M}"
+def _used_by(account: Account, job: Job, attempt: Attempt) -> str:
+    """Which run has used a run key before, and with what, as far as Step Functions still knows."""
+    used = f"{attempt.name} used on {attempt.created:%Y-%m-%d %H:%M}"
     try:
         run = read_run(account, job, str(attempt.execution_arn))
         given = StartInput.parse(read_input(account, run)).parameters
     except (AwsCallError, ValueError):
-        return f"{told} with other parameters"
+        return f"{used} with other parameters"
     values = ", ".join(f"{name}={value}" for name, value in given.items()) or "none, so the defaults"
-    return f"{told} (run {run.name}) with other parameters: {values}"
+    return f"{used} (run {run.name}) with other parameters: {values}"
 
 
 def _text(value: str | float | bool) -> str:

@@ -1,4 +1,4 @@
-"""The environment variables by which a processing job tells whose it is."""
+"""The environment variables that say which execution made a processing job."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PARAMETERS_VARIABLE = "CDK_PROCESSING_PARAMETERS"
 
 @dataclass(frozen=True, slots=True)
 class JobMarks:
-    """What a processing job's environment says of where it comes from; a text may be JSONata.
+    """What a processing job's environment says of its origin; a text may be JSONata.
 
     Attributes:
         execution: The ARN of the execution that made it; None for a job that is not ours.

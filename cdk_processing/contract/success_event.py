@@ -1,4 +1,4 @@
-"""The event by which a run tells others of its success."""
+"""The event that a run sends when it has succeeded."""
 
 from __future__ import annotations
 

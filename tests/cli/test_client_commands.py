@@ -183,7 +183,7 @@ def test_what_stays_in_the_queue_is_told_and_is_a_failure(cli, three_jobs, given
     send(three_jobs, "not JSON")
     output = cli("dead-letters", "--redrive", exit_code=1)
     assert f"run {given_up}: started Three/Break as run {given_up}\n" in output
-    assert "not started: nobody can read it; the letter stays in the queue\n" in output
+    assert "not started: its text is no JSON; the letter stays in the queue\n" in output
     shown = cli("dead-letters")
     assert "that this version cannot read; redrive and delete leave it alone\n  text: not JSON\n" in shown
     assert "1 left in the queue, because this version cannot read them" in cli(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ClientError
 
-from cdk_processing.client import NoDeadLettersError, dead_letters
+from cdk_processing.client import NoDeadLettersError, held_messages
 from cdk_processing.client.dead_letters import queues_of
 from cdk_processing.contract.names import JobName
 from tests.patience import until
@@ -50,7 +50,7 @@ class Queue:
 @pytest.fixture(autouse=True)
 def one_server(monkeypatch):
     """A queue of one server says at once what there is, where AWS would be waited for, a second at each look."""
-    monkeypatch.setattr(dead_letters, "_WAIT_SECONDS", 0)
+    monkeypatch.setattr(held_messages, "_WAIT_SECONDS", 0)
 
 
 @pytest.fixture
@@ -136,24 +136,35 @@ def test_what_the_scheduler_has_not_filled_in_is_filled_in_from_its_message(clie
     assert letter.event["by"] == letter.source_arn
 
 
+NEITHER = "it is neither a run that was given up nor an event that was not delivered"
+LAMBDA = "arn:aws:lambda:us-east-1:0:function:f"
+NEWER = {"state_machine": MACHINE, "execution": "e", "event": {}, "job": "Three/Copy", "contract": 99}
+
+
 @pytest.mark.parametrize(
-    ("body", "attributes"),
+    ("body", "attributes", "why"),
     [
-        ("not JSON", {}),
-        ('"text"', {}),
-        ("[1]", {}),
-        ('{"some": "object"}', {}),
-        ("{}", {"RULE_ARN": "r", "TARGET_ARN": "arn:aws:lambda:us-east-1:0:function:f"}),
-        ("{}", {"SCHEDULE_ARN": "s", "TARGET_ARN": MACHINE, "IS_PAYLOAD_TRUNCATED": "true"}),
+        ("not JSON", {}, "its text is no JSON"),
+        ('"text"', {}, NEITHER),
+        ("[1]", {}, NEITHER),
+        ('{"some": "object"}', {}, NEITHER),
+        (json.dumps(NEWER), {}, "contract must be a version that this release of cdk-processing reads"),
+        ("{}", {"RULE_ARN": "r", "TARGET_ARN": LAMBDA}, f"its event was not for a job, but for {LAMBDA}"),
+        (
+            "{}",
+            {"SCHEDULE_ARN": "s", "TARGET_ARN": MACHINE, "IS_PAYLOAD_TRUNCATED": "true"},
+            "its event was too large for a message and is cut off",
+        ),
     ],
 )
-def test_what_nobody_can_read_is_shown_and_never_touched(client, queue, body, attributes):
+def test_a_message_that_is_unreadable_is_listed_with_the_reason_and_never_deleted(client, queue, body, attributes, why):
     sent = queue.send(body, **attributes)
     (letter,) = client.dead_letters()
     assert (letter.kind, letter.body) == ("unreadable", body)
+    assert letter.why_unreadable.startswith(why)
     assert client.delete_dead_letters([letter]) == []
     (result,) = client.redrive_dead_letters()
-    assert (result.run, result.deleted, result.why) == (None, False, "nobody can read it")
+    assert (result.run, result.deleted, result.why) == (None, False, letter.why_unreadable)
     assert queue.visible() == {sent}
 
 

@@ -1,4 +1,4 @@
-"""Running dead letters again: each is deleted only when its new run has started."""
+"""Redriving dead letters: each is deleted only when its new run has started."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cdk_processing.client.dead_letters import DeadLetter, HeldLetters, hold_letters, queues_of
+from cdk_processing.client.dead_letters import letters_in, queues_of
 from cdk_processing.client.errors import (
     AwsCallError,
     NothingToRedriveError,
     ProcessingClientError,
     UnknownJobError,
 )
+from cdk_processing.client.held_messages import HeldMessages, hold_messages
 from cdk_processing.client.history import RunIdentity
+from cdk_processing.client.letters import DeadLetter
 from cdk_processing.client.redrive import redrive_identity, redrive_run
 from cdk_processing.client.runs import read_run, start_with_input
 from cdk_processing.contract.names import JobName
@@ -33,13 +35,13 @@ __all__ = ["RedrivenLetter", "redrive_letters"]
 
 @dataclass(frozen=True)
 class RedrivenLetter:
-    """What became of a dead letter that was to be run again.
+    """What a redrive did with a dead letter.
 
     Attributes:
         letter: The letter.
-        run: The run that was started for it; None where none was.
-        deleted: Whether it is gone from the queue.
-        why: Why no run was started, or why it is still in the queue; empty where all went well.
+        run: The run that it started; None where it started none.
+        deleted: Whether the letter was deleted.
+        why: Why no run was started, or why the letter is still in the queue; empty where there is nothing to explain.
     """
 
     letter: DeadLetter
@@ -55,35 +57,35 @@ def redrive_letters(
     *,
     on_result: Callable[[RedrivenLetter], None] | None = None,
 ) -> list[RedrivenLetter]:
-    """Run every dead letter again.
+    """Redrive every dead letter.
 
-    A run that was given up goes on with its next attempt; an event that was not delivered starts its run. What has
-    succeeded in the meantime is only deleted. What fails stays in the queue, and the next letter is dealt with.
+    A run that was given up goes on with its next attempt. An event that was not delivered starts its run. Where
+    the work has been done in the meantime, the letter is only deleted. A letter that cannot be redriven stays.
 
     Args:
         account: Where the queues are.
         jobs: Every deployed job.
-        only: Only what is of that job.
-        on_result: Is told of each letter as it is done.
+        only: Redrive the letters of this job alone.
+        on_result: Called with the result for each letter, as soon as it is there.
     """
     jobs = list(jobs)
     results: list[RedrivenLetter] = []
     for url in queues_of(jobs, only):
-        with hold_letters(account, url, jobs, only) as held:
-            revival = _Revival(account, jobs, held)
-            for letter in held:
-                if revival.has_started(letter):
+        with hold_messages(account, url) as held:
+            queue_pass = _QueuePass(account, jobs, held)
+            for letter in letters_in(held, jobs, only):
+                if queue_pass.has_started(letter):
                     continue
-                results.append(revival.redrive(letter))
+                results.append(queue_pass.redrive(letter))
                 if on_result is not None:
                     on_result(results[-1])
     return results
 
 
-class _Revival:
-    """One pass over a queue; remembers which runs it has started, since a run may have left several letters."""
+class _QueuePass:
+    """One pass over a queue. It remembers which runs it has started: a run may have left several letters."""
 
-    def __init__(self, account: Account, jobs: Iterable[Job], held: HeldLetters) -> None:
+    def __init__(self, account: Account, jobs: Iterable[Job], held: HeldMessages) -> None:
         self._account = account
         self._jobs = list(jobs)
         self._held = held
@@ -91,13 +93,13 @@ class _Revival:
         self._new: set[str] = set()
 
     def has_started(self, letter: DeadLetter) -> bool:
-        """Whether the run that left a letter was started in this pass: it has failed again, and its letter stays."""
+        """Whether a letter is of a run that this pass has started: it has failed again, and its letter stays."""
         return letter.execution_arn is not None and letter.execution_arn in self._new
 
     def redrive(self, letter: DeadLetter) -> RedrivenLetter:
-        """Deal with one letter."""
+        """Redrive one letter."""
         if letter.kind == "unreadable":
-            return RedrivenLetter(letter, None, False, "nobody can read it")
+            return RedrivenLetter(letter, None, False, letter.why_unreadable)
         run, why = None, ""
         try:
             run = self._start(letter)
@@ -109,7 +111,7 @@ class _Revival:
         except (NewerContractError, ProcessingClientError) as error:
             return RedrivenLetter(letter, None, False, str(error))
         try:
-            self._held.delete(letter)
+            self._held.delete(letter.message_id)
         except AwsCallError as error:
             return RedrivenLetter(letter, run, False, str(error))
         return RedrivenLetter(letter, run, True, why)
@@ -125,7 +127,7 @@ class _Revival:
         raise NothingToRedriveError(f"{self._started[key].name} has just been started for the same run", done=True)
 
     def _job_of(self, letter: DeadLetter) -> Job:
-        """The job of a letter, which may have got another state machine since."""
+        """The job of a letter; by its name where it was deployed with another state machine since."""
         by_machine = [job for job in self._jobs if job.state_machine_arn == letter.state_machine_arn]
         for job in by_machine or [job for job in self._jobs if job.name == letter.job]:
             refuse_newer(job.contract, job.name)
@@ -141,12 +143,12 @@ class _Revival:
         except AwsCallError as error:
             if error.code != "ExecutionDoesNotExist":
                 raise
-            # Step Functions forgets executions; the letter itself says all that is needed.
+            # Step Functions forgets executions after 90 days. The letter says all that a redrive needs.
             return redrive_identity(self._account, job, identity, str(letter.execution_arn))
         return redrive_run(self._account, run, identity)
 
     def _deliver(self, job: Job, letter: DeadLetter) -> Run:
-        # The name makes it once, even where the event brings no run key of its own and the letter could not be deleted.
+        # The name is taken once. So the event starts one run, even if its letter could not be deleted before.
         name = delivery_name(letter.message_id)
         text = json.dumps(letter.event, ensure_ascii=False, separators=(",", ":"))
         try:
