@@ -153,9 +153,7 @@ def test_of_two_who_redrive_at_once_one_starts_a_run_and_one_job_is_made(client,
 def test_a_duplicate_is_not_redriven_and_says_whose_it_is(client, finish):
     first = finish(client.start("Copy", run_key="once"))
     duplicate = finish(client.start("Copy", run_key="once"))
-    with pytest.raises(
-        NothingToRedriveError, match=rf"as Duplicate: .*{first.name}.*there is nothing to redrive"
-    ):
+    with pytest.raises(NothingToRedriveError, match=rf"as Duplicate: .*{first.name}.*there is nothing to redrive"):
         client.redrive(duplicate)
 
 
@@ -171,9 +169,7 @@ def test_a_run_that_had_nothing_to_do_is_not_redriven(client, finish, changed, o
     with changed(client.job("Copy"), nothing_to_do):
         run = finish(client.start("Copy"))
     assert run.outcome.status == outcome
-    with pytest.raises(
-        NothingToRedriveError, match=f"as {outcome}: nothing was done: .*; there is nothing to"
-    ):
+    with pytest.raises(NothingToRedriveError, match=f"as {outcome}: nothing was done: .*; there is nothing to"):
         client.redrive(run)
 
 
