@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cdk_processing.client.aws_calls import aws_errors_as_ours
 from cdk_processing.client.diagnosis import cause_in_words
+from cdk_processing.contract.wait_states import WAITED_FOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,12 +19,6 @@ __all__ = ["Waiting", "read_waiting"]
 
 # Enough for the state that the execution is in and for the failure before it.
 _LATEST = 30
-# The Wait states of cdk_processing.workflow, and of as_state() inside a machine of somebody's own.
-_FOR = {
-    "Backoff": "to create the processing job again",
-    "WaitForJob": "for its processing job to end",
-    "WaitForTurn": "for an earlier run of the job to end",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +44,7 @@ def read_waiting(account: Account, run: Run) -> Waiting:
     what = ""
     if entered is not None and entered["type"] == "WaitStateEntered":
         state = entered["stateEnteredEventDetails"]["name"]
-        what = _FOR.get(state.rsplit(" ", 1)[-1], f"in the state {state}")
+        what = WAITED_FOR.get(state.rsplit(" ", 1)[-1], f"in the state {state}")
     return Waiting(what, next(filter(None, map(_failure, events)), None))
 
 

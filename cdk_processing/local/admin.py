@@ -15,7 +15,7 @@ from cdk_processing.contract.environment import JobMarks
 from cdk_processing.contract.tags import JOB_TAG
 from cdk_processing.local import ministack
 from cdk_processing.local.aws.cloudwatch.alarms import Alarms
-from cdk_processing.local.aws.sagemaker.jobs import Job, ProcessingJobs
+from cdk_processing.local.aws.sagemaker.jobs import ProcessingJobs, SageMakerJob
 from cdk_processing.local.aws.scheduler.clock import Scheduler
 from cdk_processing.local.aws.stepfunctions.execution import wait_until_ends_are_reported
 from cdk_processing.local.faults import fault_from_json
@@ -92,7 +92,7 @@ def _instant(request: dict[str, Any]) -> datetime | None:
     return at
 
 
-def _run(job: Job) -> dict[str, Any]:
+def _run(job: SageMakerJob) -> dict[str, Any]:
     fields = job.describe()
     stream = job.stream
     return {

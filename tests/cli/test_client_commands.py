@@ -101,6 +101,7 @@ def test_parameters_that_do_not_fit_are_told_all_at_once(cli):
 
 
 def test_a_failed_run_is_explained_and_redriven(cli, three_jobs):
+    three_jobs.put("Raw", "in/cli.dat", "x")
     three_jobs.client("s3").delete_object(Bucket=three_jobs.bucket("Raw"), Key="in/good.txt")
     output = cli("start", "Break", "--wait", exit_code=1)
     name = output.split(":")[0]

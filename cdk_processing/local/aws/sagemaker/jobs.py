@@ -26,7 +26,7 @@ from cdk_processing.local.job_runner import AccessDeniedError, JobResult, RunJob
 from cdk_processing.local.signals import Signal
 from cdk_processing.local.wire.job_doors import JobDoors
 
-__all__ = ["Job", "ProcessingJobs", "job_arn"]
+__all__ = ["ProcessingJobs", "SageMakerJob", "job_arn"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def job_arn(account: str, region: str, name: str) -> str:
     return f"arn:aws:sagemaker:{region}:{account}:processing-job/{name.lower()}"
 
 
-class Job:
+class SageMakerJob:
     """One processing job; also the observer that its runner tells how it comes along."""
 
     def __init__(self, request: Mapping[str, Any], account: str, region: str) -> None:
@@ -132,12 +132,12 @@ class ProcessingJobs:
         self._doors = doors
         self._faults = faults
         self._run_job = run_job
-        self._jobs: dict[tuple[str, str, str], Job] = {}
+        self._jobs: dict[tuple[str, str, str], SageMakerJob] = {}
         self._lock = threading.Lock()
         # SageMaker has an instance for every job; a laptop has its cores. The others wait, in progress.
         self._threads = ThreadPoolExecutor(at_once or max(4, 2 * (os.cpu_count() or 1)), "processing-job")
 
-    def add(self, request: Mapping[str, Any]) -> Job:
+    def add(self, request: Mapping[str, Any]) -> SageMakerJob:
         """Take a valid request: the job is in progress from now on, and its name taken for ever.
 
         Raises:
@@ -145,7 +145,7 @@ class ProcessingJobs:
                 cannot assume.
         """
         account, region = ministack.scope()
-        job = Job(request, account, region)
+        job = SageMakerJob(request, account, region)
         key = (account, region, job.name.lower())
         with self._lock:
             if key in self._jobs:
@@ -171,7 +171,7 @@ class ProcessingJobs:
         struck = self._faults.for_job(request["ProcessingResources"]["ClusterConfig"].get("InstanceType"))
         return struck.fault if struck else None
 
-    def get(self, name: str) -> Job:
+    def get(self, name: str) -> SageMakerJob:
         """A job of the account and region at hand.
 
         Raises:
@@ -198,14 +198,14 @@ class ProcessingJobs:
             # It has not had its turn yet (or gets none), and shall not wait for it only to end.
             self._end(job, JobResult("Stopped"))
 
-    def here(self) -> Iterator[Job]:
+    def here(self) -> Iterator[SageMakerJob]:
         """The jobs of the account and region at hand."""
         place = ministack.scope()
         for key, job in list(self._jobs.items()):
             if key[:2] == place:
                 yield job
 
-    def everywhere(self) -> list[Job]:
+    def everywhere(self) -> list[SageMakerJob]:
         """The jobs of all accounts and regions, in the order of their creation."""
         return list(self._jobs.values())
 
@@ -226,7 +226,7 @@ class ProcessingJobs:
         with self._lock:
             self._jobs.clear()
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: SageMakerJob) -> None:
         try:
             result = self._result_of(job)
         except Exception:
@@ -241,7 +241,7 @@ class ProcessingJobs:
             logger.exception("the log stream of %s could not be closed", job.arn)
         self._end(job, result)
 
-    def _result_of(self, job: Job) -> JobResult:
+    def _result_of(self, job: SageMakerJob) -> JobResult:
         if job.stop.is_set():
             return JobResult("Stopped")
         if isinstance(job.fault, JobFails):
@@ -262,7 +262,7 @@ class ProcessingJobs:
         except AccessDeniedError as denied:
             return _refused(denied)
 
-    def _end(self, job: Job, result: JobResult) -> None:
+    def _end(self, job: SageMakerJob, result: JobResult) -> None:
         reason = result.failure_reason
         job.update(
             ProcessingJobStatus=result.status,
@@ -273,7 +273,7 @@ class ProcessingJobs:
         self._announce(job)
         job.ended.set()
 
-    def _announce(self, job: Job) -> None:
+    def _announce(self, job: SageMakerJob) -> None:
         detail = {**job.describe_in_milliseconds(), "Tags": job.tags}
         with ministack.request_scope(job.account, job.region):
             put_event("aws.sagemaker", "SageMaker Processing Job State Change", detail, [job.arn])

@@ -13,7 +13,7 @@ from typing import Any
 from cdk_processing.local import ministack
 from cdk_processing.local.aws.iam.principals import Principal, caller
 from cdk_processing.local.aws.sagemaker.errors import ServiceError, limit_exceeded, validation
-from cdk_processing.local.aws.sagemaker.jobs import Job, ProcessingJobs, job_arn
+from cdk_processing.local.aws.sagemaker.jobs import ProcessingJobs, SageMakerJob, job_arn
 from cdk_processing.local.aws.sagemaker.rules import check_request, create_context
 from cdk_processing.local.aws.sagemaker.validation import OPERATIONS, is_operation, validate
 from cdk_processing.local.faults import AnswerLost, CallFails, QuotaExceeded
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 _JSON = "application/x-amz-json-1.1"
 _MOST_TAGS = 50
 _PAGE = 10
-_SORT_KEYS: Mapping[str, Callable[[Job], Any]] = {
+_SORT_KEYS: Mapping[str, Callable[[SageMakerJob], Any]] = {
     "Name": lambda job: job.name,
     "CreationTime": lambda job: job.describe()["CreationTime"],
     "Status": lambda job: job.status,
@@ -174,7 +174,7 @@ class SageMaker:
 
     # -- tags
 
-    def _tagged(self, request: Mapping[str, Any]) -> Job:
+    def _tagged(self, request: Mapping[str, Any]) -> SageMakerJob:
         arn = request["ResourceArn"]
         match = re.fullmatch(r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:processing-job/(.+)", arn)
         if match is None:
@@ -217,7 +217,7 @@ def _arn(name: str) -> str:
     return job_arn(account, region, name)
 
 
-def _matches(job: Job, request: Mapping[str, Any]) -> bool:
+def _matches(job: SageMakerJob, request: Mapping[str, Any]) -> bool:
     fields = job.describe()
     name = request.get("NameContains")
     return (
@@ -243,7 +243,7 @@ def _offset(token: str | None) -> int:
     return int(match[1])
 
 
-def _summary(job: Job) -> dict[str, Any]:
+def _summary(job: SageMakerJob) -> dict[str, Any]:
     fields = job.describe()
     return {key: fields[key] for key in _SUMMARY if key in fields}
 

@@ -9,7 +9,7 @@ from typing import Any
 from cdk_processing.local import ministack
 from cdk_processing.local.aws.iam.principals import Principal
 from cdk_processing.local.aws.sagemaker.errors import ServiceError
-from cdk_processing.local.aws.sagemaker.jobs import Job, job_arn
+from cdk_processing.local.aws.sagemaker.jobs import SageMakerJob, job_arn
 from cdk_processing.local.aws.sagemaker.service import AnswerLostError, SageMaker
 from cdk_processing.local.aws.stepfunctions.execution import current_execution, execution_error, wait_or_be_stopped
 from cdk_processing.local.aws.stepfunctions.permissions import sync_denial
@@ -64,7 +64,7 @@ class ProcessingTasks:
                 if not lost.retried:
                     raise
 
-    def _follow(self, job: Job, principal: Principal) -> dict[str, Any]:
+    def _follow(self, job: SageMakerJob, principal: Principal) -> dict[str, Any]:
         if not wait_or_be_stopped(job.ended):
             # The state timed out or the execution was stopped: AWS stops the job then, and does not wait for its end.
             self._stop(job, principal)
@@ -74,7 +74,7 @@ class ProcessingTasks:
             raise execution_error("States.TaskFailed", json.dumps(description))
         return description
 
-    def _stop(self, job: Job, principal: Principal) -> None:
+    def _stop(self, job: SageMakerJob, principal: Principal) -> None:
         # Tried once and no more: nobody is told where it fails, and the job then goes on.
         # https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-sync
         with contextlib.suppress(ServiceError, AnswerLostError):
