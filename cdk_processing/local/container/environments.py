@@ -65,15 +65,17 @@ class Environment:
     layered: Path | None = None
 
 
-def environment_for(
-    image: str, python: str | None = None, tell: Callable[[str], None] = lambda doing: None
-) -> Environment:
+def _say_nothing(doing: str) -> None:
+    """For callers that do not show what takes long."""
+
+
+def environment_for(image: str, python: str | None = None, tell: Callable[[str], None] = _say_nothing) -> Environment:
     """Find or build what stands in for an image.
 
     Args:
         image: ``ImageUri``.
         python: An interpreter to take for every image; by default the image decides.
-        tell: Is told what takes long: that the environment is built.
+        tell: Is called with what takes long, before it begins: that an environment is built.
 
     Raises:
         JobFailedError: Nothing here stands in for that image, or it could not be built.
@@ -110,7 +112,7 @@ def _with_spark(image: SparkImage, python: str | None, tell: Callable[[str], Non
     )
 
 
-def _built(image: SklearnImage | SparkImage, tell: Callable[[str], None]) -> Path:
+def _built(image: SklearnImage | SparkImage, tell: Callable[[str], None] = _say_nothing) -> Path:
     """Build an image's environment, unless it is there; return its interpreter."""
     key = hashlib.sha256(repr((image, _LAYOUT)).encode()).hexdigest()[:8]
     folder = cache_folder() / "environments" / f"{image.name}-{image.release}-{image.pythons[0]}-{key}"

@@ -122,6 +122,15 @@ def test_a_failed_build_tells_uvs_words_leaves_nothing_and_is_tried_again(empty_
         assert [line.split()[0] for line in broken_uv.read_text().splitlines()].count("venv") == attempt
 
 
+def test_an_environment_that_has_to_be_built_is_announced(empty_cache: Path, broken_uv: Path) -> None:
+    said: list[str] = []
+    with pytest.raises(JobFailedError):
+        environment_for(SKLEARN_IMAGE, tell=said.append)
+    assert said == ["building an environment with scikit-learn 1.4.2; this is done once and may take minutes"]
+    environment_for("any:1", sys.executable, said.append)
+    assert len(said) == 1
+
+
 def test_without_a_fitting_python_the_error_names_one(empty_cache: Path, broken_uv: Path) -> None:
     (broken_uv.parent / "uv").write_text("#!/bin/sh\nexit 1\n")
     with pytest.raises(JobFailedError, match=r"runs on Python 3\.10, 3\.11, .*uv python install 3\.10"):
