@@ -17,6 +17,7 @@ from .request.datasets import DatasetDefinition as DatasetDefinition
 from .request.datasets import RedshiftDatasetDefinition as RedshiftDatasetDefinition
 from .request.datasets import S3Input as S3Input
 from .request.feature_store import FeatureStoreOutput as FeatureStoreOutput
+from .request.folders import LocalFolder as LocalFolder
 from .request.framework import FrameworkProcessor as FrameworkProcessor
 from .request.framework import HuggingFaceProcessor as HuggingFaceProcessor
 from .request.framework import MXNet as MXNet

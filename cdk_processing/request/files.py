@@ -19,14 +19,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
 
+from cdk_processing.request.folders import LocalFolder, files_of
 from cdk_processing.request.runtime import has_run_time_value
 from cdk_processing.request.tokens import is_token
 from cdk_processing.request.types import LocalPath
 
-__all__ = ["Archive", "LocalFile", "LocalFiles", "LocalSource", "TextFile", "children", "is_local_path", "local_source"]
+__all__ = [
+    "Archive",
+    "LocalFile",
+    "LocalFiles",
+    "LocalSource",
+    "TextFile",
+    "is_local_path",
+    "local_path",
+    "local_source",
+]
 
-#: What no bundle of code needs, and what would make the same code another asset; cdk.out would even hold the bundle.
-_LEFT_OUT = frozenset({"__pycache__", ".git", ".DS_Store", ".ipynb_checkpoints", "cdk.out"})
 # Of a path in characters, and of each name in it in bytes: what Linux takes, and others about as much.
 _PATH_LENGTH = 4000
 _NAME_LENGTH = 255
@@ -53,14 +61,15 @@ class LocalFiles:
         folder: A folder whose *content* is put there, instead of ``paths``.
     """
 
-    paths: tuple[str, ...] = ()
-    folder: str | None = None
+    paths: tuple[str | LocalFolder, ...] = ()
+    folder: str | LocalFolder | None = None
 
     def members(self) -> Iterator[tuple[str, Path]]:
         """Each file with its path below the prefix, sorted by that: wherever the files lie here, the order is one."""
-        found = [] if self.folder is None else list(_below(Path(self.folder), ""))
-        for path in map(Path, self.paths):
-            found += _below(path, f"{path.resolve().name}/") if path.is_dir() else [(path.name, path)]
+        found = [] if self.folder is None else list(files_of(self.folder))
+        for given in self.paths:
+            path = Path(given)
+            found += files_of(given, f"{path.resolve().name}/") if path.is_dir() else [(path.name, path)]
         yield from sorted(found)
 
 
@@ -75,8 +84,8 @@ class Archive:
     """
 
     name: str
-    folder: str | None = None
-    paths: tuple[str, ...] = ()
+    folder: str | LocalFolder | None = None
+    paths: tuple[str | LocalFolder, ...] = ()
 
     def content(self) -> bytes:
         """The archive, without times and owners: they differ from machine to machine for the same code."""
@@ -142,24 +151,10 @@ def local_source(value: object) -> LocalSource | None:
         return value
     if not is_local_path(value):
         return None
-    path = os.fspath(value)
-    return LocalFiles(folder=path) if Path(path).is_dir() else LocalFile(path)
+    path = local_path(value)
+    return LocalFiles(folder=path) if Path(path).is_dir() else LocalFile(os.fspath(path))
 
 
-def children(folder: str) -> list[Path]:
-    """The files and folders right in a folder, without what is always left out."""
-    return sorted(path for path in Path(folder).iterdir() if path.name not in _LEFT_OUT)
-
-
-def _below(folder: Path, prefix: str, inside: tuple[Path, ...] = ()) -> Iterator[tuple[str, Path]]:
-    """Files of a folder; links are followed, because what they lead to is not there where the files go."""
-    here = folder.resolve()
-    if here in inside:
-        return  # a link back to where it came from
-    for path in folder.iterdir():
-        if path.name in _LEFT_OUT:
-            continue
-        if path.is_dir():
-            yield from _below(path, f"{prefix}{path.name}/", (*inside, here))
-        elif path.is_file():
-            yield f"{prefix}{path.name}", path
+def local_path(path: LocalPath) -> str | LocalFolder:
+    """A local path as text; a folder of which files are left out stays what it is."""
+    return path if isinstance(path, LocalFolder) else os.fspath(path)

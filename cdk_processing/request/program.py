@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 
 from cdk_processing.errors import Problem
 from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
-from cdk_processing.request.files import Archive, LocalFile, LocalFiles, TextFile, is_local_path
+from cdk_processing.request.files import Archive, LocalFile, LocalFiles, TextFile, is_local_path, local_path
+from cdk_processing.request.folders import LocalFolder
 from cdk_processing.request.limits import check_unique
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.tokens import is_known
@@ -152,7 +153,7 @@ def bundle_program(
         paths = (script, *_paths(dependencies))
         archive, script = Archive(ARCHIVE, paths=paths), Path(script).name
     elif is_local_path(source_dir):
-        archive = Archive(ARCHIVE, folder=os.fspath(source_dir), paths=_paths(dependencies))
+        archive = Archive(ARCHIVE, folder=local_path(source_dir), paths=_paths(dependencies))
     launcher = TextFile(LAUNCHER, _launcher(command, script, codeartifact_repo_arn))
     return Program(
         entrypoint=("/bin/bash", f"{ENTRYPOINT_FOLDER}/{LAUNCHER}"),
@@ -248,14 +249,14 @@ def _check_names(
     """Two files of one name in the archive, of which the container would find only one."""
     if not dependencies or isinstance(source_dir, S3Location):
         return []
-    folder = None if source_dir is None else os.fspath(source_dir)
+    folder = None if source_dir is None else local_path(source_dir)
     paths = (*([os.fspath(code)] if folder is None else []), *_paths(dependencies))
     names = (name for name, _ in LocalFiles(paths, folder).members())
     return check_unique("dependencies", names, "rename one, or leave one out")
 
 
-def _paths(paths: ListOf[LocalPath] | None) -> tuple[str, ...]:
-    return tuple(os.fspath(path) for path in paths or ())
+def _paths(paths: ListOf[LocalPath] | None) -> tuple[str | LocalFolder, ...]:
+    return tuple(local_path(path) for path in paths or ())
 
 
 def _check_launched(command: Sequence[str]) -> list[Problem]:

@@ -12,7 +12,8 @@ from cdk_processing.errors import Problem
 from cdk_processing.request import limits
 from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
 from cdk_processing.request.compute import UNSET, Compute, NotTaken
-from cdk_processing.request.files import Archive, LocalFiles, TextFile, children, is_local_path
+from cdk_processing.request.files import Archive, LocalFiles, TextFile, is_local_path, local_path
+from cdk_processing.request.folders import LocalFolder, children
 from cdk_processing.request.images import ProcessingImage
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.network import NetworkConfig
@@ -284,7 +285,7 @@ def _program(
             mistakes += wrong
             continue
         remote = [os.fspath(path) for path in given if not is_local_path(path)]
-        local = [os.fspath(path) for path in given if is_local_path(path)]
+        local = [local_path(path) for path in given if is_local_path(path)]
         reads += [place for path in remote if (place := _place(path))]
         channels = list(_channels(name, local))
         inputs += channels
@@ -319,7 +320,7 @@ def _program(
     )
 
 
-def _channels(name: str, paths: Sequence[str]) -> Iterator[ProcessingInput]:
+def _channels(name: str, paths: Sequence[str | LocalFolder]) -> Iterator[ProcessingInput]:
     """The channels for local paths of one kind.
 
     ``smspark-submit`` takes the files right in a folder and no folder below it, so all files lie side by side. Python
@@ -334,23 +335,26 @@ def _channels(name: str, paths: Sequence[str]) -> Iterator[ProcessingInput]:
         yield ProcessingInput(source=source, destination=f"{_INPUT}/{name}-packages", input_name=f"{name}-packages")
 
 
-def _flat(paths: Sequence[str], *, with_folders: bool) -> tuple[str, ...]:
+def _flat(paths: Sequence[str | LocalFolder], *, with_folders: bool) -> tuple[str, ...]:
     """The files among paths, and, on request, all files in folders."""
     found: list[str] = []
     for path in paths:
         if not Path(path).is_dir():
-            found.append(path)
+            found.append(os.fspath(path))
         elif with_folders:
             found += [str(file) for _, file in LocalFiles(folder=path).members()]
     # A file may be named twice, on its own and by its folder.
     return tuple({Path(path).resolve(): path for path in reversed(found)}.values())[::-1]
 
 
-def _packages(paths: Sequence[str]) -> tuple[str, ...]:
+def _packages(paths: Sequence[str | LocalFolder]) -> tuple[str | LocalFolder, ...]:
     """What lies at the top of the zip: a package itself, and the content of any other folder."""
-    found: list[str] = []
-    for path in filter(os.path.isdir, paths):
-        found += [path] if (Path(path) / "__init__.py").is_file() else [str(child) for child in children(path)]
+    found: list[str | LocalFolder] = []
+    for path in paths:
+        if (Path(path) / "__init__.py").is_file():
+            found.append(path)
+        elif Path(path).is_dir():
+            found += [str(child) for child in children(path)]
     return tuple(found)
 
 
@@ -362,7 +366,7 @@ def _check_submitted(field: str, given: object) -> list[Problem]:
         found += _check_path(f"{field}[{index}]", path)
     if found:
         return found
-    local = [os.fspath(path) for path in given if is_local_path(path)]
+    local = [local_path(path) for path in given if is_local_path(path)]
     if field == "submit_py_files":
         files, packages = LocalFiles(_flat(local, with_folders=False)), LocalFiles(_packages(local))
     else:
@@ -380,7 +384,7 @@ def _check_path(where: str, path: object) -> list[Problem]:
     location = _place(path)
     if is_local_path(path):
         local = Path(path)
-        if local.is_file() or (local.is_dir() and any(True for _ in LocalFiles(folder=str(local)).members())):
+        if local.is_file() or (local.is_dir() and any(True for _ in LocalFiles(folder=local_path(path)).members())):
             return []
         kind = "a folder without files" if local.is_dir() else "nothing"
         fix = f"there is {kind} at {local.resolve()}; correct the path"

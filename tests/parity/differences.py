@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlparse
 
+from cdk_processing.request.folders import IGNORED
 from cdk_processing.request.packing import ARCHIVE, unpacking
 from tests.parity.answers import ACCOUNT, REGION, Answer
 from tests.parity.calls import Call
@@ -22,7 +23,7 @@ __all__ = ["DIFFERENCES", "LAUNCHER", "Difference", "expected_here"]
 #: The difference that no request shows.
 LAUNCHER = "Text of `runproc.sh`"
 
-LEFT_OUT = {"__pycache__", ".git", ".DS_Store", ".ipynb_checkpoints"}
+LEFT_OUT = set(IGNORED)
 ASSETS = f"s3://cdk-hnb659fds-assets-{ACCOUNT}-{REGION}/"
 
 
@@ -257,7 +258,7 @@ DIFFERENCES = [
         "`S3Uri` of local code, files and folders, and of archives made from them",
         "`s3://<default bucket>/<job name>/...`",
         "`s3://<assets bucket>/<job>/<hash>/...`, with the same files under the same names, without `__pycache__`, "
-        "`.git`, `.DS_Store` and `.ipynb_checkpoints`",
+        "`.git`, `.env`, `.venv` and the like, which no job needs",
         "They are CDK assets: the same content gives the same request. The files left out change from day to day.",
         rule=_assets,
     ),

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from cdk_processing import ExecutionVariables, S3Location
 from cdk_processing.request.files import Archive, LocalFile, LocalFiles, TextFile, is_local_path, local_source
 
-NAMES = ["main.py", "Makefile", ".env", "with space.txt", "ünï-日本語-🎉.csv", "data.tar.gz", "sub/deep/er.py", "a.b/c"]
+NAMES = [
+    "main.py",
+    "Makefile",
+    ".hidden",
+    "with space.txt",
+    "ünï-日本語-🎉.csv",
+    "data.tar.gz",
+    "sub/deep/er.py",
+    "a.b/c",
+]
 
 
 def write(folder, *names, text="content"):

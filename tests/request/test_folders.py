@@ -1,0 +1,151 @@
+"""What of a local folder takes part: not what nobody means, nor what the user leaves out."""
+
+import os
+import shutil
+import subprocess
+from enum import Enum
+
+import pytest
+
+from cdk_processing import DeclarationError, LocalFolder, ProcessingInput, PySparkProcessor, ScriptProcessor
+from cdk_processing.request.files import Archive, LocalFiles
+
+KEPT = ["data/a.csv", "docs/README.md", "docs/deep/guide.md", "main.py"]
+NOBODY_MEANS = [
+    "__pycache__/main.cpython-311.pyc",
+    "stale.pyc",
+    ".env",
+    ".env.local",
+    "deep/.env",
+    ".venv/bin/python",
+    ".git/config",
+    ".mypy_cache/x",
+    "node_modules/left/index.js",
+    "any-name/pyvenv.cfg",
+    "any-name/lib/site.py",
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in (*KEPT, *NOBODY_MEANS):
+        (tmp_path / "src" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "src" / name).write_text(name, encoding="utf-8")
+    return tmp_path / "src"
+
+
+def names(folder):
+    return [name for name, _ in LocalFiles(folder=folder).members()]
+
+
+def test_secrets_environments_and_caches_are_left_out_of_every_folder(folder):
+    assert names(str(folder)) == KEPT
+    assert names(LocalFolder(folder)) == KEPT
+
+
+def test_what_is_named_by_itself_takes_part(folder):
+    assert [name for name, _ in LocalFiles((str(folder / ".env"),)).members()] == [".env"]
+
+
+@pytest.mark.parametrize(
+    ("exclude", "mode", "left"),
+    [
+        (["*.csv"], "glob", ["docs/README.md", "docs/deep/guide.md", "main.py"]),
+        (["docs"], "glob", ["data/a.csv", "main.py"]),
+        (["docs/", "!docs/README.md"], "git", ["data/a.csv", "docs/README.md", "main.py"]),
+        (["*.md"], "git", ["data/a.csv", "main.py"]),
+        (["*.md"], "docker", KEPT),
+        (["**/*.md"], "docker", ["data/a.csv", "main.py"]),
+        (["docs", "!docs/deep"], "docker", ["data/a.csv", "docs/deep/guide.md", "main.py"]),
+        (["!.env"], "glob", [".env", *KEPT[:1], "deep/.env", *KEPT[1:]]),
+        (["# a comment", ""], "docker", KEPT),
+    ],
+)
+def test_patterns_are_left_out_as_the_mode_reads_them(folder, exclude, mode, left):
+    assert names(LocalFolder(folder, exclude=exclude, ignore_mode=mode)) == sorted(left)
+
+
+def test_a_docker_ignore_file_is_honoured_and_patterns_come_after_it(folder):
+    (folder / ".dockerignore").write_text("# notes\ndocs\n!docs/README.md\n", encoding="utf-8")
+
+    assert names(str(folder)) == [".dockerignore", "data/a.csv", "docs/README.md", "main.py"]
+    assert names(LocalFolder(folder, exclude=[".dockerignore", "!docs/deep/guide.md"])) == KEPT
+
+
+def test_git_leaves_out_the_same_files(folder, tmp_path):
+    shutil.rmtree(folder / ".git")
+    patterns = ["*.csv", "docs/deep", "/main.py"]
+    (folder / ".gitignore").write_text("\n".join([*patterns, *("any-name", ".git")]), encoding="utf-8")
+    subprocess.run(["git", "init", "-q", str(folder)], check=True, capture_output=True)
+    command = ["git", "-C", str(folder), "check-ignore", *KEPT]
+    ignored = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+    found = names(LocalFolder(folder, exclude=[*patterns, ".gitignore"], ignore_mode="git"))
+
+    assert found == [name for name in KEPT if name not in ignored]
+
+
+class IgnoreMode(Enum):
+    """As the CDK's own."""
+
+    GLOB = "GLOB"
+    DOCKER = "DOCKER"
+
+
+def test_the_mode_may_be_the_cdks_own():
+    from aws_cdk import IgnoreMode as Theirs
+
+    assert LocalFolder("src", ignore_mode=Theirs.DOCKER).ignore_mode == "docker"
+    assert LocalFolder("src", ignore_mode=IgnoreMode.GLOB) == LocalFolder("src")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"path": ""}, "path must be the path of a folder, got ''; write LocalFolder('src')"),
+        ({"path": 5}, "path must be the path of a folder, got 5; write LocalFolder('src')"),
+        ({"exclude": "*.csv"}, "exclude must be a list of patterns, got '*.csv'; write exclude=['*.csv']"),
+        ({"exclude": [5]}, "exclude must be a list of patterns, got [5]; write exclude=['*.csv']"),
+        (
+            {"ignore_mode": "regex"},
+            "ignore_mode must be 'glob', 'git' or 'docker', got 'regex'; leave it out, or pick one",
+        ),
+    ],
+)
+def test_what_is_no_folder_of_left_out_files_is_refused(given, message):
+    with pytest.raises(DeclarationError, match="LocalFolder: 1 problem") as raised:
+        LocalFolder(**{"path": "src", **given})
+
+    assert [str(problem) for problem in raised.value.problems] == [message]
+
+
+def test_a_folder_of_left_out_files_is_taken_wherever_a_local_path_is(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    source = LocalFolder("src", exclude=["docs", "data"])
+    script = ScriptProcessor(image_uri="img:1", command=["python3"], instance_count=1, instance_type="ml.m5.xlarge")
+    request = script.run("main.py", source_dir=source)
+
+    assert os.fspath(source) == "src"
+    assert request.problems() == []
+    assert request.program.inputs[0].source == Archive("sourcedir.tar.gz", folder=source)
+    assert [name for name, _ in ProcessingInput(source, "/opt/ml/processing/in").files.members()] == ["main.py"]
+    beside = script.run("src/main.py", dependencies=[LocalFolder("src/docs", exclude=["deep"])])
+    assert beside.problems() == []
+    assert [name for name, _ in LocalFiles(beside.program.inputs[0].source.paths).members()] == [
+        "docs/README.md",
+        "main.py",
+    ]
+
+
+def test_a_folder_of_left_out_files_is_taken_by_spark(folder):
+    spark = PySparkProcessor(framework_version="3.5", instance_type="ml.m5.xlarge", instance_count=1)
+    request = spark.run(
+        "s3://code/app.py",
+        submit_files=[LocalFolder(folder, exclude=["*.md"])],
+        submit_py_files=[LocalFolder(folder, exclude=["data", "docs"])],
+    )
+
+    assert request.problems() == []
+    files = {channel.input_name: channel.source for channel in request.channels}
+    assert [name for name, _ in files["files"].members()] == ["a.csv", "main.py"]
+    assert [name for name, _ in LocalFiles(files["py-files-packages"].paths).members()] == ["main.py"]
