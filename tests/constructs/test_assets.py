@@ -27,7 +27,7 @@ BUCKET = "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"
 NAMES = [
     "prep.py",
     "Makefile",
-    ".env",
+    ".hidden",
     ".config.json",
     "data.tar.gz",
     "with space.txt",
