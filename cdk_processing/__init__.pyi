@@ -40,6 +40,6 @@ from .request.runtime import ExecutionVariables as ExecutionVariables
 from .request.runtime import Parameter as Parameter
 from .request.spark import PySparkProcessor as PySparkProcessor
 from .request.spark import SparkJarProcessor as SparkJarProcessor
-from .workflow.failures import LaunchPolicy as LaunchPolicy
+from .workflow.launch_policy import LaunchPolicy as LaunchPolicy
 
 __version__: str

@@ -27,7 +27,7 @@ from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.packing import packed
 from cdk_processing.request.request import ProcessingRequest
-from cdk_processing.workflow.failures import PATIENT, LaunchPolicy
+from cdk_processing.workflow.launch_policy import PATIENT, LaunchPolicy
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch

@@ -40,7 +40,7 @@ from cdk_processing.contract.tags import JOB_TAG, MachineTags
 from cdk_processing.errors import DeclarationError
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.workflow.definition import Workflow, definition
-from cdk_processing.workflow.failures import LaunchPolicy
+from cdk_processing.workflow.launch_policy import LaunchPolicy
 from cdk_processing.workflow.launches import Reading
 from cdk_processing.workflow.limits import definition_problems
 

@@ -22,7 +22,7 @@ from cdk_processing.request.packing import unpacked_problems
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.request.runtime import RunTimeValue, segments, value_problem
 from cdk_processing.request.tokens import is_token
-from cdk_processing.workflow.failures import LaunchPolicy
+from cdk_processing.workflow.launch_policy import LaunchPolicy
 
 __all__ = [
     "declaration_problems",
@@ -65,18 +65,7 @@ def policy_problems(policy: LaunchPolicy) -> list[Problem]:
     """What is wrong with a launch policy."""
     if not isinstance(policy, LaunchPolicy):
         return [Problem("launch_policy", policy, "a LaunchPolicy", "write LaunchPolicy(retries=10)")]
-    bounds = {
-        "provisioning_slack_seconds": (60, 86_400),
-        "retry_seconds": (1, 3_600),
-        "retry_limit_seconds": (1, 86_400),
-        "retries": (0, 1_000),
-        "attempts": (1, 20),
-    }
-    return [
-        Problem(f"launch_policy.{name}", value, f"a whole number from {low:,} to {high:,}", "correct it")
-        for name, (low, high) in bounds.items()
-        if not isinstance(value := getattr(policy, name), int) or isinstance(value, bool) or not low <= value <= high
-    ]
+    return policy.problems()
 
 
 def trigger_problems(request: ProcessingRequest, triggers: Sequence[Trigger]) -> list[Problem]:

@@ -8,12 +8,12 @@ Prepare -> [turns, see turns.py] -> [WriteManifest] -> RunJob -> [Announce] -> (
                               NextInstanceType          |   |                            |
                                         ^               |   +-- final, see failures.py --+--> SendDeadLetter -> Failed
                                         |               v name in use                            ^
-                                        |            DescribeJob -> Judge -- another run's parameters: KeyReused
-                                        +---- not of this machine ----+ | |-- another execution's --> Duplicate
+                                        |            DescribeJob -> Judge -- another run's, of other parameters
+                                        +---- not of this machine ----+ | |-- another run's --------> Duplicate
                                                                         | |-- ours, completed ------> Adopted
-                                        AdoptFailure <--- ours, failed -+ |-- ours, running --------> WaitForJob
-                                             |                                                            |
-                                             +--> Triage                                  DescribeJob <---+
+                                        Triage <-- ours, failed --------+ |-- ours, running --------> WaitForJob
+                                                                                                          |
+                                                                                     DescribeJob <--------+
 ```
 The job's name is the idempotency store: SageMaker takes a name once, for ever, so of any number of executions for one
 run key and attempt exactly one makes a job.
@@ -32,21 +32,20 @@ from cdk_processing.contract.tags import JOB_TAG
 from cdk_processing.request.runtime import RunTimeValue, values_in_tree
 from cdk_processing.workflow.adoption import JOB_STATUS, MADE_BY, adoption_states
 from cdk_processing.workflow.failures import (
-    PATIENT,
     PATIENT_RETRY,
-    REASON,
-    LaunchPolicy,
     backoff,
     caught,
+    caught_from_job,
     next_attempt,
     next_instance_type,
     triage,
 )
 from cdk_processing.workflow.jsonata import compile_text, compile_tree, expression, quoted
+from cdk_processing.workflow.launch_policy import PATIENT, LaunchPolicy
 from cdk_processing.workflow.launches import Reading, parameter_values, parameters_digest, prepare
 from cdk_processing.workflow.turns import admit, newest_states, turn_states
 
-__all__ = ["LaunchPolicy", "Workflow", "definition"]
+__all__ = ["Workflow", "definition"]
 
 SERVICE_MAX_RUNTIME = 86_400
 
@@ -130,11 +129,13 @@ def definition(workflow: Workflow) -> dict[str, Any]:
         "NextAttempt": next_attempt(),
         **({"NextInstanceType": next_instance_type()} if workflow.instance_types else {}),
         "StopJob": _stop_job(workflow),
-        **adoption_states(workflow.partition, _job_name(workflow), workflow.parameters, workflow.task_seconds),
+        **adoption_states(
+            workflow.partition, _job_name(workflow), workflow.parameters, workflow.task_seconds, workflow.policy
+        ),
         "Adopted": {"Type": "Pass", "Output": _completed(workflow), **_after_success(workflow)},
         "Duplicate": {"Type": "Succeed", "Output": _duplicate(workflow)},
         "SendDeadLetter": _send_dead_letter(workflow),
-        "Failed": {"Type": "Fail", "Error": expression("$failure.Error"), "Cause": expression(REASON)},
+        "Failed": {"Type": "Fail", "Error": expression("$failure.Error"), "Cause": expression("$reason")},
     }
     return {
         "Comment": f"Runs the SageMaker processing job of {workflow.job}, once for each run key.",
@@ -182,7 +183,7 @@ def _run_job(workflow: Workflow) -> dict[str, Any]:
             "Tags": [*arguments.get("Tags", []), {"Key": JOB_TAG, "Value": workflow.job}],
         },
         "TimeoutSeconds": workflow.task_seconds,
-        "Catch": caught("Triage"),
+        "Catch": caught_from_job("Triage"),
         "Output": _completed(workflow),
         **_after_success(workflow),
     }
@@ -249,7 +250,7 @@ def _send_dead_letter(workflow: Workflow) -> dict[str, Any]:
         attempt=expression("$attempt"),
         job_name=_job_name(workflow),
         error=expression("$failure.Error"),
-        reason=expression(REASON),
+        reason=expression("$reason"),
         event=expression("$event"),
     )
     return {

@@ -79,8 +79,9 @@ _VALUES = {
 
 
 def expression(body: str) -> str:
-    """JSONata as a value of a state: between ``{%`` and ``%}``."""
-    return f"{{% {body} %}}"
+    """JSONata as a value of a state: between ``{%`` and ``%}``, on one line, because a template holds 1 MB."""
+    # No text is broken: a line break in a literal is written as an escape.
+    return f"{{% {' '.join(line.strip() for line in body.splitlines())} %}}"
 
 
 def compile_text(text: str) -> str:

@@ -24,6 +24,7 @@ from typing import Any
 
 from cdk_processing.workflow.failures import PATIENT_RETRY, caught
 from cdk_processing.workflow.jsonata import expression, quoted
+from cdk_processing.workflow.launch_policy import MOST_TURN_LOOKS
 
 __all__ = ["EXPIRES", "ITEM_ID", "admit", "newest_states", "turn_states"]
 
@@ -34,7 +35,11 @@ EXPIRES = "expires"
 
 _ME = expression("$states.context.Execution.Id")
 _MONTH_SECONDS = 30 * 86_400
-_FIRST_LOOK_SECONDS, _LATER_BY_SECONDS, _LONGEST_LOOK_SECONDS = 15, 3, 600
+# So 700 looks, all that an execution's history has room for, are more than two weeks.
+_FIRST_LOOK_SECONDS, _LATER_BY_SECONDS, _LONGEST_LOOK_SECONDS = 15, 6, 3_600
+_LOOKED = {"turn_looks": expression("$turn_looks + 1")}
+# Reading the line again costs as much of the history as two looks.
+_READ_AGAIN = {"turn_looks": expression("$turn_looks + 2")}
 _CONDITION_FAILED = "$contains($failure.Error & ' ' & $failure.Cause, 'ConditionalCheckFailed')"
 
 
@@ -106,13 +111,19 @@ def turn_states(partition: str, table: str, job: str, following: str, outcome: d
     return {
         "JoinLine": {**join, "Catch": caught("JudgeLine"), "Next": "ReadLine"},
         "TakeTurn": {**take, "Catch": caught("JudgeLine"), "Next": following},
-        "LeaveLine": {**leave, "Catch": caught("JudgeLine"), "Next": "ReadLine"},
+        "LeaveLine": {**leave, "Catch": _counted(caught("JudgeLine")), "Assign": _READ_AGAIN, "Next": "ReadLine"},
         # Whatever was asked for has been done, by us or by somebody quicker: the line itself tells.
         "JudgeLine": _when_condition_failed("ReadLine"),
         "ReadLine": {
             "Type": "Task",
             "Resource": f"arn:{partition}:states:::dynamodb:getItem",
-            "Arguments": {"TableName": table, "Key": {ITEM_ID: {"S": expression(item)}}, "ConsistentRead": True},
+            "Arguments": {
+                "TableName": table,
+                "Key": {ITEM_ID: {"S": expression(item)}},
+                "ConsistentRead": True,
+                # The first alone: a state's result holds 256 KiB, an item 400.
+                "ProjectionExpression": "line[0]",
+            },
             "Retry": PATIENT_RETRY,
             "Catch": caught("SendDeadLetter"),
             "Assign": {"first": expression(f"$exists({first}) ? {first} : 'nobody'")},
@@ -129,14 +140,15 @@ def turn_states(partition: str, table: str, job: str, following: str, outcome: d
         "DescribeFirst": {
             "Type": "Task",
             "Resource": f"arn:{partition}:states:::aws-sdk:sfn:describeExecution",
-            "Arguments": {"ExecutionArn": expression("$first")},
+            # Without its input and output, which may be 256 KiB each.
+            "Arguments": {"ExecutionArn": expression("$first"), "IncludedData": "METADATA_ONLY"},
             # It ran when it came into the line, so it exists; Step Functions may learn of it late, and forgets in time.
             "Retry": PATIENT_RETRY,
             "Catch": [
                 {
                     "ErrorEquals": ["States.ALL"],
                     "Assign": {
-                        "failure": expression("$states.errorOutput"),
+                        **caught("JudgeFirst")[0]["Assign"],
                         "first_status": expression(
                             "$contains($states.errorOutput.Error & ' ' & $states.errorOutput.Cause, "
                             "/DoesNotExist|InvalidArn/) ? 'GONE' : 'UNKNOWN'"
@@ -159,18 +171,35 @@ def turn_states(partition: str, table: str, job: str, following: str, outcome: d
                     ),
                     "Next": "Skipped",
                 },
-                {"Condition": expression("$first_status in ['RUNNING', 'PENDING_REDRIVE']"), "Next": "WaitForTurn"},
+                {
+                    "Condition": expression(
+                        f"$first_status in ['RUNNING', 'PENDING_REDRIVE'] and $turn_looks < {MOST_TURN_LOOKS}"
+                    ),
+                    "Next": "WaitForTurn",
+                },
+                {
+                    "Condition": expression(f"$turn_looks >= {MOST_TURN_LOOKS}"),
+                    "Assign": {
+                        "failure": {"Error": "CdkProcessing.TurnNeverCame"},
+                        "reason": expression("'waited too long for the turn of this run: ' & $first & ' comes first'"),
+                    },
+                    "Next": "SendDeadLetter",
+                },
             ],
             "Default": "LeaveLine",
         },
         "WaitForTurn": {
             "Type": "Wait",
             "Seconds": expression(look),
-            "Assign": {"turn_looks": expression("$turn_looks + 1")},
+            "Assign": _LOOKED,
             "Next": "DescribeFirst",
         },
         "Skipped": {"Type": "Succeed", "Output": outcome},
     }
+
+
+def _counted(catchers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**each, "Assign": {**each["Assign"], **_READ_AGAIN}} for each in catchers]
 
 
 def _update(

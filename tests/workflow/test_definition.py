@@ -10,7 +10,8 @@ from jsonata.jsonata import Jsonata
 
 from cdk_processing import ExecutionVariables, Parameter, ProcessingInput, ProcessingOutput, ScriptProcessor
 from cdk_processing.request.request import Bindings
-from cdk_processing.workflow.definition import LaunchPolicy, Workflow, definition
+from cdk_processing.workflow.definition import Workflow, definition
+from cdk_processing.workflow.launch_policy import LaunchPolicy
 from tests.workflow.states_language import QueryEvaluationError, choose, evaluate, expressions, problems_of
 
 V = ExecutionVariables
@@ -411,8 +412,13 @@ QUOTA = (
 )
 
 
-def after_triage(failure, defined=SIMPLE, **variables):
-    known = {"attempt": 1, "tries": 0, "run": {"attempt": 1}, "failure": failure, **variables}
+def after_catch(error, defined=SIMPLE):
+    """The variables after RunJob has caught an error."""
+    return evaluate(defined["States"]["RunJob"]["Catch"][0]["Assign"], errorOutput=error)
+
+
+def after_triage(error, defined=SIMPLE, **variables):
+    known = {"attempt": 1, "tries": 0, "run": {"attempt": 1}, **after_catch(error, defined), **variables}
     return choose(defined["States"]["Triage"], known, context=CONTEXT)
 
 
@@ -496,8 +502,8 @@ ELSEWHERE = "arn:aws:states:us-east-1:111122223333:execution:Other:e1"
         ({"CDK_PROCESSING_EXECUTION": EXECUTION}, "Completed", "Adopted"),
         ({"CDK_PROCESSING_EXECUTION": EXECUTION}, "InProgress", "WaitForJob"),
         ({"CDK_PROCESSING_EXECUTION": EXECUTION}, "Stopping", "WaitForJob"),
-        ({"CDK_PROCESSING_EXECUTION": EXECUTION}, "Failed", "AdoptFailure"),
-        ({"CDK_PROCESSING_EXECUTION": EXECUTION}, "Stopped", "AdoptFailure"),
+        ({"CDK_PROCESSING_EXECUTION": EXECUTION}, "Failed", "Triage"),
+        ({"CDK_PROCESSING_EXECUTION": EXECUTION}, "Stopped", "Triage"),
         ({"CDK_PROCESSING_EXECUTION": f"{EXECUTION}2"}, "Completed", "Duplicate"),
         ({"CDK_PROCESSING_EXECUTION": f"{EXECUTION}2"}, "Failed", "Duplicate"),
         ({"CDK_PROCESSING_EXECUTION": f"{EXECUTION}2"}, "InProgress", "Duplicate"),
@@ -514,9 +520,15 @@ def test_a_name_in_use_is_adopted_a_duplicate_or_somebody_elses(environment, sta
     assert after_judge(existing) == following
 
 
+def described(existing, event=None, defined=SIMPLE, **variables):
+    """The variables after a job was looked at."""
+    known = {**prepared(event or created(), defined), **variables}
+    assigned = evaluate(defined["States"]["DescribeJob"]["Assign"], known, result=existing, context=CONTEXT)
+    return {**known, **assigned}
+
+
 def after_judge(existing, event=None, defined=SIMPLE, looks=0):
-    variables = {**prepared(event or created(), defined), "existing": existing, "looks": looks}
-    return choose(defined["States"]["Judge"], variables, context=CONTEXT)
+    return choose(defined["States"]["Judge"], described(existing, event, defined, looks=looks), context=CONTEXT)
 
 
 @pytest.mark.parametrize(("status", "following"), [("Completed", "Adopted"), ("InProgress", "Duplicate")])
@@ -535,23 +547,23 @@ def test_an_adopted_job_that_never_ends_times_out():
         looks = evaluate(wait["Assign"], {"looks": looks})["looks"]
 
     assert 600 + 3600 <= waited < 600 + 3600 + evaluate(wait["Seconds"], {"looks": looks})
-    assert after_judge(existing, looks=looks) == "AdoptFailure"
-    failure = evaluate(SIMPLE["States"]["AdoptFailure"]["Assign"], {"existing": existing})["failure"]
-    assert after_triage(failure) == "StopJob"
+    assert after_judge(existing, looks=looks) == "Triage"
+    assert choose(SIMPLE["States"]["Triage"], described(existing, looks=looks)) == "StopJob"
 
 
-def test_waiting_for_the_longest_job_there_is_fits_into_an_executions_history():
-    longest = workflow()
-    longest.request["StoppingCondition"] = {"MaxRuntimeInSeconds": 777_600}
-    [condition] = [
-        choice["Condition"]
-        for choice in definition(longest)["States"]["Judge"]["Choices"]
-        if choice["Next"] == "WaitForJob"
-    ]
-
+@pytest.mark.parametrize("attempts", [1, 3, 20])
+@pytest.mark.parametrize("seconds", [60, 600, 86_400, 777_600])
+def test_looks_at_adopted_jobs_fit_into_an_executions_history_and_take_as_long_as_a_job_may(seconds, attempts):
+    job = workflow(policy=LaunchPolicy(attempts=attempts, retries=1))
+    job.request["StoppingCondition"] = {"MaxRuntimeInSeconds": seconds}
+    states = definition(job)["States"]
+    [condition] = [choice["Condition"] for choice in states["Judge"]["Choices"] if choice["Next"] == "WaitForJob"]
     looks = int(re.search(r"looks < (\d+)", condition)[1])
+    waits = [evaluate(states["WaitForJob"]["Seconds"], {"looks": look}) for look in range(looks)]
 
-    assert looks * 9 < 24_000  # a look is a wait, a task and a choice: nine events
+    # A look is a wait, a task and a choice: nine events.
+    assert looks * attempts * 9 <= 9_000
+    assert sum(waits[:-1]) < seconds + 3600 <= sum(waits)
 
 
 # -- parameters -------------------------------------------------------------------------------------------------------
@@ -578,7 +590,8 @@ def test_a_parameter_that_the_job_does_not_have_is_an_error():
 
 
 @pytest.mark.parametrize(
-    ("parameters", "following"), [({"ratio": "0.3"}, "Duplicate"), ({"ratio": "0.4"}, "KeyReused"), ({}, "KeyReused")]
+    ("parameters", "following"),
+    [({"ratio": "0.3"}, "Duplicate"), ({"ratio": "0.4"}, "SendDeadLetter"), ({}, "SendDeadLetter")],
 )
 def test_the_same_run_key_with_other_parameters_is_an_error(parameters, following):
     first = arguments("RunJob", {"run_key": "k", "parameters": {"ratio": "0.3"}})
@@ -589,36 +602,46 @@ def test_the_same_run_key_with_other_parameters_is_an_error(parameters, followin
 
 
 def test_a_reused_run_key_is_told_with_what_to_do():
-    variables = {**prepared({"run_key": "k"}), "existing": {"Environment": {"CDK_PROCESSING_EXECUTION": EXECUTION}}}
+    environment = {"CDK_PROCESSING_EXECUTION": f"{EXECUTION}2", "CDK_PROCESSING_PARAMETERS": "other"}
+    known = described({"ProcessingJobStatus": "Completed", "Environment": environment}, {"run_key": "k"})
+    rule = SIMPLE["States"]["Judge"]["Choices"][0]
 
-    failure = evaluate(SIMPLE["States"]["KeyReused"]["Assign"], variables)["failure"]
-
-    assert failure["Error"] == "CdkProcessing.RunKeyReused"
-    assert failure["Cause"] == (
-        f"run_key manual:k was used before with other parameters, by {EXECUTION}; "
-        "take another key, or the same parameters"
-    )
+    assert evaluate(rule["Condition"], known, context=CONTEXT) is True
+    assert rule["Next"] == "SendDeadLetter"
+    assert evaluate(rule["Assign"], known) == {
+        "failure": {"Error": "CdkProcessing.RunKeyReused"},
+        "reason": (
+            f"run_key manual:k was used before with other parameters, by {EXECUTION}2; "
+            "take another key, or the same parameters"
+        ),
+    }
 
 
 # -- what is told -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("existing", "reason"),
+    ("existing", "error", "reason"),
     [
-        ({"ProcessingJobStatus": "Failed", "FailureReason": 'AlgorithmError: no "rows"'}, 'AlgorithmError: no "rows"'),
+        (
+            {"ProcessingJobStatus": "Failed", "FailureReason": 'AlgorithmError: no "rows"'},
+            "States.TaskFailed",
+            'AlgorithmError: no "rows"',
+        ),
         (
             {"ProcessingJobStatus": "Failed", "FailureReason": "exit code: 1", "ExitMessage": "bad"},
+            "States.TaskFailed",
             "exit code: 1 (bad)",
         ),
-        ({"ProcessingJobStatus": "Stopped"}, "the job was stopped"),
+        ({"ProcessingJobStatus": "Stopped"}, "States.TaskFailed", "the job was stopped"),
+        ({"ProcessingJobStatus": "InProgress"}, "States.Timeout", "the job is InProgress beyond its time"),
     ],
 )
-def test_an_adopted_failure_is_told_by_the_jobs_own_reason(existing, reason):
-    assigned = evaluate(SIMPLE["States"]["AdoptFailure"]["Assign"], {"existing": existing}, context=CONTEXT)
+def test_an_adopted_failure_is_told_by_the_jobs_own_reason(existing, error, reason):
+    known = described({**existing, "Environment": {"CDK_PROCESSING_EXECUTION": EXECUTION}})
 
-    assert assigned["failure"]["Error"] == "States.TaskFailed"
-    assert evaluate(SIMPLE["States"]["Failed"]["Cause"], assigned) == reason
+    assert known["failure"] == {"Error": error}
+    assert evaluate(SIMPLE["States"]["Failed"]["Cause"], known) == reason
 
 
 @pytest.mark.parametrize(
@@ -640,13 +663,15 @@ def test_an_adopted_failure_is_told_by_the_jobs_own_reason(existing, reason):
 def test_a_run_fails_with_the_reason_of_its_job(error, reason):
     failed = SIMPLE["States"]["Failed"]
 
-    assert evaluate(failed["Cause"], {"failure": error}) == reason
-    assert evaluate(failed["Error"], {"failure": error}) == error["Error"]
+    known = after_catch(error)
+
+    assert evaluate(failed["Cause"], known) == reason
+    assert evaluate(failed["Error"], known) == error["Error"]
 
 
 def test_a_dead_letter_holds_all_that_a_redrive_needs():
     event = created()
-    sent = arguments("SendDeadLetter", event, failure=FAILED_JOB)
+    sent = arguments("SendDeadLetter", event, **after_catch(FAILED_JOB))
 
     assert sent["QueueUrl"] == "https://sqs.us-east-1.amazonaws.com/111122223333/DeadLetters"
     assert sent["MessageBody"] == {
@@ -665,7 +690,7 @@ def test_a_dead_letter_holds_all_that_a_redrive_needs():
 
 
 def test_a_redrive_of_a_dead_letter_makes_the_next_name_of_the_same_run():
-    letter = arguments("SendDeadLetter", created(), failure=FAILED_JOB)["MessageBody"]
+    letter = arguments("SendDeadLetter", created(), **after_catch(FAILED_JOB))["MessageBody"]
     redrive = {"redrive": {"event": letter["event"], "run_id": letter["run_id"], "attempt": letter["attempt"] + 1}}
 
     assert arguments("RunJob", redrive)["ProcessingJobName"] == f"census-preprocess-{letter['run_id']}-2"
@@ -682,12 +707,7 @@ def test_a_run_that_ends_well_says_what_it_made(state):
     run = run_id("s3://raw-data/in/1.csv@v1")
     existing = {"ProcessingJobStatus": "InProgress", "Environment": {"CDK_PROCESSING_EXECUTION": ELSEWHERE}}
 
-    output = evaluate(
-        SIMPLE["States"][state]["Output"],
-        {**prepared(created()), "existing": existing},
-        input=created(),
-        context=CONTEXT,
-    )
+    output = evaluate(SIMPLE["States"][state]["Output"], described(existing), input=created(), context=CONTEXT)
 
     whose = {"job_status": "InProgress", "made_by": ELSEWHERE} if state == "Duplicate" else {}
     assert output == {

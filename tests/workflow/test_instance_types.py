@@ -42,7 +42,8 @@ def failed(reason, error="States.TaskFailed"):
 
 
 def after_triage(failure, types=TYPES):
-    return choose(STATES["Triage"], {"failure": failure, "instance_types": types, **FIRST})
+    caught = evaluate(STATES["RunJob"]["Catch"][0]["Assign"], errorOutput=failure)
+    return choose(STATES["Triage"], {**caught, "instance_types": types, **FIRST})
 
 
 def test_only_what_trying_other_types_takes_is_added():
@@ -70,7 +71,7 @@ def test_the_happy_path_has_no_state_more():
         failed(CAPACITY),
         failed(CAPACITY, "SageMaker.CapacityErrorException"),
         failed(f"The request failed: {CAPACITY}", "SageMaker.AmazonSageMakerException"),
-        {"Error": "States.TaskFailed", "Cause": CAPACITY},  # as AdoptFailure tells it
+        {"Error": "States.TaskFailed", "Cause": CAPACITY},  # as DescribeJob assigns it
     ],
 )
 def test_where_capacity_lacks_the_next_type_is_tried(failure):

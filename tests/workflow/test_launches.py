@@ -209,6 +209,10 @@ def machine(*readings, **change):
 
 def test_a_job_without_run_key_is_never_made_and_the_failure_tells_why():
     defined = machine(EVENTS_OF_BATCHES)
+
+    def after_catch(error):
+        return evaluate(defined["States"]["RunJob"]["Catch"][0]["Assign"], errorOutput=error)
+
     name = defined["States"]["RunJob"]["Arguments"]["ProcessingJobName"]
     known = evaluate(defined["States"]["Prepare"]["Assign"], input=batch(), context=CONTEXT)
 
@@ -217,12 +221,12 @@ def test_a_job_without_run_key_is_never_made_and_the_failure_tells_why():
 
     letter = evaluate(
         defined["States"]["SendDeadLetter"]["Arguments"],
-        {**known, "failure": {"Error": "States.QueryEvaluationError", "Cause": "the event has no $.detail.id"}},
+        {**known, **after_catch({"Error": "States.QueryEvaluationError", "Cause": "the event has no $.detail.id"})},
         context=CONTEXT,
     )["MessageBody"]
     assert letter["reason"] == "the event has no $.detail.id"
     assert letter["event"] == batch()
-    failed = {**known, "failure": {"Error": "States.QueryEvaluationError", "Cause": "no"}}
+    failed = {**known, **after_catch({"Error": "States.QueryEvaluationError", "Cause": "no"})}
     assert choose(defined["States"]["Triage"], failed) == "SendDeadLetter"
 
 

@@ -7,6 +7,7 @@ import pytest
 from jsonata.jsonata import Jsonata
 
 from cdk_processing.workflow.definition import Workflow, definition
+from cdk_processing.workflow.launch_policy import MOST_TURN_LOOKS
 from cdk_processing.workflow.launches import ARRIVAL_KEYS, Reading
 from cdk_processing.workflow.turns import EXPIRES, ITEM_ID, admit
 from tests.workflow.states_language import QueryEvaluationError, choose, evaluate, expressions, problems_of
@@ -162,11 +163,19 @@ def test_a_line_is_that_of_the_schedule_and_the_state_machine():
 
 
 def test_the_line_is_read_as_it_is_now():
-    assert arguments("ReadLine", occurrence(6, "skip")) == {"TableName": "Turns", "Key": ITEM, "ConsistentRead": True}
+    assert arguments("ReadLine", occurrence(6, "skip")) == {
+        "TableName": "Turns",
+        "Key": ITEM,
+        "ConsistentRead": True,
+        "ProjectionExpression": "line[0]",
+    }
 
 
 def test_step_functions_is_asked_of_the_first():
-    assert arguments("DescribeFirst", occurrence(6, "skip"), first=me("e0")) == {"ExecutionArn": me("e0")}
+    assert arguments("DescribeFirst", occurrence(6, "skip"), first=me("e0")) == {
+        "ExecutionArn": me("e0"),
+        "IncludedData": "METADATA_ONLY",
+    }
 
 
 def test_the_newest_of_a_key_is_noted_and_dropped_after_a_month():
@@ -291,16 +300,30 @@ def test_whoever_reads_the_line_learns_who_is_first(answer, first, following):
 
 
 def test_each_look_is_later_than_the_one_before_up_to_a_limit():
-    waits = [evaluate(STATES["WaitForTurn"]["Seconds"], {"turn_looks": looks}) for looks in range(400)]
+    waits = [evaluate(STATES["WaitForTurn"]["Seconds"], {"turn_looks": looks}) for looks in range(MOST_TURN_LOOKS)]
 
     assert waits == sorted(waits)
-    assert (waits[0], waits[-1]) == (15, 600)
+    assert (waits[0], waits[-1]) == (15, 3_600)
     assert evaluate(STATES["WaitForTurn"]["Assign"], {"turn_looks": 3}) == {"turn_looks": 4}
-    # An execution ends at 25,000 events of history; a look is about seven, and a job may run for nine days.
-    looks = 0
-    while sum(waits[:looks]) + max(0, looks - 400) * 600 < 9 * 86_400:
-        looks += 1
-    assert looks * 8 < 20_000
+    # A run waits for two weeks: a job may run for nine days.
+    assert sum(waits) > 14 * 86_400
+
+
+def test_a_run_whose_turn_does_not_come_is_given_up_before_its_history_is_full():
+    running = {**known(occurrence(6, "queue")), "first": me("e0"), "first_status": "RUNNING"}
+    late = {**running, "turn_looks": MOST_TURN_LOOKS}
+    [rule] = [each for each in STATES["JudgeFirst"]["Choices"] if "Assign" in each]
+
+    assert choose(STATES["JudgeFirst"], {**running, "turn_looks": MOST_TURN_LOOKS - 1}) == "WaitForTurn"
+    assert choose(STATES["JudgeFirst"], late) == "SendDeadLetter"
+    assert choose(STATES["JudgeFirst"], {**late, "first_status": "SUCCEEDED"}) == "SendDeadLetter"
+    assert (
+        evaluate(rule["Assign"], late)["reason"] == f"waited too long for the turn of this run: {me('e0')} comes first"
+    )
+    # A look is 9 events, reading the line again 19.
+    assert MOST_TURN_LOOKS * 9.5 <= 7_000
+    read_again = [STATES["LeaveLine"]["Assign"], STATES["LeaveLine"]["Catch"][0]["Assign"]]
+    assert [evaluate(each["turn_looks"], {"turn_looks": 3}) for each in read_again] == [5, 5]
 
 
 @pytest.mark.parametrize(("state", "status"), [("Skipped", "Skipped"), ("Superseded", "Superseded")])
@@ -412,7 +435,9 @@ def test_a_long_wait_for_a_turn_does_not_count_as_waiting_for_the_job():
         variables |= evaluate(STATES["WaitForTurn"]["Assign"], variables)
     ours = {"ProcessingJobStatus": "InProgress", "Environment": {"CDK_PROCESSING_EXECUTION": me()}}
 
-    assert choose(STATES["Judge"], {**variables, "existing": ours}, context=context()) == "WaitForJob"
+    variables |= evaluate(STATES["DescribeJob"]["Assign"], variables, result=ours, context=context())
+
+    assert choose(STATES["Judge"], variables, context=context()) == "WaitForJob"
 
 
 def test_the_walk_would_notice_a_state_that_goes_round(world):

@@ -15,7 +15,7 @@ from cdk_processing import ExecutionVariables, Parameter, ProcessingInput, Proce
 from cdk_processing.local import faults
 from cdk_processing.request.request import Bindings
 from cdk_processing.workflow.definition import Workflow, definition
-from cdk_processing.workflow.failures import LaunchPolicy
+from cdk_processing.workflow.launch_policy import LaunchPolicy
 from cdk_processing.workflow.launches import ARRIVAL_KEYS, Reading
 from tests.local.control_plane import ACCOUNT, IMAGE, machine_statements
 from tests.local.faulty import faulty_world

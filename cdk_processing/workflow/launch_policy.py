@@ -1,0 +1,91 @@
+"""How patiently a job is launched, and how that fits into the history of one execution.
+
+A history holds 25,000 events: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html. One try of a
+job is at most 10 of them, a look at another job or run 9, so each kind of waiting has its share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isqrt
+
+from cdk_processing.errors import Problem
+
+__all__ = ["FIRST_LOOK_SECONDS", "MOST_TURN_LOOKS", "PATIENT", "LaunchPolicy"]
+
+#: How long after it was found an adopted job is looked at first.
+FIRST_LOOK_SECONDS = 30
+#: How often a run looks at the one that it waits for before its turn: 6,650 events.
+MOST_TURN_LOOKS = 700
+# In all attempts together: 9,000 events of tries, 8,100 of looks at adopted jobs.
+_MOST_TRIES, _MOST_LOOKS = 900, 900
+_BOUNDS = {
+    "provisioning_slack_seconds": (60, 86_400),
+    "retry_seconds": (1, 3_600),
+    "retry_limit_seconds": (1, 86_400),
+    "retries": (0, 1_000),
+    "attempts": (1, 20),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPolicy:
+    """How patiently a job is launched; each wait is drawn at random between 0 and its limit (full jitter).
+
+    Args:
+        provisioning_slack_seconds: Beyond the job's own time limit, how long its hosts may take to start and stop.
+            After that the job is stopped and the run fails.
+        retry_seconds: First wait after throttling, a used-up quota or an error inside the service; doubled each time.
+        retry_limit_seconds: The longest such wait.
+        retries: How often a job is asked for again under the same name.
+        attempts: How many jobs one execution makes at most, where one after the other fails for want of capacity or by
+            an error inside the service. ``attempts`` times ``retries + 1`` is at most 900, so that the execution's
+            history holds them.
+    """
+
+    provisioning_slack_seconds: int = 3600
+    retry_seconds: int = 30
+    retry_limit_seconds: int = 900
+    retries: int = 40
+    attempts: int = 3
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with the policy."""
+        return list(self._out_of_bounds()) or list(self._too_many_tries())
+
+    def _out_of_bounds(self) -> Iterator[Problem]:
+        for name, (low, high) in _BOUNDS.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                yield Problem(f"launch_policy.{name}", value, f"a whole number from {low:,} to {high:,}", "correct it")
+
+    def _too_many_tries(self) -> Iterator[Problem]:
+        most = _MOST_TRIES // self.attempts - 1
+        if self.retries > most:
+            allowed = f"at most {most} with attempts={self.attempts}: an execution's history holds 25,000 events"
+            yield Problem("launch_policy.retries", self.retries, allowed, "lower it and raise retry_limit_seconds")
+
+    def later_by(self, seconds: int) -> int:
+        """By how many seconds each look at an adopted job is later than the one before.
+
+        Args:
+            seconds: How long the job may take.
+        """
+        looks = _MOST_LOOKS // self.attempts
+        # n looks take 30 n + later_by n (n - 1) / 2 seconds.
+        return max(3, -(-2 * (seconds - FIRST_LOOK_SECONDS * looks) // (looks * (looks - 1))))
+
+    def looks(self, seconds: int) -> int:
+        """How many looks at an adopted job take as long as the job may take.
+
+        Args:
+            seconds: How long the job may take.
+        """
+        step = self.later_by(seconds)
+        linear = 2 * FIRST_LOOK_SECONDS - step
+        return (isqrt(linear * linear + 8 * step * seconds) - linear) // (2 * step) + 1
+
+
+#: How patiently a job is launched whose declaration does not say.
+PATIENT = LaunchPolicy()
