@@ -8,7 +8,10 @@ from typing import Any
 
 from cdk_processing.contract.version import VERSION, VERSION_FIELD, read_version
 
-__all__ = ["GivenUpRun"]
+__all__ = ["EVENT_TOO_LARGE", "GivenUpRun"]
+
+#: Stands for an event that the message has no room for.
+EVENT_TOO_LARGE = "too large for this message; it is in the input of the execution"
 
 _REQUIRED = frozenset({"state_machine", "execution", "event"})
 
@@ -27,7 +30,7 @@ class GivenUpRun:
         job_name: Name of that attempt's processing job.
         error: The error's name.
         reason: The error in words.
-        event: What launched the run, as it came.
+        event: What launched the run, as it came; :data:`EVENT_TOO_LARGE` where the message has no room for it.
         version: The contract's version.
     """
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cdk_processing.contract.dead_letter import GivenUpRun
+from cdk_processing.contract.dead_letter import EVENT_TOO_LARGE, GivenUpRun
 from cdk_processing.contract.environment import JobMarks
 from cdk_processing.contract.outcome import COMPLETED, DUPLICATE, SKIPPED, SUPERSEDED, Outcome
 from cdk_processing.contract.success_event import SUCCEEDED, SUCCESS_SOURCE, SuccessEvent
@@ -42,7 +42,13 @@ from cdk_processing.workflow.failures import (
 )
 from cdk_processing.workflow.jsonata import compile_text, compile_tree, expression, quoted
 from cdk_processing.workflow.launch_policy import PATIENT, LaunchPolicy
-from cdk_processing.workflow.launches import Reading, parameter_values, parameters_digest, prepare
+from cdk_processing.workflow.launches import (
+    FAIL_WITH_PROBLEM,
+    ORIGINAL_EVENT,
+    Reading,
+    parameters_digest,
+    prepare,
+)
 from cdk_processing.workflow.turns import admit, newest_states, turn_states
 
 __all__ = ["Workflow", "definition"]
@@ -50,9 +56,10 @@ __all__ = ["Workflow", "definition"]
 SERVICE_MAX_RUNTIME = 86_400
 
 
-_MANIFEST = """$exists($event.detail.object.key)
-  ? [{'prefix': 's3://' & $event.detail.bucket.name & '/'}, $event.detail.object.key]
-  : $error('the job reads the object that launched it: start it with the event of one')"""
+_MANIFEST = f"{FAIL_WITH_PROBLEM}[{{'prefix': 's3://' & $run.OBJECT_BUCKET & '/'}}, $run.OBJECT_KEY]"
+_JOB_NAME = "$run.name & $attempt"
+# A message holds 256 KiB: this many characters of an event are at most 128,000 bytes, those of a run 80,000.
+_EVENT = f"($event := {ORIGINAL_EVENT}; $length($string($event)) <= 32000 ? $event : {quoted(EVENT_TOO_LARGE)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,12 @@ def definition(workflow: Workflow) -> dict[str, Any]:
     newest = any(reading.newest_only for reading in workflow.readings)
     admits = workflow.table is not None and (newest or workflow.turns)
     prepared = prepare(
-        workflow.readings, workflow.parameters, instance_types=workflow.instance_types, turns=workflow.turns
+        workflow.readings,
+        workflow.parameters,
+        base_name=workflow.base_name,
+        values=_values(workflow),
+        instance_types=workflow.instance_types,
+        turns=workflow.turns,
     )
     states = {"Prepare": {**prepared, "Next": "Admit" if admits else start}}
     if admits:
@@ -130,7 +142,7 @@ def definition(workflow: Workflow) -> dict[str, Any]:
         **({"NextInstanceType": next_instance_type()} if workflow.instance_types else {}),
         "StopJob": _stop_job(workflow),
         **adoption_states(
-            workflow.partition, _job_name(workflow), workflow.parameters, workflow.task_seconds, workflow.policy
+            workflow.partition, expression(_JOB_NAME), workflow.parameters, workflow.task_seconds, workflow.policy
         ),
         "Adopted": {"Type": "Pass", "Output": _completed(workflow), **_after_success(workflow)},
         "Duplicate": {"Type": "Succeed", "Output": _duplicate(workflow)},
@@ -143,6 +155,12 @@ def definition(workflow: Workflow) -> dict[str, Any]:
         "StartAt": "Prepare",
         "States": states,
     }
+
+
+def _values(workflow: Workflow) -> set[str]:
+    """Names of the run-time values that the states use."""
+    named = {value.name for value in values_in_tree(workflow.request)}
+    return named | ({"OBJECT_KEY", "OBJECT_BUCKET"} if workflow.manifest_bucket is not None else set())
 
 
 def manifest_key(workflow: Workflow) -> str:
@@ -177,7 +195,7 @@ def _run_job(workflow: Workflow) -> dict[str, Any]:
         "Type": "Task",
         "Resource": f"arn:{workflow.partition}:states:::sagemaker:createProcessingJob.sync",
         "Arguments": {
-            "ProcessingJobName": _job_name_or_problem(workflow),
+            "ProcessingJobName": expression(f"{FAIL_WITH_PROBLEM}{_JOB_NAME}"),
             **arguments,
             "Environment": {**arguments.get("Environment", {}), **marks},
             "Tags": [*arguments.get("Tags", []), {"Key": JOB_TAG, "Value": workflow.job}],
@@ -214,7 +232,7 @@ def _announce(workflow: Workflow) -> dict[str, Any]:
         attempt=expression("$attempt"),
         job_name=expression("$states.input.job_name"),
         outputs=expression("$states.input.outputs"),
-        parameters=expression(parameter_values(workflow.parameters)),
+        parameters=expression("$run.parameters") if workflow.parameters else {},
     )
     entry = {"Source": SUCCESS_SOURCE, "DetailType": SUCCEEDED, "Detail": event.render()}
     return {
@@ -233,7 +251,7 @@ def _stop_job(workflow: Workflow) -> dict[str, Any]:
     return {
         "Type": "Task",
         "Resource": f"arn:{workflow.partition}:states:::aws-sdk:sagemaker:stopProcessingJob",
-        "Arguments": {"ProcessingJobName": _job_name(workflow)},
+        "Arguments": {"ProcessingJobName": expression(_JOB_NAME)},
         "Retry": PATIENT_RETRY,
         "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "SendDeadLetter"}],
         "Next": "SendDeadLetter",
@@ -248,10 +266,10 @@ def _send_dead_letter(workflow: Workflow) -> dict[str, Any]:
         run_id=expression("$run.id"),
         run_key=expression("$run.key"),
         attempt=expression("$attempt"),
-        job_name=_job_name(workflow),
+        job_name=expression(_JOB_NAME),
         error=expression("$failure.Error"),
         reason=expression("$reason"),
-        event=expression("$event"),
+        event=expression(_EVENT),
     )
     return {
         "Type": "Task",
@@ -264,33 +282,17 @@ def _send_dead_letter(workflow: Workflow) -> dict[str, Any]:
     }
 
 
-def _job_name(workflow: Workflow) -> str:
-    return expression(_job_name_body(workflow))
-
-
-def _job_name_body(workflow: Workflow) -> str:
-    return f"{quoted(workflow.base_name + '-')} & $run.id & '-' & $string($attempt)"
-
-
-def _job_name_or_problem(workflow: Workflow) -> str:
-    """The job's name; where the event has no run key, a failure that says so."""
-    name = _job_name_body(workflow)
-    if not any(reading.missing for reading in workflow.readings):
-        return expression(name)
-    return expression(f"$type($run.problem) = 'string' ? $error($run.problem) : {name}")
-
-
 def _no_job(workflow: Workflow, status: str) -> dict[str, Any]:
-    return Outcome(status, expression("$run.id"), _job_name(workflow)).render()
+    return Outcome(status, expression("$run.id"), expression(_JOB_NAME)).render()
 
 
 def _completed(workflow: Workflow) -> dict[str, Any]:
-    return Outcome(COMPLETED, expression("$run.id"), _job_name(workflow), outputs=_outputs(workflow)).render()
+    return Outcome(COMPLETED, expression("$run.id"), expression(_JOB_NAME), outputs=_outputs(workflow)).render()
 
 
 def _duplicate(workflow: Workflow) -> dict[str, Any]:
     outcome = Outcome(
-        DUPLICATE, expression("$run.id"), _job_name(workflow), JOB_STATUS, MADE_BY, outputs=_outputs(workflow)
+        DUPLICATE, expression("$run.id"), expression(_JOB_NAME), JOB_STATUS, MADE_BY, outputs=_outputs(workflow)
     )
     return outcome.render()
 

@@ -1,7 +1,7 @@
 """Run-time values as JSONata: the one place where markers become expressions.
 
-Two variables are there in every expression: ``$event`` (what launched the run, as it came) and ``$run`` (its key, id,
-time and parameters). See :mod:`cdk_processing.workflow.launches`.
+The variable ``$run`` is there in every expression: the run's key, id, time and parameters, and what its event says. See
+:mod:`cdk_processing.workflow.launches`.
 """
 
 from __future__ import annotations
@@ -10,17 +10,15 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from cdk_processing.request.runtime import PATTERNS, RunTimeValue, has_run_time_value, segments
+from cdk_processing.request.runtime import RunTimeValue, has_run_time_value, segments
 
 __all__ = [
     "all_of",
     "any_of",
-    "as_text",
     "compile_text",
     "compile_tree",
     "expression",
     "joined",
-    "parameter_value",
     "quoted",
 ]
 
@@ -40,10 +38,6 @@ _PICTURES = {
     "S": "[s01]",
 }
 
-_WORDS = {"integer": "an integer", "number": "a number", "boolean": "true or false"}
-_OBJECT = "$event.detail.object"
-_BUCKET = "$event.detail.bucket.name"
-
 
 def quoted(text: str) -> str:
     """A JSONata string literal. CDK tokens in it are left alone."""
@@ -55,26 +49,11 @@ def quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-def _of_object(value: str, path: str) -> str:
-    """A value of the event's object. Joined to text, what is missing would silently be empty; it fails instead."""
-    missing = quoted(f"the event that launched this run has no {path.rpartition('.')[2].strip('`')} of an object")
-    return f"($exists({path}) ? {value} : $error({missing}))"
-
-
 _VALUES = {
     "RUN_ID": "$run.id",
     "TRIGGER_TIME": "$run.time",
     "ATTEMPT": "$string($attempt)",
     "INSTANCE_TYPE": "$instance_types[0]",
-    "UPSTREAM_RUN_ID": (
-        "($exists($event.detail.run_id) ? $event.detail.run_id "
-        f": $error({quoted('no run of another job launched this one')}))"
-    ),
-    "OBJECT_URI": _of_object(f"'s3://' & {_BUCKET} & '/' & {_OBJECT}.key", f"{_OBJECT}.key"),
-    "OBJECT_KEY": _of_object(f"{_OBJECT}.key", f"{_OBJECT}.key"),
-    "OBJECT_BUCKET": _of_object(_BUCKET, _BUCKET),
-    "OBJECT_SIZE": _of_object(f"$string({_OBJECT}.size)", f"{_OBJECT}.size"),
-    "OBJECT_VERSION_ID": _of_object(f"{_OBJECT}.`version-id`", f"{_OBJECT}.`version-id`"),
 }
 
 
@@ -89,7 +68,12 @@ def compile_text(text: str) -> str:
     if not has_run_time_value(text):
         # A literal that looks like an expression would be evaluated; one that looks like half of one, refused.
         return expression(quoted(text)) if text.startswith("{%") or text.endswith("%}") else text
-    return expression(joined([_render(part) for part in segments(text)]))
+    parts = list(segments(text))
+    rendered = [_render(part) for part in parts]
+    if len(parts) == 1 and _may_be_missing(parts[0]):
+        # No value would fail the state without a reason; so it is the run's name that fails, with one.
+        rendered.append("''")
+    return expression(joined(rendered))
 
 
 def joined(texts: Sequence[str]) -> str:
@@ -126,39 +110,16 @@ def _render(part: str | RunTimeValue) -> str:
     if isinstance(part, str):
         return quoted(part)
     if part.name == "PARAMETER":
-        return parameter_value(part)
+        return f"$run.parameters.{part.parameter}"
     if part.format:
         return f"$fromMillis($toMillis($run.time), {quoted(_picture(part.format))})"
-    return _VALUES[part.name]
+    return _VALUES.get(part.name, f"$run.{part.name}")
 
 
-def as_text(value: str) -> str:
-    """A value as text. ``$string`` keeps 15 digits of a number, and ids may have 16: two of them would be the same."""
-    whole = f"{value} = $floor({value}) ? $formatBase({value}, 10) : $string({value})"
-    return f"($type({value}) = 'number' ? ({whole}) : $string({value}))"
-
-
-def parameter_value(value: RunTimeValue) -> str:
-    """A parameter's value as text; fails where it is missing, or not what the parameter takes."""
-    given = f"$run.parameters.{value.parameter}"
-    text = as_text(given)
-    tests = []
-    if PATTERNS[value.type]:
-        tests.append(f"$contains($v, /^{PATTERNS[value.type]}$/)")
-    if value.enum_values:
-        tests.append(f"$v in [{', '.join(quoted(each) for each in value.enum_values)}]")
-    found = text
-    if tests:
-        allowed = f"one of {', '.join(value.enum_values)}" if value.enum_values else _WORDS[value.type]
-        wrong = f"$error({quoted(f'parameter {value.parameter} must be {allowed}, got ')} & $v)"
-        found = f"($v := {text}; {' and '.join(tests)} ? $v : {wrong})"
-    otherwise = _missing(value) if value.default is None else quoted(value.default)
-    return f"($exists({given}) ? {found} : {otherwise})"
-
-
-def _missing(value: RunTimeValue) -> str:
-    example = f'{{"parameters": {{"{value.parameter}": "..."}}}}'
-    return f"$error({quoted(f'parameter {value.parameter} is missing: start the run with {example}')})"
+def _may_be_missing(part: str | RunTimeValue) -> bool:
+    if isinstance(part, str):
+        return False
+    return part.default is None if part.name == "PARAMETER" else part.name not in _VALUES
 
 
 def _picture(spec: str) -> str:

@@ -4,28 +4,48 @@ The *run key* is what makes a run the same run. Of an arrival: bucket, key and v
 schedule and scheduled time; by hand: what the caller gives, else the execution itself. A trigger that wants it
 otherwise brings a :class:`Reading`.
 
-The first state is a Pass, which cannot catch: nothing in its expressions may fail, whatever the event is like. What
-turns out to be missing makes the run fail later, where a dead letter can be written.
+The first state is a Pass, which cannot catch: nothing in its expressions may fail, whatever the event is like. What is
+missing or wrong is noted as ``$run.problem``, and makes the run fail where a dead letter can be written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cdk_processing.contract.parameters import declaration
 from cdk_processing.contract.run_keys import RUN_KEYS, EventValue, KeyKind, KeyPart
-from cdk_processing.request.runtime import RunTimeValue
-from cdk_processing.workflow.jsonata import as_text, expression, parameter_value, quoted
+from cdk_processing.request.runtime import PATTERNS, RunTimeValue
+from cdk_processing.workflow.jsonata import expression, quoted
 from cdk_processing.workflow.patterns import path
 
-__all__ = ["ARRIVAL_KEYS", "Reading", "key_expression", "parameter_values", "parameters_digest", "prepare"]
+__all__ = [
+    "ARRIVAL_KEYS",
+    "FAIL_WITH_PROBLEM",
+    "ORIGINAL_EVENT",
+    "Reading",
+    "as_text",
+    "key_expression",
+    "parameters_digest",
+    "prepare",
+]
 
 _OBJECT = "$event.detail.object"
 # Other events of S3 tell of the same object and version, and are other events.
 _ARRIVAL = "$event.source = 'aws.s3' and $event.`detail-type` = 'Object Created'"
 _URI = f"'s3://' & $event.detail.bucket.name & '/' & {_OBJECT}.key"
+
+
+def as_text(value: str) -> str:
+    """A value as text, in an expression of the first state.
+
+    ``$string`` keeps 15 digits of a number, and ids may have 16: two of them would be the same.
+    """
+    return f"$text({value})"
+
+
+_TEXT = "function($v) { $type($v) = 'number' and $v = $floor($v) ? $formatBase($v, 10) : $string($v) }"
 
 
 def key_expression(kind: KeyKind) -> str:
@@ -49,9 +69,31 @@ ARRIVAL_KEYS = {
     "content": key_expression("content"),
     "event": key_expression("arrival"),
 }
-_GIVEN = "$event.parameters"
 # A redrive without its event is none: the first state must not fail.
 _AGAIN = "$exists($states.input.redrive.event)"
+#: What launched the run, as it came; whatever has happened since. The whole of it is no variable: a variable and an
+#: execution's input hold the same 256 KiB.
+ORIGINAL_EVENT = """(
+  $input := $states.context.Execution.Input;
+  $exists($input.redrive.event) ? $input.redrive.event : $input
+)"""
+#: Ends a task with the reason, where the run cannot have a job.
+FAIL_WITH_PROBLEM = "$exists($run.problem) ? $error($run.problem) : "
+# Characters of $run as JSON, each 4 bytes at most: far below the 256 KiB that a state may assign.
+_LONGEST = 20_000
+_TOO_LONG = f"the run key and the values that the event brings are too long: together over {_LONGEST:,} characters"
+
+_BUCKET = "$event.detail.bucket.name"
+# What the run knows of its event, and where the event says so.
+_OF_EVENT = {
+    "OBJECT_URI": (f"{_OBJECT}.key", f"{_URI}"),
+    "OBJECT_KEY": (f"{_OBJECT}.key", f"{_OBJECT}.key & ''"),
+    "OBJECT_BUCKET": (_BUCKET, f"{_BUCKET} & ''"),
+    "OBJECT_SIZE": (f"{_OBJECT}.size", f"$string({_OBJECT}.size)"),
+    "OBJECT_VERSION_ID": (f"{_OBJECT}.`version-id`", f"{_OBJECT}.`version-id` & ''"),
+    "UPSTREAM_RUN_ID": ("$event.detail.run_id", "$event.detail.run_id & ''"),
+}
+_WORDS = {"integer": "an integer", "number": "a number", "boolean": "true or false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +135,23 @@ def prepare(
     readings: Sequence[Reading],
     parameters: Sequence[RunTimeValue],
     *,
+    base_name: str = "",
+    values: Collection[str] = (),
     instance_types: Sequence[str] = (),
     turns: bool = False,
 ) -> dict[str, Any]:
-    """The first state, but for what follows it."""
+    """The first state, but for what follows it.
+
+    Args:
+        readings: How events are read, where that is not the usual way.
+        parameters: The job's parameters, each once.
+        base_name: What the names of its jobs begin with.
+        values: Names of the run-time values that it uses.
+        instance_types: What is tried in turn where capacity lacks.
+        turns: Whether runs of a schedule must not overlap.
+    """
     assign: dict[str, Any] = {
-        "event": expression(f"{_AGAIN} ? $states.input.redrive.event : $states.input"),
-        "run": expression(_run(readings, parameters)),
+        "run": expression(_run(readings, parameters, base_name, [name for name in _OF_EVENT if name in values], turns)),
         "attempt": expression(_attempt("$states.input.redrive")),
         "tries": 0,
         "looks": 0,
@@ -114,64 +166,141 @@ def prepare(
     return {"Type": "Pass", **({} if declared is None else {"Comment": declared}), "Assign": assign}
 
 
-def parameter_values(parameters: Sequence[RunTimeValue]) -> str:
-    """The parameters' values in force, as a JSONata object of texts."""
-    return "{" + ", ".join(f"{quoted(each.parameter)}: {parameter_value(each)}" for each in parameters) + "}"
-
-
 def parameters_digest(parameters: Sequence[RunTimeValue]) -> str:
-    """MD5 of the parameters' values in force, as JSONata; fails where a name is unknown or a value is wrong.
+    """MD5 of the parameters' values, as JSONata.
 
     It is that of ``name=MD5;name=MD5``, in the order of the declaration: nobody says how an object becomes text.
     """
-    digests = ", ".join(
-        f"{quoted(each.parameter + '=')} & $hash({parameter_value(each)}, 'MD5')" for each in parameters
-    )
+    names = ", ".join(quoted(each.parameter) for each in parameters)
+    digest = "$n & '=' & $hash($lookup($run.parameters, $n) & '', 'MD5')"
+    return f"$hash($join($map([{names}], function($n) {{ {digest} }}), ';'), 'MD5')"
+
+
+def _run(
+    readings: Sequence[Reading],
+    parameters: Sequence[RunTimeValue],
+    base_name: str,
+    values: Sequence[str],
+    turns: bool,
+) -> str:
+    statements = [
+        f"$again := {_AGAIN} ? $states.input.redrive",
+        "$event := $exists($again) ? $again.event : $states.input",
+        f"$text := {_TEXT}",
+    ]
+    if readings:
+        # Side by side, not one inside the other: a job may have a hundred triggers.
+        listed = ", ".join(f"{reading.when} ? {reading.render()}" for reading in readings)
+        statements.append(f"$read := [{listed}][0]")
+    if parameters:
+        usual = "$type($event.parameters) = 'object' ? $event.parameters : {}"
+        statements.append(f"$given := {'$exists($read) ? $read.given : ' if readings else ''}{usual}")
+    identity = "$type($again.run_id) = 'string' ? $again.run_id : $hash($states.context.StateMachine.Id & $key, 'MD5')"
+    statements += [
+        f"$key := {_key(readings)}",
+        f"$id := {identity}",
+        f"$run := {_fields(readings, parameters, base_name, values, turns)}",
+    ]
+    problems = [*_problems(readings, parameters), *(_missing_value(name) for name in values)]
+    whole = "$run"
+    if problems:
+        statements.append(f"$problem := [{', '.join(problems)}][0]")
+        whole = "$merge([$run, {'problem': $problem}])"
+    statements.append(f"$length($string($run)) <= {_LONGEST} ? {whole} : {_cut()}")
+    return f"({'; '.join(statements)})"
+
+
+def _key(readings: Sequence[Reading]) -> str:
+    own = ""
+    if readings:
+        own = "$exists($read) ? ($exists($read.key) ? $read.key : $states.context.Execution.Id) : "
+    return f"""$type($again.run_key) = 'string' ? $again.run_key : {own}{_ARRIVAL} ? {ARRIVAL_KEYS["version"]}
+      : $event.source = 'aws.scheduler' ? {key_expression("schedule")}
+      : $exists($event.run_key) and $type($event.run_key) != 'null' ? {key_expression("manual")}
+      : $exists($event.id) and $exists($event.`detail-type`) ? {key_expression("event")}
+      : $states.context.Execution.Id"""
+
+
+def _fields(
+    readings: Sequence[Reading],
+    parameters: Sequence[RunTimeValue],
+    base_name: str,
+    values: Sequence[str],
+    turns: bool,
+) -> str:
+    times = ["$event.time", "$states.context.Execution.StartTime"]
+    if any(reading.time for reading in readings):
+        times.insert(0, "$read.time")
+    fields = {
+        "key": "$key",
+        "id": "$id",
+        "name": f"{quoted(base_name + '-')} & $id & '-'",
+        "time": f"[{', '.join(times)}][$type($) = 'string'][0]",
+        "redriven": "$exists($again)",
+        "attempt": _attempt("$again"),
+    }
+    if parameters:
+        fields["parameters"] = f"{{{', '.join(f'{quoted(each.parameter)}: {_value(each)}' for each in parameters)}}}"
+    for name in values:
+        where, value = _OF_EVENT[name]
+        fields[name] = f"$exists({where}) ? {value}"
+    if any(reading.newest_only for reading in readings):
+        fields |= {"object": "$read.object", "sequencer": "$read.sequencer"}
+    if turns:
+        fields |= {"schedule": "$event.schedule & ''", "overlap": "$event.overlap & ''"}
+    return f"{{{', '.join(f'{quoted(name)}: {value}' for name, value in fields.items())}}}"
+
+
+def _value(parameter: RunTimeValue) -> str:
+    """A parameter's value as text; none where it is neither given nor has a default."""
+    given = f"$given.{parameter.parameter}"
+    otherwise = "" if parameter.default is None else f" : {quoted(parameter.default)}"
+    return f"$exists({given}) ? {as_text(given)}{otherwise}"
+
+
+def _problems(readings: Sequence[Reading], parameters: Sequence[RunTimeValue]) -> Iterator[str]:
+    """What can be wrong with a run, each as an expression with no value where it is not."""
+    if any(reading.missing for reading in readings):
+        yield "$not($exists($read.key) or $type($again.run_key) = 'string') ? $read.missing"
+    if not parameters:
+        return
     names = ", ".join(quoted(each.parameter) for each in parameters)
     known = ", ".join(each.parameter for each in parameters)
-    problem = f"'there is no parameter ' & $join($unknown, ', ') & {quoted(f'; the job has {known}')}"
-    return f"""(
-  $unknown := $keys($run.parameters)[$not($ in [{names}])];
-  $exists($unknown) ? $error({problem}) : $hash($join([{digests}], ';'), 'MD5')
-)"""
+    unknown = f"$keys($given)[$not($ in [{names}])]"
+    told = f"'there is no parameter ' & $join($unknown, ', ') & {quoted(f'; the job has {known}')}"
+    yield f"($unknown := {unknown}; $exists($unknown) ? {told})"
+    for each in parameters:
+        value = f"$run.parameters.{each.parameter}"
+        if each.default is None:
+            example = f'{{"parameters": {{"{each.parameter}": "..."}}}}'
+            told = quoted(f"parameter {each.parameter} is missing: start the run with {example}")
+            yield f"$not($exists({value})) ? {told}"
+        if PATTERNS[each.type]:
+            yield f"$not($contains({value}, /^{PATTERNS[each.type]}$/)) ? {_wrong(each, _WORDS[each.type])}"
+        if each.enum_values:
+            allowed = ", ".join(map(quoted, each.enum_values))
+            yield f"$not({value} in [{allowed}]) ? {_wrong(each, 'one of ' + ', '.join(each.enum_values))}"
 
 
-def _run(readings: Sequence[Reading], parameters: Sequence[RunTimeValue]) -> str:
-    # Side by side, not one inside the other: a job may have a hundred triggers.
-    own = "".join(f"{reading.when} ? {reading.render()},\n    " for reading in readings)
-    given = ",\n    'parameters': $read.given" if parameters else ""
-    newest = (
-        ",\n    'object': $read.object, 'sequencer': $read.sequencer"
-        if any(reading.newest_only for reading in readings)
-        else ""
-    )
-    missing = (
-        ",\n    'problem': $exists($read.key) or $type($again.run_key) = 'string' ? null : $read.missing"
-        if any(reading.missing for reading in readings)
-        else ""
-    )
-    return f"""(
-  $again := {_AGAIN} ? $states.input.redrive;
-  $event := $exists($again) ? $again.event : $states.input;
-  $given := $type({_GIVEN}) = 'object' ? {_GIVEN} : {{}};
-  $read := [{own}{_ARRIVAL} ? {{'key': {ARRIVAL_KEYS["version"]}, 'given': $given}}
-    : $event.source = 'aws.scheduler' ? {{'key': {key_expression("schedule")}, 'given': $given}}
-    : $exists($event.run_key) and $type($event.run_key) != 'null'
-      ? {{'key': {key_expression("manual")}, 'given': $given}}
-    : $exists($event.id) and $exists($event.`detail-type`) ? {{'key': {key_expression("event")}, 'given': $given}}
-    : {{'key': $states.context.Execution.Id, 'given': $given}}][0];
-  $key := $type($again.run_key) = 'string' ? $again.run_key
-    : $exists($read.key) ? $read.key
-    : $states.context.Execution.Id;
-  {{
-    'key': $key,
-    'id': $type($again.run_id) = 'string' ? $again.run_id : $hash($states.context.StateMachine.Id & $key, 'MD5'),
-    'time': $exists($read.time) ? $read.time : $exists($event.time) ? $event.time
-      : $states.context.Execution.StartTime,
-    'redriven': $exists($again),
-    'attempt': {_attempt("$again")}{given}{newest}{missing}
-  }}
-)"""
+def _wrong(parameter: RunTimeValue, allowed: str) -> str:
+    told = quoted(f"parameter {parameter.parameter} must be {allowed}, got ")
+    return f"{told} & $run.parameters.{parameter.parameter}"
+
+
+def _missing_value(name: str) -> str:
+    if name == "UPSTREAM_RUN_ID":
+        told = "no run of another job launched this one"
+    else:
+        what = _OF_EVENT[name][0].rpartition(".")[2].strip("`")
+        told = f"the event that launched this run has no {what} of an object; start it with the event of one"
+    return f"$not($exists($run.{name})) ? {quoted(told)}"
+
+
+def _cut() -> str:
+    """A run whose event brings too much to be kept; the whole of it is in the execution's input."""
+    kept = ", ".join(f"'{name}': $run.{name}" for name in ("id", "name", "redriven", "attempt"))
+    start = "$states.context.Execution.StartTime"
+    return f"{{'key': $substring($key, 0, 500), {kept}, 'time': {start}, 'problem': {quoted(_TOO_LONG)}}}"
 
 
 def _attempt(redrive: str) -> str:

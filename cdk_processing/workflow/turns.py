@@ -50,8 +50,8 @@ def admit(following: str, *, newest: bool, turns: bool) -> dict[str, Any]:
         choices.append({"Condition": expression("$exists($run.sequencer)"), "Next": "RecordNewest"})
     if turns:
         choices += [
-            {"Condition": expression("$event.overlap = 'queue'"), "Next": "JoinLine"},
-            {"Condition": expression("$event.overlap = 'skip'"), "Next": "TakeTurn"},
+            {"Condition": expression("$run.overlap = 'queue'"), "Next": "JoinLine"},
+            {"Condition": expression("$run.overlap = 'skip'"), "Next": "TakeTurn"},
         ]
     return {"Type": "Choice", "Choices": choices, "Default": following}
 
@@ -80,7 +80,7 @@ def newest_states(partition: str, table: str, job: str, following: str, outcome:
 
 def turn_states(partition: str, table: str, job: str, following: str, outcome: dict[str, Any]) -> dict[str, Any]:
     """The states that wait for a turn, or do without the run."""
-    item = f"{quoted(f'{job}#line#')} & $states.context.StateMachine.Id & '#' & $event.schedule"
+    item = f"{quoted(f'{job}#line#')} & $states.context.StateMachine.Id & '#' & $run.schedule"
     me, just_me = {":me": {"S": _ME}}, {":just_me": {"L": [{"S": _ME}]}}
     join = _update(
         partition,
@@ -167,7 +167,7 @@ def turn_states(partition: str, table: str, job: str, following: str, outcome: d
                 {
                     # A run that somebody redrives is wanted: it waits.
                     "Condition": expression(
-                        "$first_status = 'RUNNING' and $event.overlap = 'skip' and $not($run.redriven)"
+                        "$first_status = 'RUNNING' and $run.overlap = 'skip' and $not($run.redriven)"
                     ),
                     "Next": "Skipped",
                 },

@@ -71,13 +71,16 @@ BOTH = pytest.mark.parametrize("defined", [SIMPLE, MANIFEST], ids=["simple", "ma
 
 def prepared(event, defined=SIMPLE, **execution):
     """The variables after the first state."""
-    context = {**CONTEXT, "Execution": {**CONTEXT["Execution"], **execution}}
-    return evaluate(defined["States"]["Prepare"]["Assign"], input=event, context=context)
+    return evaluate(defined["States"]["Prepare"]["Assign"], input=event, context=context_of(event, **execution))
+
+
+def context_of(event, **execution):
+    return {**CONTEXT, "Execution": {**CONTEXT["Execution"], "Input": event, **execution}}
 
 
 def arguments(state, event, defined=SIMPLE, **variables):
     known = {**prepared(event, defined), **variables}
-    return evaluate(defined["States"][state]["Arguments"], known, input=event, context=CONTEXT)
+    return evaluate(defined["States"][state]["Arguments"], known, input=event, context=context_of(event))
 
 
 def md5(text):
@@ -239,16 +242,12 @@ def test_the_trigger_time_is_scheduled_arrived_or_started(event, time):
     assert prepared(event)["run"]["time"] == time
 
 
-def test_a_first_run_is_attempt_one_with_its_event_as_it_came():
-    variables = prepared(created())
-
-    assert (variables["attempt"], variables["event"]) == (1, created())
+def test_a_first_run_is_attempt_one():
+    assert prepared(created())["attempt"] == 1
 
 
-def test_a_redriven_run_has_the_event_and_the_attempt_it_is_given():
-    variables = prepared({"redrive": {"event": created(), "run_key": "k", "attempt": 4}})
-
-    assert (variables["attempt"], variables["event"]) == (4, created())
+def test_a_redriven_run_has_the_attempt_it_is_given():
+    assert prepared({"redrive": {"event": created(), "run_key": "k", "attempt": 4}})["attempt"] == 4
 
 
 def test_a_redriven_run_has_the_id_that_the_first_had():
@@ -687,6 +686,41 @@ def test_a_dead_letter_holds_all_that_a_redrive_needs():
         "reason": 'AlgorithmError: "ResourceInUse" C:\\x',
         "event": event,
     }
+
+
+def test_a_dead_letter_of_a_redriven_run_holds_the_event_and_not_the_redrive():
+    redrive = {"redrive": {"event": created(), "run_key": "k", "attempt": 4}}
+
+    assert arguments("SendDeadLetter", redrive, **after_catch(FAILED_JOB))["MessageBody"]["event"] == created()
+
+
+@pytest.mark.parametrize("character", ["x", "ü", "€", "😀", '"', "\0"])
+def test_a_dead_letter_of_a_large_event_fits_into_a_message_and_says_where_the_event_is(character):
+    def body(characters):
+        event = {**created(), "parameters": {"ratio": character * characters}, "run_key": character * characters}
+        cause = {"Error": "E", "Cause": "c" * 32_768}
+        return arguments("SendDeadLetter", event, **after_catch(cause))["MessageBody"]
+
+    large = body(40_000)
+
+    assert large["event"] == "too large for this message; it is in the input of the execution"
+    assert large["execution"] == EXECUTION
+    assert isinstance(body(1_000)["event"], dict)
+    for characters in (1_000, 5_000, 15_000, 40_000):
+        assert len(json.dumps(body(characters), ensure_ascii=False).encode()) < 262_144
+
+
+@pytest.mark.parametrize("character", ["x", "😀", "\0"])
+@pytest.mark.parametrize("characters", [10, 9_000, 22_000, 43_000])
+def test_whatever_an_event_brings_the_first_state_assigns_less_than_256_kib(character, characters):
+    text = character * characters
+    event = {**created(key=f"in/{text}"), "run_key": text, "parameters": {"ratio": text}, "time": text}
+
+    assigned = prepared({"redrive": {"event": event, "run_key": text, "run_id": "a" * 32}}, MANIFEST)
+
+    assert len(json.dumps(assigned, ensure_ascii=False).encode()) < 131_072
+    assert ("too long" in assigned["run"].get("problem", "")) is (characters > 10)
+    assert assigned["run"]["id"] == "a" * 32
 
 
 def test_a_redrive_of_a_dead_letter_makes_the_next_name_of_the_same_run():

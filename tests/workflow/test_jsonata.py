@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdk_processing import ExecutionVariables, Parameter
-from cdk_processing.request.runtime import TIME_DIRECTIVES
+from cdk_processing.request.runtime import TIME_DIRECTIVES, values_in
 from cdk_processing.workflow.jsonata import compile_text, compile_tree, expression, quoted
+from cdk_processing.workflow.launches import FAIL_WITH_PROBLEM, prepare
 from tests.workflow.states_language import QueryEvaluationError, evaluate
 
 V = ExecutionVariables
@@ -19,7 +20,7 @@ EVENT = {
     },
 }
 RUN = {"id": "0123456789abcdef0123456789abcdef", "key": "k", "time": "2024-03-05T07:08:09Z"}
-VARIABLES = {"event": EVENT, "run": RUN, "attempt": 3}
+CONTEXT = {"Execution": {"Id": "execution", "StartTime": "2024-03-05T07:08:10Z"}, "StateMachine": {"Id": "machine"}}
 
 # Anything that a user can write, but for the marker of a run-time value, which is no text.
 TEXT = st.text(st.characters(exclude_categories=["Cs"])).filter(lambda text: "{{run:" not in text)
@@ -30,12 +31,20 @@ TRICKY = st.lists(
 ).map("".join)
 
 
-def compiled(text, **variables):
-    return evaluate(compile_text(str(text)), {**VARIABLES, **variables})
+def compiled(text, event=EVENT, **run):
+    """A text of a request, as a run with this event sends it."""
+    text = str(text)
+    used = values_in(text)
+    parameters = {value.parameter: value for value in used if value.name == "PARAMETER"}
+    first = prepare((), list(parameters.values()), values={value.name for value in used})["Assign"]
+    known = evaluate(first, input=event, context=CONTEXT)
+    name = evaluate(expression(f"{FAIL_WITH_PROBLEM}'name'"), known)
+    assert name == "name"
+    return evaluate(compile_text(text), {**known, "run": {**known["run"], **RUN, **run}, "attempt": 3})
 
 
 def started(text, **parameters):
-    return compiled(text, run={**RUN, "parameters": parameters})
+    return compiled(text, {"parameters": parameters})
 
 
 @pytest.mark.parametrize(
@@ -94,7 +103,7 @@ def test_text_in_a_time_format_stays_as_it_is(spec, expected):
 
 @pytest.mark.parametrize("time", ["2024-03-05T07:08:09.999Z", "2024-03-05T07:08:09.000Z"])
 def test_a_time_with_fractions_formats_as_the_second_it_lies_in(time):
-    assert compiled(f"{V.TRIGGER_TIME:%Y-%m-%dT%H:%M:%S}", run={**RUN, "time": time}) == "2024-03-05T07:08:09"
+    assert compiled(f"{V.TRIGGER_TIME:%Y-%m-%dT%H:%M:%S}", time=time) == "2024-03-05T07:08:09"
 
 
 @pytest.mark.parametrize("given_value", ["0.3", "", "a'b\"c\\d%}", "{% 1 %}"])
@@ -103,10 +112,10 @@ def test_a_parameter_that_is_given_is_taken_before_its_default(given_value):
     assert started(Parameter("ratio"), ratio=given_value) == given_value
 
 
-@pytest.mark.parametrize("parameters", [{}, {"other": "x"}])
-def test_a_parameter_that_is_not_given_is_its_default(parameters):
-    assert started(Parameter("ratio", default="0.2"), **parameters) == "0.2"
-    assert started(Parameter("ratio", default=""), **parameters) == ""
+def test_a_parameter_that_is_not_given_is_its_default():
+    assert started(Parameter("ratio", default="0.2")) == "0.2"
+    assert started(Parameter("ratio", default="")) == ""
+    assert compiled(Parameter("ratio", default="0.2"), {"parameters": "none"}) == "0.2"
 
 
 @given(TEXT | TRICKY)
@@ -202,7 +211,7 @@ def test_any_text_around_run_time_values_survives(parts):
 def test_any_key_of_an_object_survives(key):
     event = {"detail": {"bucket": {"name": "raw-data"}, "object": {"key": key}}}
 
-    assert compiled(V.OBJECT_URI, event=event) == f"s3://raw-data/{key}"
+    assert compiled(V.OBJECT_URI, event) == f"s3://raw-data/{key}"
 
 
 def test_a_token_is_left_for_cdk():
@@ -221,10 +230,18 @@ def test_a_tree_is_compiled_text_by_text():
 
 @pytest.mark.parametrize("name", ["OBJECT_URI", "OBJECT_KEY", "OBJECT_BUCKET", "OBJECT_SIZE", "OBJECT_VERSION_ID"])
 def test_an_object_that_the_event_lacks_fails_even_inside_text(name):
-    compiled = compile_text(f"out/{{{{run:{name}}}}}/")
-
     with pytest.raises(QueryEvaluationError, match="the event that launched this run has no"):
-        evaluate(compiled, {"event": {}, "run": {}, "attempt": 1})
+        compiled(f"out/{getattr(V, name)}/", {})
+
+
+@pytest.mark.parametrize("name", ["OBJECT_KEY", "OBJECT_BUCKET", "OBJECT_VERSION_ID", "UPSTREAM_RUN_ID"])
+def test_what_an_event_says_is_text_whatever_it_is(name):
+    # A task's argument of another type ends the execution with an error that no state can catch.
+    object_ = {"key": 5, "version-id": [1]}
+
+    assert isinstance(
+        compiled(getattr(V, name), {"detail": {"run_id": {}, "bucket": {"name": True}, "object": object_}}), str
+    )
 
 
 def test_braces_that_are_no_run_time_value_stay_text():

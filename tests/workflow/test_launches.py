@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdk_processing import Parameter
+from cdk_processing import ExecutionVariables, Parameter
 from cdk_processing.request.runtime import values_in
 from cdk_processing.workflow.definition import Workflow, definition
 from cdk_processing.workflow.launches import ARRIVAL_KEYS, Reading, prepare
@@ -49,8 +49,12 @@ UPSTREAM = Reading(
 )
 
 
-def prepared(event, *readings, parameters=()):
-    return evaluate(prepare(readings, parameters)["Assign"], input=event, context=CONTEXT)
+EVERY_VALUE = [name for name in vars(ExecutionVariables) if name.startswith(("OBJECT", "UPSTREAM"))]
+
+
+def prepared(event, *readings, parameters=(), values=()):
+    first = prepare(readings, parameters, base_name="census-job", values=values)
+    return evaluate(first["Assign"], input=event, context=CONTEXT)
 
 
 def key_of(event, *readings):
@@ -188,10 +192,10 @@ def test_an_event_is_known_by_its_id():
     ("given", "key"), [("b7", "key:b7"), (7, "key:7"), (True, "key:true"), (["a", 1], 'key:["a",1]')]
 )
 def test_an_event_is_known_by_the_field_that_the_trigger_names(given, key):
-    run = prepared(batch(id=given), EVENTS_OF_BATCHES, parameters=PARAMETERS)["run"]
+    run = prepared(batch(id=given), EVENTS_OF_BATCHES)["run"]
 
     assert run["key"] == key
-    assert run["problem"] is None
+    assert run.get("problem") is None
 
 
 def test_an_event_that_lacks_the_field_of_its_run_key_says_so():
@@ -222,7 +226,7 @@ def test_a_job_without_run_key_is_never_made_and_the_failure_tells_why():
     letter = evaluate(
         defined["States"]["SendDeadLetter"]["Arguments"],
         {**known, **after_catch({"Error": "States.QueryEvaluationError", "Cause": "the event has no $.detail.id"})},
-        context=CONTEXT,
+        context={**CONTEXT, "Execution": {**CONTEXT["Execution"], "Input": batch()}},
     )["MessageBody"]
     assert letter["reason"] == "the event has no $.detail.id"
     assert letter["event"] == batch()
@@ -243,8 +247,8 @@ def test_the_same_job_with_its_key_has_a_name():
     ("detail", "parameters"),
     [
         ({"id": 1, "table": "people"}, {"table": "people", "n": "7"}),
-        ({"id": 1, "table": 5}, {"table": 5, "n": "7"}),
-        ({"id": 1}, {"n": "7"}),
+        ({"id": 1, "table": 5}, {"table": "5", "n": "7"}),
+        ({"id": 1}, {"table": "t", "n": "7"}),
     ],
 )
 def test_a_trigger_gives_the_parameters_that_its_event_brings(detail, parameters):
@@ -298,7 +302,7 @@ def test_an_occurrence_is_known_by_its_schedule_and_time():
     run = prepared(event, parameters=PARAMETERS)["run"]
 
     assert (run["key"], run["time"]) == ("arn:s@2024-03-05T06:00:00Z", "2024-03-05T06:00:00Z")
-    assert run["parameters"] == {"n": "1"}
+    assert run["parameters"] == {"table": "t", "n": "1"}
 
 
 @pytest.mark.parametrize(
@@ -315,7 +319,7 @@ def test_no_key_given_by_hand_can_be_that_of_an_arrival():
 def test_a_start_by_hand_without_key_is_known_by_its_execution():
     run = prepared({"parameters": {"n": 5}}, parameters=PARAMETERS)["run"]
 
-    assert (run["key"], run["time"], run["parameters"]) == (EXECUTION, STARTED, {"n": 5})
+    assert (run["key"], run["time"], run["parameters"]) == (EXECUTION, STARTED, {"table": "t", "n": "5"})
 
 
 def test_a_key_that_is_null_is_none_so_that_two_of_them_are_two_runs():
@@ -337,11 +341,11 @@ def redriven(event, **again):
 def test_a_redrive_is_the_run_that_it_says():
     found = prepared(redriven(arrival(), run_key="k", run_id="a" * 32, attempt=3))
 
-    assert found["event"] == arrival()
     assert found["attempt"] == 3
     assert found["run"] == {
         "key": "k",
         "id": "a" * 32,
+        "name": f"census-job-{'a' * 32}-",
         "time": "2024-03-05T07:08:00Z",
         "redriven": True,
         "attempt": 3,
@@ -373,7 +377,7 @@ def test_a_first_run_is_not_redriven():
 def test_a_redriven_event_without_its_field_is_taken_at_the_key_of_its_redrive():
     run = prepared(redriven(batch(), run_key="key:9"), EVENTS_OF_BATCHES)["run"]
 
-    assert (run["key"], run["problem"]) == ("key:9", None)
+    assert (run["key"], run.get("problem")) == ("key:9", None)
     assert prepared(redriven(batch()), EVENTS_OF_BATCHES)["run"]["problem"] == EVENTS_OF_BATCHES.missing
 
 
@@ -444,12 +448,15 @@ def assert_a_run_has_come_of_it(found):
     for attempt in (found["attempt"], run["attempt"]):
         assert isinstance(attempt, (int, float))
         assert not isinstance(attempt, bool)
-    assert "event" in found
+    assert all(isinstance(value, str) for value in run["parameters"].values())
+    assert isinstance(run["time"], str)
+    for name in EVERY_VALUE:
+        assert isinstance(run.get(name, ""), str)
 
 
 @pytest.mark.parametrize("event", ODD, ids=str)
 def test_the_first_state_never_fails_because_it_cannot_catch(event):
-    assert_a_run_has_come_of_it(prepared(event, *READINGS, parameters=PARAMETERS))
+    assert_a_run_has_come_of_it(prepared(event, *READINGS, parameters=PARAMETERS, values=EVERY_VALUE))
 
 
 @pytest.mark.parametrize(
@@ -458,7 +465,7 @@ def test_the_first_state_never_fails_because_it_cannot_catch(event):
 def test_what_is_no_event_is_a_start_without_key(event):
     found = prepared(event)
 
-    assert (found["run"]["key"], found["run"]["redriven"], found["event"]) == (EXECUTION, False, event)
+    assert (found["run"]["key"], found["run"]["redriven"], found["run"]["time"]) == (EXECUTION, False, STARTED)
 
 
 SCALARS = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | st.text(max_size=3)
@@ -494,7 +501,7 @@ NEARLY = st.one_of(
 @given(st.one_of(NEARLY, NEARLY, JSON))
 @settings(max_examples=300)
 def test_the_first_state_never_fails_whatever_json_comes(event):
-    assert_a_run_has_come_of_it(prepared(event, *READINGS, parameters=PARAMETERS))
+    assert_a_run_has_come_of_it(prepared(event, *READINGS, parameters=PARAMETERS, values=EVERY_VALUE))
 
 
 TABLE = {"table": "Turns", "turns": True}

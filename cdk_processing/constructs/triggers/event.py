@@ -19,8 +19,7 @@ from cdk_processing.constructs.triggers.base import (
 from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue
-from cdk_processing.workflow.jsonata import as_text
-from cdk_processing.workflow.launches import Reading, key_expression
+from cdk_processing.workflow.launches import Reading, as_text, key_expression
 from cdk_processing.workflow.patterns import UnknownOperatorError, condition
 
 __all__ = ["OnEvent"]

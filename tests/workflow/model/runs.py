@@ -219,7 +219,8 @@ class Runs(RuleBasedStateMachine):
         """The input of the execution that goes on with a failed one's run; None where there is nothing to redrive."""
         if "run" not in execution.variables:
             return None
-        run, event = execution.variables["run"], execution.variables["event"]
+        run = execution.variables["run"]
+        event = execution.input["redrive"]["event"] if "redrive" in execution.input else execution.input
         latest, number = None, 1
         while (job := self.world.jobs.get(self._job_name(execution, number))) is not None:
             latest, number = job, number + 1
