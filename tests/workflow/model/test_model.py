@@ -159,7 +159,7 @@ def test_who_is_aborted_in_the_queue_leaves_the_others_in_order(queueing):
 
 def named_by_try(definition):
     """The name changes when a job is asked for again."""
-    return json.loads(json.dumps(definition).replace("$string($attempt)", "$string($attempt) & '-' & $string($tries)"))
+    return json.loads(json.dumps(definition).replace("$run.name & $attempt", "$run.name & $attempt & '-' & $tries"))
 
 
 def next_name_on_a_retry(definition):
@@ -167,7 +167,7 @@ def next_name_on_a_retry(definition):
 
 
 def named_by_execution(definition):
-    return json.loads(json.dumps(definition).replace("$string($attempt)", "$states.context.Execution.Name"))
+    return json.loads(json.dumps(definition).replace("$run.name & $attempt", "$run.name & $states.context.Execution.Name"))
 
 
 def everything_is_a_duplicate(definition):
