@@ -167,7 +167,9 @@ def next_name_on_a_retry(definition):
 
 
 def named_by_execution(definition):
-    return json.loads(json.dumps(definition).replace("$run.name & $attempt", "$run.name & $states.context.Execution.Name"))
+    return json.loads(
+        json.dumps(definition).replace("$run.name & $attempt", "$run.name & $states.context.Execution.Name")
+    )
 
 
 def everything_is_a_duplicate(definition):
