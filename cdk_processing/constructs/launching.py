@@ -34,6 +34,7 @@ from cdk_processing.constructs.resources import (
     stack_of,
 )
 from cdk_processing.constructs.run_tags import run_tags, tag_problems
+from cdk_processing.constructs.substitution import substituted
 from cdk_processing.constructs.triggers.base import Launch, Trigger
 from cdk_processing.constructs.typed import TypedResource
 from cdk_processing.contract.tags import JOB_TAG, MachineTags
@@ -142,10 +143,10 @@ class Launching:
         given = {**checks.stack_tags(), **self.machine.tags()}
         declared = [JOB_TAG, *(tag["Key"] for tag in self._request.processor.tag_list or ())]
         self._tag_problems = tag_problems(self._path, given, declared, self._own_tags)
-        late = "".join(f"{_dump(tag)}, " for tag in run_tags(given, declared))
-        text = self._text.replace(f"{_dump(_LATE)}, ", late)
+        late = "".join(f"{_dump(tag)}," for tag in run_tags(given, declared))
+        text = self._text.replace(f"{_dump(_LATE)},", late)
         checks.definitions[self._path] = len(_dump(text).encode())
-        return text
+        return substituted(text)
 
     # -- the state machine --------------------------------------------------------------------------------------------
 
@@ -270,7 +271,7 @@ class Launching:
 
 
 def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 @jsii.implements(IStringProducer)

@@ -76,8 +76,8 @@ def test_the_digest_of_the_values_is_what_the_state_machine_computes(first, seco
     request = {"AppSpecification": {"ContainerArguments": [str(each) for each in parameters]}}
     states = definition(Workflow("Job", "job", request, "aws", "https://queue"))["States"]
     given_values = {"b": first} if second is None else {"b": first, "a": second}
-    computed = evaluate(
-        states["RunJob"]["Arguments"]["Environment"][PARAMETERS_VARIABLE], {"run": {"parameters": given_values}}
-    )
+    context = {"Execution": {"Id": "execution", "StartTime": "time"}, "StateMachine": {"Id": "machine"}}
+    known = evaluate(states["Prepare"]["Assign"], input={"parameters": given_values}, context=context)
+    computed = evaluate(states["RunJob"]["Arguments"]["Environment"][PARAMETERS_VARIABLE], known)
     values = check_parameters("Job", [each.spec for each in parameters], given_values)
     assert parameters_digest(values.effective) == computed

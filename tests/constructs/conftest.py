@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from aws_cdk import App, Stack
@@ -106,7 +107,11 @@ def flat(value):
     if function == "Fn::Join":
         return argument[0].join(flat(part) for part in argument[1])
     if function == "Fn::Sub":
-        return argument.replace("${", "<").replace("}", ">")
+        text, values = argument if isinstance(argument, list) else (argument, {})
+        filled = re.sub(
+            r"\$\{([^!}]+)\}", lambda name: flat(values[name[1]]) if name[1] in values else f"<{name[1]}>", text
+        )
+        return filled.replace("${!", "${")
     if function == "Fn::FindInMap":
         return f"<{argument[0]}>"
     return f"<{argument if isinstance(argument, str) else '.'.join(map(str, argument))}>"

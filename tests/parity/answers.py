@@ -159,9 +159,12 @@ def _resolved(value: Any) -> str:
     if function == "Fn::Join":
         return argument[0].join(_resolved(part) for part in argument[1])
     if function == "Fn::Sub":
-        for name, known in _PSEUDO.items():
-            argument = argument.replace(f"${{AWS::{name}}}", known)
-        return argument
+        text, values = argument if isinstance(argument, list) else (argument, {})
+        known = {f"AWS::{name}": value for name, value in _PSEUDO.items()}
+        known |= {name: _resolved(value) for name, value in values.items()}
+        for name, found in known.items():
+            text = text.replace(f"${{{name}}}", found)
+        return str(text.replace("${!", "${"))
     if function == "Ref" and argument.startswith("AWS::"):
         return _PSEUDO[argument.removeprefix("AWS::")]
     return f"<{argument if isinstance(argument, str) else '.'.join(map(str, argument))}>"
