@@ -24,7 +24,7 @@ _BOUNDS = {
     "provisioning_slack_seconds": (60, 86_400),
     "retry_seconds": (1, 3_600),
     "retry_limit_seconds": (1, 86_400),
-    "retries": (0, 1_000),
+    "retries": (0, _MOST_TRIES - 1),
     "attempts": (1, 20),
 }
 

@@ -110,7 +110,7 @@ def test_tags_given_after_a_first_synth_reach_the_run(app, stack, request_for, r
     app.synth(force=True)
 
     template = json.dumps(app.synth(force=True).get_stack_by_name("Census").template)
-    assert '\\"team\\", \\"Value\\": \\"data\\"' in template.replace("\\\\", "\\")
+    assert '\\"team\\",\\"Value\\":\\"data\\"' in template.replace("\\\\", "\\")
 
 
 def test_every_resource_that_takes_tags_has_them(flags, request_for):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -130,7 +131,10 @@ def _requests(template: Path) -> Iterable[tuple[str, dict[str, Any]]]:
         if resource["Type"] != "AWS::StepFunctions::StateMachine":
             continue
         states = json.loads(_resolved(resource["Properties"]["DefinitionString"]))["States"]
-        yield resource["Metadata"]["cdk-processing"]["job"], _evaluated(states["RunJob"]["Arguments"])
+        arguments = _evaluated(states["RunJob"]["Arguments"])
+        [base] = re.findall(r"'name': ('[^']*') & \$id", states["Prepare"]["Assign"]["run"])
+        name = arguments["ProcessingJobName"].replace("$run.name", f"{base} & $run.id & '-'")
+        yield resource["Metadata"]["cdk-processing"]["job"], {**arguments, "ProcessingJobName": name}
 
 
 def _published(manifest: Path) -> Iterable[tuple[str, Any]]:

@@ -79,7 +79,8 @@ def _job_name(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) ->
     positional = call.processor["args"]
     base = _given(call, "base_job_name") or (positional[9] if len(positional) > 9 else None)
     base = base or here.job.lower().replace("/", "-")
-    request["ProcessingJobName"] = f"{{% '{base}-' & $run.id & '-' & $string($attempt) %}}"
+    name = f"'{base}-' & $run.id & '-' & $attempt"
+    request["ProcessingJobName"] = f"{{% $exists($run.problem) ? $error($run.problem) : {name} %}}"
 
 
 def _execution_variable(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> None:

@@ -16,9 +16,9 @@ def test_a_policy_whose_tries_an_executions_history_holds_is_taken(policy):
     ("policy", "told"),
     [
         (
-            LaunchPolicy(retries=900, attempts=1),
-            "launch_policy.retries must be at most 899 with attempts=1: an execution's history holds 25,000 events, "
-            "got 900; lower it and raise retry_limit_seconds",
+            LaunchPolicy(retries=450, attempts=2),
+            "launch_policy.retries must be at most 449 with attempts=2: an execution's history holds 25,000 events, "
+            "got 450; lower it and raise retry_limit_seconds",
         ),
         (
             LaunchPolicy(retries=300),
