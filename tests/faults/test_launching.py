@@ -233,8 +233,8 @@ def test_a_job_is_stuck_in_starting(deploy, stopped_by):
     # A declaration cannot ask for less than a minute for the hosts to come and go, so a job of 1 s has 61 s. A second
     # of that is enough here; nothing else of the template is changed.
     def in_a_second(template):
-        assert template.count('\\"TimeoutSeconds\\": 61') == 1
-        return template.replace('\\"TimeoutSeconds\\": 61', '\\"TimeoutSeconds\\": 1')
+        assert template.count('\\"TimeoutSeconds\\":61') == 1
+        return template.replace('\\"TimeoutSeconds\\":61', '\\"TimeoutSeconds\\":1')
 
     impatient = LaunchPolicy(provisioning_slack_seconds=60)
     declare = partial(reading_job, processor={"max_runtime_in_seconds": 1}, launch_policy=impatient)

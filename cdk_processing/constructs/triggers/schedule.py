@@ -41,7 +41,7 @@ class OnSchedule(Trigger):
         parameters: Values for the job's ``Parameter`` by name.
         overlap: What becomes of a time that comes while the run of an earlier time of this schedule goes on. ``allow``:
             both run. ``skip``: the later one makes no job and ends as ``Skipped``. ``queue``: it waits, in the order of
-            the times, as long as it takes. A run that is aborted holds up nobody, though its job may take two minutes
+            the times, for two weeks at most. A run that is aborted holds up nobody, though its job may take two minutes
             to stop.
 
     Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html

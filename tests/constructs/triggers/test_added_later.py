@@ -30,9 +30,7 @@ def test_a_job_that_asks_for_none_of_it_has_none_of_it(declare, stack, synth, re
     assert resources(template, "AWS::IAM::Policy") == {}
     assert not {"KeepItems", "Announce"} & set(statements(template, "JobWorkflowRole"))
     assert states()["Prepare"]["Next"] == "RunJob"
-    assert not {"Admit", "TakeTurn", "JoinLine", "RecordNewest", "Announce", "KeyReused", "NextInstanceType"} & set(
-        states()
-    )
+    assert not {"Admit", "TakeTurn", "JoinLine", "RecordNewest", "Announce", "NextInstanceType"} & set(states())
     assert "overlap" not in json.dumps(resources(template, "AWS::Scheduler::Schedule"))
 
 
