@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -23,6 +21,7 @@ from typing import Any
 
 from cdk_processing.errors import CdkProcessingError
 from cdk_processing.local.faults import Fault, InjectedFault
+from cdk_processing.local.folders import OwnedFolder
 from cdk_processing.local.server_secrets import ServerSecrets
 
 __all__ = ["LocalAws", "LocalAwsError"]
@@ -83,7 +82,7 @@ class LocalAws:
         self._runner = runner
         self._secrets = ServerSecrets.make()
         self._process: subprocess.Popen[bytes] | None = None
-        self._work_dir: Path | None = None
+        self._folder: OwnedFolder | None = None
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -103,7 +102,8 @@ class LocalAws:
         if self._process is not None:
             raise LocalAwsError("this embedded AWS runs already")
         listener = self._listen()
-        self._work_dir = Path(tempfile.mkdtemp(prefix="cdk-processing-"))
+        self._secrets = ServerSecrets.make()
+        self._folder = OwnedFolder()
         try:
             self._spawn(listener)
             self._wait_until_ready()
@@ -138,9 +138,13 @@ class LocalAws:
         for client in self._clients.values():
             client.close()
         self._clients.clear()
-        if self._work_dir is not None:
-            shutil.rmtree(self._work_dir, ignore_errors=True)
-            self._work_dir = None
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.remove()
+
+    @property
+    def _work_dir(self) -> Path | None:
+        return self._folder.path if self._folder is not None else None
 
     @property
     def endpoint_url(self) -> str:
@@ -271,28 +275,30 @@ class LocalAws:
         return listener
 
     def _spawn(self, listener: socket.socket) -> None:
-        assert self._work_dir is not None
+        assert self._folder is not None
+        work_dir = self._folder.path
         command = [
             sys.executable,
             "-m",
             "cdk_processing.local.server",
             f"--socket={listener.fileno()}",
             f"--port={self.port}",
-            f"--work-dir={self._work_dir}",
+            f"--work-dir={work_dir}",
         ]
         if self._python:
             command.append(f"--python={self._python}")
         if self._runner:
             command.append(f"--runner={self._runner}")
         command += [f"--allow-origin={origin}" for origin in self._allow_origins]
-        with (self._work_dir / "server.log").open("wb") as log:
+        with (work_dir / "server.log").open("wb") as log:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self._server_environment(),
-                pass_fds=[listener.fileno()],
+                # With the lock, the folder is the server's as well.
+                pass_fds=[listener.fileno(), self._folder.lock],
                 start_new_session=True,
             )
         assert self._process.stdin is not None

@@ -13,7 +13,6 @@ import contextlib
 import importlib
 import logging
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -22,6 +21,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cdk_processing.local.folders import remove_tree
 from cdk_processing.local.server_secrets import ServerSecrets
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(options, ServerSecrets.from_line(sys.stdin.buffer.readline())))
-    shutil.rmtree(options.work_dir, ignore_errors=True)
+    remove_tree(options.work_dir)
     # Threads of MiniStack (and a job that will not end) must not keep the process.
     sys.stderr.flush()
     _end_children()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,6 +16,7 @@ from cdk_processing.local.deployment.deploy import Deployment, DeploymentError, 
 from cdk_processing.local.deployment.synthesis import synthesize
 from cdk_processing.local.engine import LocalAws
 from cdk_processing.local.faults import Fault, InjectedFault
+from cdk_processing.local.folders import owned_folder
 
 __all__ = ["DeployedAws", "RunFailedError"]
 
@@ -69,13 +69,13 @@ class DeployedAws:
         Returns:
             What this app has become; :attr:`deployment` then holds it too.
         """
-        with tempfile.TemporaryDirectory(prefix="cdk-processing-out-") as output:
+        with owned_folder("out-") as output:
             if hasattr(app, "synth"):
                 assembly = Assembly.read(Path(app.synth().directory))
             else:
                 assembly = synthesize(
                     folder or Path.cwd(),
-                    Path(output),
+                    output,
                     app=str(app) if app is not None else None,
                     account_id=self.aws.account_id,
                     region=self.aws.region,

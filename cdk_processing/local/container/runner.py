@@ -11,7 +11,6 @@ import contextlib
 import json
 import logging
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -27,6 +26,7 @@ from cdk_processing.local.container.failures import REASON_LIMIT, Halt, JobFaile
 from cdk_processing.local.container.sandbox import HOME, Limits, start_sandbox
 from cdk_processing.local.container.specification import JobSpecification
 from cdk_processing.local.container.uploads import ContinuousUpload, make_output_folders, open_beneath, upload_outputs
+from cdk_processing.local.folders import remove_tree
 from cdk_processing.local.job_runner import JobResult, ProgressObserver, RoleSession
 
 __all__ = ["RunnerSettings", "run_processing_job"]
@@ -91,7 +91,7 @@ def run_processing_job(
     folder = settings.work_dir.absolute() / description["ProcessingJobName"]
     messages: list[str] = []
     try:
-        _remove(folder)
+        remove_tree(folder)
         job = JobSpecification.read(description)
         _run(job, folder, session, observer, stop, settings, messages)
     except JobFailedError as error:
@@ -103,7 +103,7 @@ def run_processing_job(
         reason = f"InternalServerError: We encountered an internal error. Please try again. ({error!r})"
         return JobResult("Failed", reason[:REASON_LIMIT], _joined(messages))
     finally:
-        _remove(folder)
+        remove_tree(folder)
     return JobResult("Completed", None, _joined(messages))
 
 
@@ -263,18 +263,3 @@ def _abandon(containers: list[Container]) -> None:
         container.kill()
         with contextlib.suppress(JobFailedError):
             container.close()
-
-
-def _remove(folder: Path) -> None:
-    """Remove a job's folder, whatever permissions the job left in it."""
-    if not folder.exists():
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        # An ordinary user cannot look into what the job has locked: open each folder before the walk descends into it.
-        for parent, names, _ in os.walk(folder):
-            for inner in (Path(parent, name) for name in names):
-                if not inner.is_symlink():
-                    with contextlib.suppress(OSError):
-                        inner.chmod(0o700)
-        shutil.rmtree(folder, ignore_errors=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from rich.markup import escape
 from cdk_processing.local.deployment.deploy import Deployment, DeploymentError, client_of, deploy
 from cdk_processing.local.deployment.node import MINIMUM_NODE, old_node, path_with_node
 from cdk_processing.local.deployment.synthesis import synthesize
+from cdk_processing.local.folders import owned_folder
 from cdk_processing.local.session.preflight import check_port, check_python
 from cdk_processing.local.session.screen import LiveScreen, PlainScreen, Screen
 from cdk_processing.local.session.watch import Watch
@@ -71,14 +71,14 @@ def _run(options: Options, console: Console, plain: bool) -> None:
     if options.python is not None:
         check_python(options.python)
     region = options.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _DEFAULT_REGION
-    with tempfile.TemporaryDirectory(prefix="cdk-processing-out-") as folder:
+    with owned_folder("out-") as folder:
         assembly = None
         if options.deploy:
             # First, because mistakes in the app are the most common failure, and the app names the account.
             began = _begin(console, "synthesizing the app")
             assembly = synthesize(
                 Path.cwd(),
-                Path(folder),
+                folder,
                 app=options.app,
                 account_id=options.account or _DEFAULT_ACCOUNT,
                 region=region,
