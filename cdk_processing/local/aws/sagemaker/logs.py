@@ -1,7 +1,7 @@
 """A job's log stream in CloudWatch Logs, written with the execution role's own permissions.
 
-Lines are collected and sent a few times a second, so that a quick job costs two calls and a chatty one does not
-wait for the network.
+Lines are collected and sent a few times a second, so that a quick job costs two calls. A job that writes faster than
+that waits: what is collected stays small.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _BATCH_BYTES = 900_000
 # PutLogEvents counts 26 bytes more for each event, and refuses a larger one.
 _OVERHEAD = 26
 _LONGEST_LINE = 250_000
+_MOST_COLLECTED = 8 << 20
 
 
 class LogStream:
@@ -34,6 +35,8 @@ class LogStream:
         self.recent: deque[str] = deque(maxlen=20)
         self._session = session
         self._pending: deque[dict[str, Any]] = deque()
+        self._collected = 0  # bytes in _pending
+        self._room = threading.Condition()
         self._closed = threading.Event()
         self._sender: threading.Thread | None = None
         self._sending = threading.Lock()
@@ -61,7 +64,17 @@ class LogStream:
         encoded = line.encode(errors="replace")
         for start in range(0, len(encoded), _LONGEST_LINE):
             part = encoded[start : start + _LONGEST_LINE].decode(errors="replace")
-            self._pending.append({"timestamp": int(time.time() * 1000), "message": part})
+            self._collect(part)
+
+    def _collect(self, message: str) -> None:
+        with self._room:
+            self._room.wait_for(lambda: self._collected < _MOST_COLLECTED or self.denial is not None)
+            if self.denial is None:
+                self._collected += len(message.encode()) + _OVERHEAD
+                self._pending.append({"timestamp": int(time.time() * 1000), "message": message})
+        self._start()
+
+    def _start(self) -> None:
         if self._sender is None:
             self._sender = threading.Thread(target=self._send_until_closed, name="log-stream", daemon=True)
             self._sender.start()
@@ -87,10 +100,17 @@ class LogStream:
                         logEvents=batch,
                     )
                 except AccessDeniedError as denied:
-                    self.denial = denied
+                    with self._room:
+                        self.denial = denied
+                        self._pending.clear()
+                        self._room.notify_all()
                 except Exception as problem:
                     # Losing log lines must not lose the job; AWS delivers logs on a best effort too.
                     self.recent.append(f"(lines lost: {problem})")
+                finally:
+                    with self._room:
+                        self._collected -= sum(len(event["message"].encode()) + _OVERHEAD for event in batch)
+                        self._room.notify_all()
 
     def _next_batch(self) -> list[dict[str, Any]]:
         batch: list[dict[str, Any]] = []
