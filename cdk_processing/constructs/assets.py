@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from aws_cdk import FileAssetPackaging, IStackSynthesizer, NestedStack, Stack, Stage
+from aws_cdk import FileAssetPackaging, FileAssetSource, IStackSynthesizer, NestedStack, Stack, Stage
 from constructs import Construct
 
 from cdk_processing.constructs.naming import base_name_for
 from cdk_processing.constructs.resources import path_of, stack_of
+from cdk_processing.constructs.typed import call_for
 from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.files import Archive, LocalFile, LocalFiles, LocalSource, TextFile
 from cdk_processing.request.location import S3Location
@@ -29,6 +30,7 @@ __all__ = ["Published", "publish"]
 
 _synthesizers: WeakKeyDictionary[Stack, IStackSynthesizer] = WeakKeyDictionary()
 _buckets: WeakKeyDictionary[Stack, str] = WeakKeyDictionary()
+_stage_folders: WeakKeyDictionary[Stack, str] = WeakKeyDictionary()
 # By the current folder too: the same relative path is another file after os.chdir.
 _staged: WeakKeyDictionary[Stack, dict[tuple[LocalSource, Path], _Staged]] = WeakKeyDictionary()
 
@@ -86,28 +88,40 @@ def _folder_of(job: Construct) -> str:
 
     By the path below the stage, so that CDK Pipelines publishes what two stages share once.
     """
-    stage = Stage.of(job)
-    path = path_of(job)
-    below = path.removeprefix(f"{stage.node.path}/") if stage is not None and stage.node.path else path
+    below = path_of(job).removeprefix(_stage_folder(stack_of(job)))
     return f"{base_name_for(below)}-{hashlib.sha256(below.encode()).hexdigest()[:8]}"
+
+
+def _stage_folder(stack: Stack) -> str:
+    """What the paths in a stack's stage begin with; asked of Node once a stack."""
+    if stack not in _stage_folders:
+        stage = Stage.of(stack)
+        path = "" if stage is None else stage.node.path
+        _stage_folders[stack] = f"{path}/" if path else ""
+    return _stage_folders[stack]
 
 
 def _add(job: Construct, key: str, staged: str) -> S3Location:
     # The CDK appends the staged file's extension to what it takes for the hash.
     extension, stack = _extension(key), stack_of(job)
     try:
-        published = _synthesizer(stack).add_file_asset(
+        source = FileAssetSource(
             source_hash=key.removesuffix(extension),
             file_name=staged,
             packaging=FileAssetPackaging.FILE,
             display_name=key.rpartition("/")[2],
         )
+        object_key, *bucket_name = call_for(
+            _synthesizer(stack), "addFileAsset", [source], "objectKey", *(() if stack in _buckets else ("bucketName",))
+        )
     except RuntimeError as error:  # what the CDK raises comes from Node
         raise _unfit(job, str(error).strip().splitlines()[0]) from error
-    if not published.object_key.endswith(key):
+    if not object_key.endswith(key):
         raise _unfit(job, "it gives files names of its own, and the container would not find them")
     # One token for the one bucket of all assets: the CDK makes a new one for each.
-    return S3Location(_buckets.setdefault(stack, published.bucket_name), published.object_key)
+    if stack not in _buckets:
+        [_buckets[stack]] = bucket_name
+    return S3Location(_buckets[stack], object_key)
 
 
 def _unfit(job: Construct, why: str) -> DeclarationError:

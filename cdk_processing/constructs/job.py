@@ -13,7 +13,7 @@ from cdk_processing.constructs.bound_request import BoundRequest
 from cdk_processing.constructs.launching import Launching
 from cdk_processing.constructs.naming import base_name_for, claim_base_name
 from cdk_processing.constructs.platform import IProcessingPlatform, ProcessingPlatform
-from cdk_processing.constructs.resources import known_as, node_of, path_of, place_of, stack_of
+from cdk_processing.constructs.resources import known_as, node_of, path_of, place_below, place_of, stack_of
 from cdk_processing.constructs.triggers.base import Trigger, Upstream, upstream_chain
 from cdk_processing.constructs.validation import (
     declaration_problems,
@@ -84,6 +84,7 @@ class ProcessingJob(Construct):
         launch_policy: LaunchPolicy = PATIENT,
     ) -> None:
         super().__init__(scope, construct_id)
+        place_below(self, scope)
         self._place = place_of(stack_of(self))
         #: The construct's path, by which the job is known.
         self.path: str = known_as(self)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import jsii
-from aws_cdk import IStringProducer, Lazy
 from constructs import Construct
 
 from cdk_processing.access.launching import (
@@ -52,7 +50,7 @@ _NO_TRACING = (
     "A run is one call to one service, and its history tells when each state began and ended; X-Ray would add no more "
     "than permissions on *."
 )
-#: Where the tags go that are known at the end of synth; the library's own tag follows it.
+#: Stands in the definition where the tags go that are known at the end of synth; the library's own tag follows it.
 _LATE = {"Key": "cdk-processing:late", "Value": ""}
 
 
@@ -92,13 +90,15 @@ class Launching:
         self._known_version: str | None = None
         self.triggers: list[Trigger] = list(triggers)
         self._own_tags = MachineTags(self._path, base_name, platform.dead_letter_queue_url).render()
-        self._tag_problems: list[str] = []
+        self._checks = checks_of(stack_of(scope))
         self._readings = self._read(triggers)
         self._role = self._make_role()
         self._text = self._render()
+        self._plain = self._with_tags([])
+        self._written = substituted(self._plain)
         self.machine: TypedResource = self._make_machine()
         self.machine_arn: str = self.machine.attribute("ref")
-        checks_of(stack_of(scope)).late.append(lambda: self._tag_problems)
+        self._checks.late.append(self.write_tags)
 
     def bind(self, triggers: Sequence[Trigger]) -> None:
         """Make the resources of triggers that are known already."""
@@ -137,16 +137,24 @@ class Launching:
             self._announces = True
             self._write_again()
 
-    def definition(self) -> str:
-        """The state machine's definition, with the tags that the app has given until now."""
-        checks = checks_of(stack_of(self._scope))
-        given = {**checks.stack_tags(), **self.machine.tags()}
+    def write_tags(self) -> list[str]:
+        """Give the processing jobs the tags that the app has given until now; returns what is wrong with those."""
+        tags, written = self.machine.tags_and("DefinitionString")
+        given = {**self._checks.stack_tags(), **tags}
         declared = [JOB_TAG, *(tag["Key"] for tag in self._request.processor.tag_list or ())]
-        self._tag_problems = tag_problems(self._path, given, declared, self._own_tags)
-        late = "".join(f"{_dump(tag)}," for tag in run_tags(given, declared))
-        text = self._text.replace(f"{_dump(_LATE)},", late)
-        checks.definitions[self._path] = len(_dump(text).encode())
-        return substituted(text)
+        if written == self._written:  # else somebody has put a definition of his own in its place
+            self._write(self._with_tags(run_tags(given, declared)))
+        return tag_problems(self._path, given, declared, self._own_tags)
+
+    def _with_tags(self, tags: Sequence[Mapping[str, str]]) -> str:
+        late = "".join(f"{_dump(tag)}," for tag in tags)
+        return self._text.replace(f"{_dump(_LATE)},", late)
+
+    def _write(self, text: str) -> None:
+        if text != self._plain:
+            self._plain, self._written = text, substituted(text)
+            self._checks.definitions[self._path] = len(_dump(text).encode())
+            self.machine.write("DefinitionString", self._written)
 
     # -- the state machine --------------------------------------------------------------------------------------------
 
@@ -166,7 +174,7 @@ class Launching:
             "StateMachine",
             "AWS::StepFunctions::StateMachine",
             {
-                "DefinitionString": Lazy.uncached_string(_Definition(self)),
+                "DefinitionString": self._written,
                 "RoleArn": arn_of(self._role),
                 "LoggingConfiguration": {"Destinations": [logs], "IncludeExecutionData": True, "Level": "ALL"},
                 "Tags": [{"Key": key, "Value": value} for key, value in self._own_tags.items()],
@@ -198,6 +206,7 @@ class Launching:
         problems = definition_problems(tree, text)
         if problems:
             raise DeclarationError(self._path, [problem.on(self._scope.node.id) for problem in problems])
+        self._checks.definitions[self._path] = len(_dump(text).encode())
         return text
 
     def _version(self) -> str:
@@ -212,6 +221,7 @@ class Launching:
         """Write the state machine and its role again, after something was added to the job."""
         allow(self._role, self._scope, workflow_statements(self._access()))
         self._text = self._render()
+        self._write(self._with_tags([]))
 
     def _access(self) -> LaunchAccess:
         return LaunchAccess(
@@ -245,7 +255,7 @@ class Launching:
         document = policy_document(statements)
         properties = {"PolicyName": "TakeTurns", "PolicyDocument": document, "Roles": [self._role.attribute("ref")]}
         made = resource(self._scope, "TurnPolicy", "AWS::IAM::Policy", properties)
-        checks_of(stack_of(self._scope)).statements[made] = statements
+        self._checks.statements[made] = statements
         return made
 
     # -- the role of the triggers -------------------------------------------------------------------------------------
@@ -272,16 +282,3 @@ class Launching:
 
 def _dump(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-@jsii.implements(IStringProducer)
-class _Definition:
-    """The definition as it is when the CDK asks for it: with the tags that have been given until then."""
-
-    def __init__(self, launching: Launching) -> None:
-        self._launching = launching
-
-    def produce(self, context: object) -> str:
-        """The text."""
-        del context
-        return self._launching.definition()

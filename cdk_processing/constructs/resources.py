@@ -29,6 +29,7 @@ __all__ = [
     "known_as",
     "node_of",
     "path_of",
+    "place_below",
     "place_of",
     "resource",
     "role",
@@ -127,6 +128,12 @@ def stack_of(scope: Construct) -> Stack:
     if scope not in _stacks:
         _stacks[scope] = Stack.of(scope)
     return _stacks[scope]
+
+
+def place_below(scope: Construct, parent: Construct) -> None:
+    """Note that a new construct is directly below a stack, so that Node need not be asked for its stack."""
+    if isinstance(parent, Stack):
+        _stacks[scope] = parent
 
 
 def known_as(scope: Construct) -> str:

@@ -16,7 +16,7 @@ from aws_cdk import CfnResource, Token
 from constructs import Construct
 from jsii._reference_map import _refs
 
-__all__ = ["TypedResource", "typed_resource"]
+__all__ = ["TypedResource", "call_for", "typed_resource"]
 
 #: Documents in a language of their own: their names stay as they are.
 _DOCUMENTS = frozenset({"AssumeRolePolicyDocument", "EventPattern", "KeyPolicy", "PolicyDocument"})
@@ -51,10 +51,11 @@ class TypedResource(CfnResource):
         """Set a property, in a template's words, as an aspect would: what an aspect sets later holds."""
         jsii.kernel.set(self, _camel_name(name), value if name in _DOCUMENTS else _camel(value))
 
-    def tags(self) -> dict[str, str]:
-        """The tags as they are now; complete once aspects have run."""
-        rendered = jsii.kernel.get(self, "cfnProperties").get("tags") or []
-        return {tag["key"]: tag["value"] for tag in rendered}
+    def tags_and(self, name: str) -> tuple[dict[str, str], Any]:
+        """The tags as they are now, complete once aspects have run; and a property. In one call."""
+        properties = jsii.kernel.get(self, "cfnProperties")
+        tags = {tag["key"]: tag["value"] for tag in properties.get("tags") or []}
+        return tags, properties.get(_camel_name(name))
 
 
 def typed_resource(scope: Construct, construct_id: str, kind: str, properties: Mapping[str, Any]) -> TypedResource:
@@ -67,6 +68,22 @@ def typed_resource(scope: Construct, construct_id: str, kind: str, properties: M
         properties: As in a template; tokens and intrinsic functions are welcome.
     """
     return TypedResource.create(scope, construct_id, kind, properties)
+
+
+def call_for(target: object, method: str, arguments: list[Any], *fields: str) -> list[Any]:
+    """Call a method that returns a struct, and get some of its fields.
+
+    jsii makes an object of the whole struct otherwise, by one more call for each of its fields.
+    """
+    answer = _Answer()
+    answer.__jsii_ref__ = cast(Any, jsii.kernel.invoke).__wrapped__(jsii.kernel, target, method, arguments)
+    return [jsii.kernel.get(answer, field) for field in fields]
+
+
+class _Answer:
+    """Something of Node's that is known by its reference alone."""
+
+    __jsii_ref__: Any
 
 
 @cache
