@@ -158,8 +158,10 @@ def test_the_keys_of_encrypted_buckets_may_be_used(stack, request_for, synth, st
         return {"Fn::GetAtt": [stack.get_logical_id(key.node.default_child), "Arn"]}
 
     assert (found["DecryptInputs"]["Action"], found["DecryptInputs"]["Resource"]) == ("kms:Decrypt", arn(read))
-    assert found["EncryptOutputs"]["Action"] == ["kms:GenerateDataKey", "kms:Decrypt"]
+    assert found["EncryptOutputs"]["Action"] == ["kms:Encrypt", "kms:GenerateDataKey"]
     assert found["EncryptOutputs"]["Resource"] == arn(write)
+    parts = found["DecryptOutputParts"]
+    assert (parts["Action"], parts["Resource"]) == ("kms:Decrypt", arn(write))
 
 
 def test_the_key_of_a_bucket_in_another_stack_is_imported(app, request_for, synth, statements):

@@ -8,7 +8,7 @@ from .conftest import SCRIPTS
 
 PREPROCESS = SCRIPTS / "preprocess"
 NAMES = ["labels.csv", "no-extension", ".hidden", "with space.txt", "ünï-日本語-🎉.csv", "deep/er/more.tar.gz", "ends."]
-ARGUMENTS = ["--factor", "2", 'it\'s "quoted" $HOME `id`', "", "*"]
+ARGUMENTS = ["--factor", "2", 'it\'s "quoted" $HOME `id`', " ", "*"]
 
 
 @pytest.fixture(scope="module")

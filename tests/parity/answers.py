@@ -65,10 +65,9 @@ def answers_of_the_sdk(calls: Iterable[Call], folders: dict[str, Path]) -> dict[
 
 
 def answers_here(calls: Iterable[Call], folders: dict[str, Path], out: Path) -> dict[str, Answer]:
-    """What the jobs of one app send, read from its templates."""
+    """What the jobs of some apps send, read from their templates."""
     from aws_cdk import App, Environment, Stack
 
-    app = App(outdir=str(out), analytics_reporting=False)
     answers, places = {}, {}
     stacks: list[tuple[Stack, list[Call]]] = []
     for number, call in enumerate(calls):
@@ -76,6 +75,8 @@ def answers_here(calls: Iterable[Call], folders: dict[str, Path], out: Path) -> 
             each for each in stacks if len(each[1]) < JOBS_A_STACK and not any(_conflict(call, it) for it in each[1])
         ]
         if not room:
+            # An app for each stack: two jobs of one app may not have one base name, and many calls give the same.
+            app = App(outdir=str(out / str(len(stacks))), analytics_reporting=False)
             environment = Environment(account=ACCOUNT, region=REGION)
             room = [(Stack(app, f"Parity{len(stacks)}", env=environment), [])]
             stacks += room
@@ -88,15 +89,25 @@ def answers_here(calls: Iterable[Call], folders: dict[str, Path], out: Path) -> 
             answers[call.name] = Answer(refusal=f"{type(error).__name__}: {error}")
         else:
             places[call.name] = path
-    app.synth()
-    requests = {path: request for template in out.glob("*.template.json") for path, request in _requests(template)}
-    files = {uri: content for manifest in out.glob("*.assets.json") for uri, content in _published(manifest)}
+    for stack, _ in stacks:
+        stack.node.root.synth()
+    requests = {path: request for template in out.glob("*/*.template.json") for path, request in _requests(template)}
+    files = {uri: content for manifest in out.glob("*/*.assets.json") for uri, content in _published(manifest)}
     return answers | {name: Answer(requests[path], files=files, job=path) for name, path in places.items()}
 
 
 def _conflict(one: Call, other: Call) -> bool:
-    """Whether the same path is another file in two calls, which are made from different folders."""
+    """Whether two calls cannot be in one app: they give one base name, or one path is another file in each."""
+    if base_job_name(one) is not None and base_job_name(one) == base_job_name(other):
+        return True
     return any(_tree(one, name) != _tree(other, name) for name in _tops(one) & _tops(other))
+
+
+def base_job_name(call: Call) -> Any:
+    """The base name that a call gives, by name or by position; None where it gives none."""
+    positional = call.processor["args"]
+    given = call.processor["kwargs"].get("base_job_name")
+    return given or (positional[9] if len(positional) > 9 else None)
 
 
 def _tops(call: Call) -> set[str]:

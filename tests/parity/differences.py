@@ -14,7 +14,7 @@ from urllib.parse import urlparse
 
 from cdk_processing.request.folders import IGNORED
 from cdk_processing.request.packing import ARCHIVE, unpacking
-from tests.parity.answers import ACCOUNT, REGION, Answer
+from tests.parity.answers import ACCOUNT, REGION, Answer, base_job_name
 from tests.parity.calls import Call
 from tests.parity.sdk_worker import JOB_NAME
 
@@ -76,9 +76,7 @@ def _given(call: Call, name: str) -> Any:
 
 def _job_name(request: dict[str, Any], call: Call, sdk: Answer, here: Answer) -> None:
     assert request["ProcessingJobName"] == JOB_NAME
-    positional = call.processor["args"]
-    base = _given(call, "base_job_name") or (positional[9] if len(positional) > 9 else None)
-    base = base or here.job.lower().replace("/", "-")
+    base = base_job_name(call) or here.job.lower().replace("/", "-")
     name = f"'{base}-' & $run.id & '-' & $attempt"
     request["ProcessingJobName"] = f"{{% $exists($run.problem) ? $error($run.problem) : {name} %}}"
 

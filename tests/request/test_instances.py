@@ -4,7 +4,7 @@ import pytest
 
 from cdk_processing import FrameworkProcessor, PyTorch
 from cdk_processing.request.instances import has_local_storage
-from cdk_processing.request.keys import key_arn
+from cdk_processing.request.keys import key_name
 from cdk_processing.request.request import Bindings
 from cdk_processing.request.runtime import INSTANCE_TYPE
 
@@ -76,7 +76,7 @@ def test_what_is_no_key_is_told(processor, key):
     assert [problem.field for problem in problems] == ["volume_kms_key", "output_kms_key"]
 
 
-def test_a_policy_names_a_key_by_its_arn_and_by_nothing_else():
-    named = [key_arn(key) for key in (KEY, "${Token[TOKEN.7]}", "alias/x", "1234", f"{KEY[:-5]}alias/x", None)]
+def test_permissions_name_a_key_as_the_declaration_does():
+    given = [KEY, "${Token[TOKEN.7]}", "alias/x", "1234", f"{KEY[:-5]}alias/x", None]
 
-    assert named == [KEY, "${Token[TOKEN.7]}", None, None, None, None]
+    assert [key_name(key) for key in given] == given
