@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,9 +24,10 @@ from cdk_processing.constructs.validation import (
 )
 from cdk_processing.contract.description import METADATA, JobDescription
 from cdk_processing.errors import DeclarationError, Problem
-from cdk_processing.request.location import S3Location
+from cdk_processing.request.location import JobOutput, S3Location
 from cdk_processing.request.packing import packed
 from cdk_processing.request.request import ProcessingRequest
+from cdk_processing.request.runtime import upstream_output
 from cdk_processing.workflow.launch_policy import PATIENT, LaunchPolicy
 
 if TYPE_CHECKING:
@@ -134,13 +135,25 @@ class ProcessingJob(Construct):
         return self._bound.role_view("ImportedExecutionRole")
 
     @property
-    def outputs(self) -> dict[str, S3Location]:
-        """Where the outputs go, by name: the part of each destination that is the same for every run."""
+    def outputs(self) -> dict[str, JobOutput]:
+        """Where the outputs go, by name, to be read by another job.
+
+        Where a destination holds a run-time value, each run writes to a place of its own. The output then means what
+        the run wrote that launched the other job, so all triggers of that job must be ``OnSuccessOf`` this one.
+        ``outputs["name"].folder`` is the part that all runs share, for a job that reads what all of them wrote.
+        """
         return {
-            channel.output_name or "": S3Location(channel.location.bucket, _fixed_folder(channel.location))
-            for channel in self._request.named_outputs
-            if channel.location is not None
+            name: folder
+            if folder.key == location.key
+            else JobOutput(folder.bucket, folder.key + upstream_output(self.path, name, folder.key))
+            for name, location, folder in self._output_places()
         }
+
+    def _output_places(self) -> Iterator[tuple[str, S3Location, JobOutput]]:
+        """Each output: its name, its place, and the part of that which is the same for every run."""
+        for channel in self._request.named_outputs:
+            if (location := channel.location) is not None:
+                yield channel.output_name or "", location, JobOutput(location.bucket, _fixed_folder(location))
 
     def add_trigger(self, trigger: Trigger) -> None:
         """Let one more thing launch the job.
@@ -263,7 +276,7 @@ class ProcessingJob(Construct):
             self.path,
             self.base_name,
             triggers=tuple(trigger.describe() for trigger in self._launching.triggers),
-            outputs={name: location.uri for name, location in self.outputs.items()},
+            outputs={name: folder.uri for name, _, folder in self._output_places()},
         )
         self._launching.machine.add_metadata(METADATA, described.render())
 

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 #: Values that can hold any text, so that a key made of them can begin with anything.
-_ANY_TEXT = frozenset({"OBJECT_KEY", "OBJECT_URI", "PARAMETER"})
+_ANY_TEXT = frozenset({"OBJECT_KEY", "OBJECT_URI", "PARAMETER", "UPSTREAM_OUTPUT"})
 
 
 def declaration_problems(request: ProcessingRequest, triggers: Sequence[Trigger], region: str) -> list[Problem]:
@@ -99,17 +99,27 @@ def warn_of_unknown_instance_types(scope: Construct, request: ProcessingRequest)
 
 
 def _unsupplied(request: ProcessingRequest, trigger: Trigger, index: int) -> list[Problem]:
-    fix = "drop the value or the trigger, or make two jobs"
     return [
         Problem(
             value.label,
             f"triggers[{index}]: {_described(trigger)}",
             "supplied by every trigger of the job",
-            _parameter_fix(value, trigger) if value.name == "PARAMETER" else fix,
+            _supply_fix(value, trigger),
         )
         for value in request.run_time_values()
         if not trigger.supplies(value)
     ]
+
+
+def _supply_fix(value: RunTimeValue, trigger: Trigger) -> str:
+    if value.name == "PARAMETER":
+        return _parameter_fix(value, trigger)
+    if value.name == "UPSTREAM_OUTPUT":
+        return (
+            f"each run of {value.job} writes to a place of its own: launch this job by OnSuccessOf that job alone, or "
+            f"read what all its runs wrote, outputs[{value.output!r}].folder"
+        )
+    return "drop the value or the trigger, or make two jobs"
 
 
 def _parameter_problems(request: ProcessingRequest) -> list[Problem]:

@@ -13,7 +13,7 @@ from cdk_processing.request.runtime import fixed_prefix, has_run_time_value, tex
 from cdk_processing.request.tokens import is_token
 from cdk_processing.request.types import Bucket
 
-__all__ = ["S3Location"]
+__all__ = ["JobOutput", "S3Location"]
 
 # Wider than S3's rules for new buckets: old ones in us-east-1 break them, and the API takes whatever exists.
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
@@ -123,6 +123,16 @@ def is_bucket(value: object) -> TypeGuard[Bucket]:
     """Whether a value is a bucket construct."""
     # The class is asked: asking a construct for its name is a call into Node.
     return hasattr(type(value), "bucket_name") and not isinstance(value, S3Location)
+
+
+@dataclass(frozen=True, slots=True)
+class JobOutput(S3Location):
+    """An output of a job, as another job reads it: ``job.outputs["name"]``."""
+
+    @property
+    def folder(self) -> S3Location:
+        """What all runs of the job share of the place; the place itself where it is the same for every run."""
+        return S3Location(self.bucket, self.fixed_key)
 
 
 def _name_of(bucket: object) -> str:

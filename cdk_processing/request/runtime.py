@@ -25,6 +25,7 @@ __all__ = [
     "has_run_time_value",
     "segments",
     "text_of",
+    "upstream_output",
     "value_problem",
 ]
 
@@ -34,7 +35,7 @@ ParameterType = type[str] | type[int] | type[float] | type[bool]
 # Only what this module writes is a marker; any other text in double braces is text.
 _MARKER = re.compile(
     r"\{\{run:(?P<name>RUN_ID|TRIGGER_TIME|ATTEMPT|INSTANCE_TYPE|UPSTREAM_RUN_ID|OBJECT_(?:URI|KEY|BUCKET|SIZE|VERSION_ID)"
-    r"|PARAMETER)(?::(?P<argument>[^{}|]*))?(?:\|(?P<format>[^{}]*))?\}\}"
+    r"|UPSTREAM_OUTPUT|PARAMETER)(?::(?P<argument>[^{}|]*))?(?:\|(?P<format>[^{}]*))?\}\}"
 )
 #: The instance type that a run is at, where it may try several; not among the values that users write.
 INSTANCE_TYPE = "{{run:INSTANCE_TYPE}}"
@@ -76,6 +77,9 @@ class RunTimeValue(NamedTuple):
         format: A ``strftime`` format, "" for the plain value.
         type: The parameter's type: ``string``, ``integer``, ``number`` or ``boolean``.
         enum_values: What the parameter's value may be; () for any.
+        output: Name of another job's output, when ``name`` is ``UPSTREAM_OUTPUT``.
+        job: Path of that job.
+        folder: What the keys of that output begin with in every run; the value is the rest.
     """
 
     name: str
@@ -84,10 +88,15 @@ class RunTimeValue(NamedTuple):
     format: str = ""
     type: str = "string"
     enum_values: tuple[str, ...] = ()
+    output: str = ""
+    job: str = ""
+    folder: str = ""
 
     @property
     def label(self) -> str:
         """The value as a user writes it."""
+        if self.name == "UPSTREAM_OUTPUT":
+            return f"outputs[{self.output!r}] of {self.job}"
         return f"Parameter({self.parameter!r})" if self.name == "PARAMETER" else f"ExecutionVariables.{self.name}"
 
 
@@ -294,6 +303,9 @@ def fixed_prefix(text: str) -> str:
 
 def _read(match: re.Match[str]) -> RunTimeValue:
     name, argument, spec = match["name"], match["argument"], match["format"]
+    if name == "UPSTREAM_OUTPUT":
+        output, job, folder = (unquote(part) for part in (argument or ";;").split(";"))
+        return RunTimeValue(name, output=output, job=job, folder=folder)
     if name != "PARAMETER":
         return RunTimeValue(name, format=spec or "")
     declared, *options = (argument or "").split(";")
@@ -305,6 +317,17 @@ def _read(match: re.Match[str]) -> RunTimeValue:
         type=options[0] if options else "string",
         enum_values=tuple(unquote(value) for value in options[1:]),
     )
+
+
+def upstream_output(job: str, output: str, folder: str) -> str:
+    """Where one run of another job wrote an output, behind the folder that all its runs share; a marker.
+
+    Args:
+        job: The other job's path.
+        output: The output's name.
+        folder: What the output's keys begin with in every run.
+    """
+    return f"{{{{run:UPSTREAM_OUTPUT:{_encoded(output)};{_encoded(job)};{_encoded(folder)}}}}}"
 
 
 def _encoded(text: str) -> str:

@@ -103,6 +103,12 @@ class Workflow:
         return list(found.values())
 
     @property
+    def upstream_outputs(self) -> list[RunTimeValue]:
+        """The outputs of another job's run that the request reads, each once."""
+        found = {value: None for value in values_in_tree(self.request) if value.name == "UPSTREAM_OUTPUT"}
+        return list(found)
+
+    @property
     def task_seconds(self) -> int:
         """How long a job may take, with its hosts' time to come and go."""
         runtime: int = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", SERVICE_MAX_RUNTIME)
@@ -119,6 +125,7 @@ def definition(workflow: Workflow) -> dict[str, Any]:
         workflow.parameters,
         base_name=workflow.base_name,
         values=_values(workflow),
+        outputs=workflow.upstream_outputs,
         instance_types=workflow.instance_types,
         turns=workflow.turns,
     )

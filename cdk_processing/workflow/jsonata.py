@@ -111,6 +111,8 @@ def _render(part: str | RunTimeValue) -> str:
         return quoted(part)
     if part.name == "PARAMETER":
         return f"$run.parameters.{part.parameter}"
+    if part.name == "UPSTREAM_OUTPUT":
+        return f"$lookup($run.outputs, {quoted(part.output)})"
     if part.format:
         return f"$fromMillis($toMillis($run.time), {quoted(_picture(part.format))})"
     return _VALUES.get(part.name, f"$run.{part.name}")

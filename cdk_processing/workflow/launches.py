@@ -18,7 +18,7 @@ from cdk_processing.contract.parameters import declaration
 from cdk_processing.contract.run_keys import RUN_KEYS, EventValue, KeyKind, KeyPart
 from cdk_processing.request.runtime import PATTERNS, RunTimeValue
 from cdk_processing.workflow.jsonata import expression, quoted
-from cdk_processing.workflow.patterns import path
+from cdk_processing.workflow.patterns import field, path
 
 __all__ = [
     "ARRIVAL_KEYS",
@@ -137,6 +137,7 @@ def prepare(
     *,
     base_name: str = "",
     values: Collection[str] = (),
+    outputs: Sequence[RunTimeValue] = (),
     instance_types: Sequence[str] = (),
     turns: bool = False,
 ) -> dict[str, Any]:
@@ -147,11 +148,12 @@ def prepare(
         parameters: The job's parameters, each once.
         base_name: What the names of its jobs begin with.
         values: Names of the run-time values that it uses.
+        outputs: The outputs of another job's run that it reads, each once.
         instance_types: What is tried in turn where capacity lacks.
         turns: Whether runs of a schedule must not overlap.
     """
     assign: dict[str, Any] = {
-        "run": expression(_run(readings, parameters, base_name, [name for name in _OF_EVENT if name in values], turns)),
+        "run": expression(_run(readings, parameters, base_name, _Used(values, outputs), turns)),
         "attempt": expression(_attempt("$states.input.redrive")),
         "tries": 0,
         "looks": 0,
@@ -180,7 +182,7 @@ def _run(
     readings: Sequence[Reading],
     parameters: Sequence[RunTimeValue],
     base_name: str,
-    values: Sequence[str],
+    used: _Used,
     turns: bool,
 ) -> str:
     statements = [
@@ -199,9 +201,9 @@ def _run(
     statements += [
         f"$key := {_key(readings)}",
         f"$id := {identity}",
-        f"$run := {_fields(readings, parameters, base_name, values, turns)}",
+        f"$run := {_fields(readings, parameters, base_name, used, turns)}",
     ]
-    problems = [*_problems(readings, parameters), *(_missing_value(name) for name in values)]
+    problems = [*_problems(readings, parameters), *used.problems()]
     whole = "$run"
     if problems:
         statements.append(f"$problem := [{', '.join(problems)}][0]")
@@ -225,7 +227,7 @@ def _fields(
     readings: Sequence[Reading],
     parameters: Sequence[RunTimeValue],
     base_name: str,
-    values: Sequence[str],
+    used: _Used,
     turns: bool,
 ) -> str:
     times = ["$event.time", "$states.context.Execution.StartTime"]
@@ -241,9 +243,7 @@ def _fields(
     }
     if parameters:
         fields["parameters"] = f"{{{', '.join(f'{quoted(each.parameter)}: {_value(each)}' for each in parameters)}}}"
-    for name in values:
-        where, value = _OF_EVENT[name]
-        fields[name] = f"$exists({where}) ? {value}"
+    fields |= used.fields()
     if any(reading.newest_only for reading in readings):
         fields |= {"object": "$read.object", "sequencer": "$read.sequencer"}
     if turns:
@@ -285,6 +285,35 @@ def _problems(readings: Sequence[Reading], parameters: Sequence[RunTimeValue]) -
 def _wrong(parameter: RunTimeValue, allowed: str) -> str:
     told = quoted(f"parameter {parameter.parameter} must be {allowed}, got ")
     return f"{told} & $run.parameters.{parameter.parameter}"
+
+
+class _Used:
+    """What the run keeps of its event: the values that the job uses."""
+
+    def __init__(self, values: Collection[str], outputs: Sequence[RunTimeValue]) -> None:
+        self._values = [name for name in _OF_EVENT if name in values]
+        self._outputs = outputs
+
+    def fields(self) -> dict[str, str]:
+        """The fields of ``$run``, each with its value as an expression."""
+        found = {name: f"$exists({_OF_EVENT[name][0]}) ? {_OF_EVENT[name][1]}" for name in self._values}
+        if self._outputs:
+            found["outputs"] = f"{{{', '.join(f'{quoted(each.output)}: {_rest(each)}' for each in self._outputs)}}}"
+        return found
+
+    def problems(self) -> Iterator[str]:
+        """What can be missing, each as an expression with no value where it is there."""
+        yield from map(_missing_value, self._values)
+        for each in self._outputs:
+            told = f"the event that launched this run does not say where {each.job} wrote its output {each.output}"
+            yield f"$not($exists($lookup($run.outputs, {quoted(each.output)}))) ? {quoted(told)}"
+
+
+def _rest(output: RunTimeValue) -> str:
+    """The key of an upstream run's output behind the folder that all runs share."""
+    uri = field("$event.detail.outputs", output.output)
+    key = f"$substringAfter($substringAfter({uri}, '://'), '/')"
+    return f"$type({uri}) = 'string' ? $substring({key}, $length({quoted(output.folder)}))"
 
 
 def _missing_value(name: str) -> str:

@@ -328,7 +328,7 @@ def test_an_output_is_the_part_of_its_place_that_is_the_same_for_every_run(stack
     job = ProcessingJob(stack, "Preprocess", request_for(destination=curated.at(key)))
 
     assert list(job.outputs) == ["train"]
-    assert job.outputs["train"] == S3Location(curated, fixed)
+    assert job.outputs["train"].folder == S3Location(curated, fixed)
 
 
 def test_the_output_of_one_job_is_the_input_of_another(stack, job, request_for, synth, statements, flat):
@@ -519,7 +519,7 @@ def test_an_output_without_a_destination_goes_to_the_platforms_data_bucket(
     assert uri.endswith("/census-preprocess/train_data/' & $run.id & '/' %}")
     written = flat(statements(template, "PreprocessExecutionRole")["WriteOutputs"]["Resource"])
     assert written.endswith("/census-preprocess/train_data/*")
-    assert job.outputs["train_data"].key == "census-preprocess/train_data/"
+    assert job.outputs["train_data"].folder.key == "census-preprocess/train_data/"
 
 
 def test_a_stack_whose_outputs_all_have_destinations_has_no_data_bucket(stack, request_for, synth):

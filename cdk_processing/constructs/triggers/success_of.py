@@ -55,7 +55,9 @@ class OnSuccessOf(Trigger):
         return self.parameters
 
     def supplies(self, value: RunTimeValue) -> bool:
-        """The upstream run's id; parameters that it gives, or that have a default."""
+        """The upstream run's id and outputs; parameters that it gives, or that have a default."""
+        if value.name == "UPSTREAM_OUTPUT":
+            return value.job == self.job.path
         return supplies(self, value, frozenset({"UPSTREAM_RUN_ID"}))
 
     def describe(self) -> str:

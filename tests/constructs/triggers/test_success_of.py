@@ -14,6 +14,8 @@ from cdk_processing import (
     OnSchedule,
     OnSuccessOf,
     Parameter,
+    ProcessingJob,
+    S3Location,
 )
 from cdk_processing.constructs.triggers.base import upstream_chain
 from tests.constructs.triggers.runs import CONTEXT, PATTERN, run_of
@@ -154,3 +156,85 @@ def test_only_an_upstream_job_has_a_run_id_to_give(refused, trigger):
     message = refused(trigger, arguments=[V.UPSTREAM_RUN_ID])
 
     assert message.startswith("ExecutionVariables.UPSTREAM_RUN_ID must be supplied by every trigger of the job, got ")
+
+
+# -- an output that each run writes to a place of its own --------------------------------------------------------------
+
+
+def success_of(upstream, outputs, machine):
+    detail = {"state_machine": machine, "run_id": "r" * 32, "trigger_time": "2024-03-05T06:00:00Z", "outputs": outputs}
+    return {"source": "cdk-processing", "detail-type": "Processing Job Run Succeeded", "detail": detail}
+
+
+@pytest.fixture
+def dated(stack, curated, request_for):
+    """A job whose runs write to a folder a day."""
+    destination = curated.at(f"clean/dt={V.TRIGGER_TIME:%Y-%m-%d}/")
+    return ProcessingJob(stack, "Clean", request_for(destination=destination))
+
+
+def test_an_output_is_what_the_run_wrote_that_launched_the_job(stack, dated, request_for, states, rule):
+    request = request_for(dated.outputs["train"])
+    ProcessingJob(stack, "Report", request, triggers=[OnSuccessOf(dated)])
+    [machine] = rule()["EventPattern"]["detail"]["state_machine"]
+    found = states("Report")
+
+    uri = "s3://curated-bucket/clean/dt=2024-03-05/"
+    known = evaluate(
+        found["Prepare"]["Assign"],
+        input=success_of(dated, {"train": uri}, f"<{machine['Ref']}>"),
+        context=CONTEXT,
+    )
+    [channel] = [each for each in found["RunJob"]["Arguments"]["ProcessingInputs"] if each["InputName"] == "input-1"]
+    assert evaluate(channel["S3Input"]["S3Uri"], known).endswith("/clean/dt=2024-03-05/")
+    assert "problem" not in known["run"]
+
+
+@pytest.mark.parametrize("outputs", [{}, {"train": None}, {"train": 5}, {"other": "s3://b/k"}, None])
+def test_an_event_that_does_not_say_where_fails_the_run_with_the_reason(stack, dated, request_for, states, outputs):
+    ProcessingJob(stack, "Report", request_for(dated.outputs["train"]), triggers=[OnSuccessOf(dated)])
+
+    run = run_of(states("Report"), success_of(dated, outputs, "any"))
+
+    assert run["problem"] == "the event that launched this run does not say where Census/Clean wrote its output train"
+
+
+def test_an_output_of_each_run_is_refused_beside_a_trigger_that_cannot_supply_it(stack, dated, request_for):
+    request = request_for(dated.outputs["train"])
+    other = ProcessingJob(stack, "Other", request_for())
+
+    with pytest.raises(DeclarationError) as raised:
+        ProcessingJob(
+            stack, "Report", request, triggers=[OnSuccessOf(dated), OnSchedule("rate(1 day)"), OnSuccessOf(other)]
+        )
+
+    assert [str(problem) for problem in raised.value.problems] == [
+        f"outputs['train'] of Census/Clean must be supplied by every trigger of the job, got '{trigger}'; "
+        "each run of Census/Clean writes to a place of its own: launch this job by OnSuccessOf that job alone, or read "
+        "what all its runs wrote, outputs['train'].folder (Report)"
+        for trigger in ("triggers[1]: schedule rate(1 day)", "triggers[2]: success of Census/Other")
+    ]
+
+
+def test_the_folder_of_an_output_is_what_all_runs_wrote_and_may_be_read_at_any_time(stack, dated, curated, request_for):
+    folder = dated.outputs["train"].folder
+
+    ProcessingJob(stack, "Report", request_for(folder), triggers=[OnSchedule("rate(1 day)")])
+
+    assert folder == S3Location(curated, "clean/")
+
+
+def test_a_job_that_reads_the_output_of_a_run_is_refused_as_a_state(stack, dated, request_for):
+    job = ProcessingJob(stack, "Report", request_for(dated.outputs["train"]), triggers=[OnSuccessOf(dated)])
+
+    with pytest.raises(DeclarationError, match=r"outputs\['train'\] of Census/Clean must be left out of a job that"):
+        job.as_state(stack, "State")
+
+
+def test_the_role_may_read_what_any_run_wrote_below_the_shared_folder(
+    stack, dated, request_for, synth, statements, flat
+):
+    ProcessingJob(stack, "Report", request_for(dated.outputs["train"]), triggers=[OnSuccessOf(dated)])
+
+    read = statements(synth(stack), "ReportExecutionRole")["ReadInputs"]
+    assert flat(read["Resource"][0]) == "<CuratedF137945A.Arn>/clean/*"
