@@ -12,7 +12,7 @@ from cdk_processing.constructs.resources import partition_token, region_token, s
 from cdk_processing.errors import Problem
 from cdk_processing.request.images import AwsImage, ProcessingImage
 
-__all__ = ["BoundImage", "bind_image", "image_problems", "mapping_id"]
+__all__ = ["BoundImage", "bind_image", "image_problems", "mapping_id", "region_of"]
 
 _ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<repository>[^:@]+)"
@@ -36,6 +36,16 @@ def image_problems(image: ProcessingImage, region: str) -> list[Problem]:
     if image.aws is None or Token.is_unresolved(region):
         return []
     return image.aws.region_problems(region)
+
+
+def region_of(image: ProcessingImage) -> str:
+    """The region whose registry holds an image; "" where nothing says so."""
+    if image.repository is not None:
+        # Not the construct's env, which is the importing stack's for a repository that was imported by attributes.
+        arn = image.repository.repository_arn
+        return "" if Token.is_unresolved(arn) else arn.split(":")[3]
+    match = _ECR.match(image.registry_uri or "")
+    return match["region"] if match else ""
 
 
 def bind_image(image: ProcessingImage, scope: Construct) -> BoundImage:

@@ -12,6 +12,11 @@ from cdk_processing.constructs.alarms import alarm_on_failure
 from cdk_processing.constructs.bound_request import BoundRequest
 from cdk_processing.constructs.launching import Launching
 from cdk_processing.constructs.naming import base_name_for, claim_base_name
+from cdk_processing.constructs.places import (
+    platform_place_problems,
+    request_place_problems,
+    trigger_place_problems,
+)
 from cdk_processing.constructs.platform import IProcessingPlatform, ProcessingPlatform
 from cdk_processing.constructs.resources import known_as, node_of, path_of, place_below, place_of, stack_of
 from cdk_processing.constructs.triggers.base import Trigger, Upstream, upstream_chain
@@ -91,6 +96,8 @@ class ProcessingJob(Construct):
         self.path: str = known_as(self)
         problems = declaration_problems(request, triggers, self._place.region)
         problems += platform_problems(platform) + policy_problems(launch_policy)
+        # Where things are is compared only once they are known to be what they should be.
+        problems = problems or self._place_problems(request, triggers, platform)
         if not problems:
             #: What names of this job's runs begin with.
             self.base_name: str = request.processor.base_job_name or base_name_for(path_of(self))
@@ -162,6 +169,7 @@ class ProcessingJob(Construct):
             DeclarationError: The trigger cannot work, or does not supply a run-time value that the job uses.
         """
         problems = trigger_problems(self._request, [trigger]) or self._cycle_problems(trigger)
+        problems = problems or trigger_place_problems(self, [trigger])
         if problems:
             raise DeclarationError(self.path, [problem.on(self.node.id) for problem in problems])
         if trigger.watched is not None and self._request.needs_manifest:
@@ -256,6 +264,15 @@ class ProcessingJob(Construct):
         if not any(channel.needs_place for channel in request.outputs):
             return request
         return request.placed(self.platform.data_bucket.at(f"{self.base_name}/"))
+
+    def _place_problems(
+        self, request: ProcessingRequest, triggers: Sequence[Trigger], platform: IProcessingPlatform | None
+    ) -> list[Problem]:
+        return [
+            *request_place_problems(self, request),
+            *trigger_place_problems(self, triggers),
+            *platform_place_problems(self, platform),
+        ]
 
     def _cycle_problems(self, trigger: Trigger) -> list[Problem]:
         """Jobs that launch each other never end."""
