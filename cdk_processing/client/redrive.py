@@ -78,6 +78,9 @@ def redrive_identity(account: Account, job: Job, identity: RunIdentity, origin: 
                 f"{name} is being run already, by {maker.name}: {latest.name} is {latest.status}", done=False
             )
         if not latest.has_ended:
+            # Its run may have ended just after the job was looked at.
+            latest = next(attempts_from(account, first, latest.number), latest)
+        if not latest.has_ended:
             raise NothingToRedriveError(
                 f"{name} has a job that has not ended: {latest.name} is {latest.status}; try again when it has, or "
                 f"stop it with `aws sagemaker stop-processing-job --processing-job-name {latest.name}`",
