@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from cdk_processing.local.aws.cloudformation.cdk_handlers import provide_cdk_handlers
 from cdk_processing.local.aws.cloudformation.provisioning import after_provisioning, replace_deletion
 from cdk_processing.local.aws.cloudformation.stack_events import announce_stack_status
 from cdk_processing.local.aws.cloudwatch.alarms import Alarms, refuse_too_long
@@ -20,7 +21,7 @@ from cdk_processing.local.aws.events.targets import remember_target, start_with_
 from cdk_processing.local.aws.iam.key_permissions import enforce_key_too, name_the_key
 from cdk_processing.local.aws.iam.transport import always_secure, secure_by_default
 from cdk_processing.local.aws.iam.wildcards import across_lines
-from cdk_processing.local.aws.s3.buckets import keep_encryption
+from cdk_processing.local.aws.s3.buckets import empty, keep_encryption, set_notifications
 from cdk_processing.local.aws.s3.versions_in_events import add_version, remember_version
 from cdk_processing.local.aws.scheduler.clock import Scheduler, keep_every_property
 from cdk_processing.local.aws.sns.topics import deliver_if_key_admits, keep_key
@@ -29,7 +30,7 @@ from cdk_processing.local.injection import Faults
 from cdk_processing.local.ministack import Replacement, internal
 from cdk_processing.local.server_secrets import ServerSecrets
 from cdk_processing.local.wire.job_doors import JobDoors
-from cdk_processing.local.wire.served import refuse_custom_resource, refuse_to_start, serve_buckets_by_host
+from cdk_processing.local.wire.served import refuse_custom_resource, refuse_to_start, refusing, serve_buckets_by_host
 from cdk_processing.local.wire.signatures import resolve_with_secrets
 
 __all__ = ["Parts", "extend_provisioning", "extend_tasks", "replacements"]
@@ -164,11 +165,12 @@ def extend_tasks(parts: Parts) -> None:
 
 
 def extend_provisioning() -> None:
-    """Let CloudFormation keep the properties that MiniStack drops, and delete state machines as AWS does."""
+    """Let CloudFormation keep what MiniStack drops, delete as AWS does, and provision the CDK's own resources."""
     after_provisioning("AWS::S3::Bucket", keep_encryption)
     after_provisioning("AWS::SNS::Topic", keep_key)
     after_provisioning("AWS::Scheduler::Schedule", keep_every_property)
     after_provisioning("AWS::StepFunctions::StateMachine", lambda arn, _properties: deletion.forget_orphans(arn))
+    provide_cdk_handlers(set_notifications, empty, refusing("AWS::Lambda::Function"))
     replace_deletion("AWS::StepFunctions::StateMachine", deletion.mark_for_deletion)
 
 

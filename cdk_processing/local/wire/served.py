@@ -15,6 +15,7 @@ __all__ = [
     "close_all_else",
     "refuse_custom_resource",
     "refuse_to_start",
+    "refusing",
     "serve_buckets_by_host",
 ]
 
@@ -66,6 +67,8 @@ RESOURCE_TYPES = frozenset(
         "AWS::IAM::Role",
         "AWS::IAM::User",
         "AWS::KMS::Alias",
+        # The CDK's own, for its custom resources below: recorded, and never run.
+        "AWS::Lambda::Function",
         "AWS::KMS::Key",
         "AWS::Logs::LogGroup",
         "AWS::Logs::LogStream",
@@ -82,6 +85,8 @@ RESOURCE_TYPES = frozenset(
         "AWS::Scheduler::Schedule",
         "AWS::Scheduler::ScheduleGroup",
         "AWS::StepFunctions::StateMachine",
+        "Custom::S3AutoDeleteObjects",
+        "Custom::S3BucketNotifications",
     }
 )
 
@@ -93,10 +98,12 @@ def close_all_else() -> None:
         del handlers[name]
     provisioners = internal("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
     for name in set(provisioners) - RESOURCE_TYPES:
-        provisioners[name] = {"create": _refusing(name), "delete": lambda _physical_id, _properties: None}
+        provisioners[name] = {"create": refusing(name), "delete": lambda _physical_id, _properties: None}
 
 
-def _refusing(resource_type: str) -> Any:
+def refusing(resource_type: str) -> Any:
+    """What refuses to provision a type of resource, in the place of its provisioner."""
+
     def create(_logical_id: str, _properties: Any, _stack: str) -> Any:
         raise ValueError(
             f"The embedded AWS does not provision {resource_type}: it serves what processing jobs need, and starts "
@@ -108,7 +115,7 @@ def _refusing(resource_type: str) -> Any:
 
 def refuse_custom_resource(_logical_id: str, _properties: Any, _stack: str, resource_type: str = "") -> Any:
     """Stands for a custom resource, whose Lambda function nothing here runs."""
-    return _refusing(resource_type or "AWS::CloudFormation::CustomResource")(_logical_id, _properties, _stack)
+    return refusing(resource_type or "AWS::CloudFormation::CustomResource")(_logical_id, _properties, _stack)
 
 
 def refuse_to_start(function: Any, _event: Any) -> Any:
