@@ -41,9 +41,11 @@ def image_problems(image: ProcessingImage, region: str) -> list[Problem]:
 def region_of(image: ProcessingImage) -> str:
     """The region whose registry holds an image; "" where nothing says so."""
     if image.repository is not None:
-        # Not the construct's env, which is the importing stack's for a repository that was imported by attributes.
+        # The ARN first: the env of a repository that was imported by attributes is the importing stack's.
         arn = image.repository.repository_arn
-        return "" if Token.is_unresolved(arn) else arn.split(":")[3]
+        if not Token.is_unresolved(arn):
+            return arn.split(":")[3]
+        return str(getattr(getattr(image.repository, "env", None), "region", ""))
     match = _ECR.match(image.registry_uri or "")
     return match["region"] if match else ""
 

@@ -132,6 +132,16 @@ def test_an_image_of_another_region_is_refused_and_of_another_account_is_not(her
     ProcessingJob(here, "Good", request_for(processor=processor("eu-central-1")))
 
 
+def test_a_repository_of_another_stack_is_refused_where_that_is_in_another_region(app, request_for, refused):
+    repository = ecr.Repository(Stack(app, "There", env=OTHER_REGION), "Images", repository_name="prep")
+    image = ProcessingImage.from_ecr_repository(repository)
+    processor = ScriptProcessor(image_uri=image, command=["python3"], instance_type="ml.m5.xlarge", instance_count=1)
+
+    assert refused(request_for(processor=processor)).startswith(
+        "image_uri must be in the job's region, eu-central-1, got 'an image in us-east-1'; "
+    )
+
+
 @pytest.mark.parametrize("field", ["volume_kms_key", "output_kms_key"])
 @pytest.mark.parametrize("imported", [True, False])
 def test_a_key_of_another_region_is_refused_and_of_another_account_is_not(here, request_for, refused, field, imported):
