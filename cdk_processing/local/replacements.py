@@ -22,6 +22,18 @@ from cdk_processing.local.aws.iam.key_permissions import enforce_key_too, name_t
 from cdk_processing.local.aws.iam.transport import always_secure, secure_by_default
 from cdk_processing.local.aws.iam.wildcards import across_lines
 from cdk_processing.local.aws.s3.buckets import empty, keep_encryption, set_notifications
+from cdk_processing.local.aws.s3.multipart import complete, keep_part
+from cdk_processing.local.aws.s3.stored import ObjectFiles
+from cdk_processing.local.aws.s3.transfers import (
+    check_md5,
+    checksum,
+    entry_of,
+    into_files,
+    md5_of,
+    read_into_file,
+    read_whole,
+    send_in_chunks,
+)
 from cdk_processing.local.aws.s3.versions_in_events import add_version, remember_version
 from cdk_processing.local.aws.scheduler.clock import Scheduler, keep_every_property
 from cdk_processing.local.aws.sns.topics import deliver_if_key_admits, keep_key
@@ -39,6 +51,7 @@ _ALARMS = _METRICS = "ministack.services.cloudwatch"
 _EVENTS = "ministack.services.eventbridge"
 _EVALUATOR = "ministack.core.iam_evaluator"
 _IAM_ACTIONS = "ministack.core.iam_actions"
+_S3 = "ministack.services.s3"
 _SFN = "ministack.services.stepfunctions"
 _SQS = "ministack.services.sqs"
 _STACKS = "ministack.services.cloudformation"
@@ -55,11 +68,13 @@ class Parts:
     role_calls: calls.RoleCalls
     processing_tasks: processing.ProcessingTasks
     secrets: ServerSecrets
+    files: ObjectFiles
 
 
 def replacements(parts: Parts) -> Iterator[Replacement]:
     """Every function that is replaced, by service."""
     yield from _requests(parts.secrets)
+    yield from _objects(parts.files)
     yield from _processes()
     yield from _events(parts.metrics, parts.faults)
     yield from _metrics_and_alarms(parts.metrics, parts.alarms)
@@ -72,7 +87,7 @@ def replacements(parts: Parts) -> Iterator[Replacement]:
 def _requests(secrets: ServerSecrets) -> Iterator[Replacement]:
     """Which requests are let in, and what IAM admits. Signatures are checked by the guard, before MiniStack."""
     yield Replacement("ministack.app", "pin_signed_request", _instead(lambda *_request, **_options: None))
-    yield Replacement("ministack.services.s3", "_verify_presigned_sigv4", _instead(lambda *_request: None))
+    yield Replacement(_S3, "_verify_presigned_sigv4", _instead(lambda *_request: None))
     yield Replacement("ministack.services.sts", "register_session", JobDoors.note_issuer)
     yield Replacement(_EVALUATOR, "resolve_credential", partial(resolve_with_secrets, secrets))
     # MiniStack's own routes, which ask for no signature: health, reset, configuration, other services' data.
@@ -85,6 +100,20 @@ def _requests(secrets: ServerSecrets) -> Iterator[Replacement]:
     yield Replacement(_EVALUATOR, "_fnmatch_compile", across_lines)
     yield Replacement(_IAM_ACTIONS, "access_denied_response", name_the_key)
     yield Replacement(_IAM_ACTIONS, "dynamodb_service_context", with_leading_keys)
+
+
+def _objects(files: ObjectFiles) -> Iterator[Replacement]:
+    """Where the bytes of objects are: in files."""
+    yield Replacement("ministack.app", "_read_request_body", partial(read_into_file, files))
+    yield Replacement("ministack.app", "_send_response", send_in_chunks)
+    yield Replacement(_S3, "_build_object_record", partial(into_files, files))
+    yield Replacement(_S3, "_version_entry_from_record", entry_of)
+    yield Replacement(_S3, "_get_object_data", read_whole)
+    yield Replacement(_S3, "_upload_part", partial(keep_part, files))
+    yield Replacement(_S3, "_complete_multipart_upload", partial(complete, files))
+    yield Replacement(_S3, "md5_hash", md5_of)
+    yield Replacement(_S3, "_compute_s3_checksum", checksum)
+    yield Replacement(_S3, "_validate_content_md5", check_md5)
 
 
 def _processes() -> Iterator[Replacement]:
@@ -100,7 +129,7 @@ def _processes() -> Iterator[Replacement]:
 
 def _events(metrics: Metrics, faults: Faults) -> Iterator[Replacement]:
     """What becomes of an event. A fault strikes first of all, so that each copy passes every check by itself."""
-    yield Replacement("ministack.services.s3", "_fire_s3_event", remember_version)
+    yield Replacement(_S3, "_fire_s3_event", remember_version)
     yield Replacement(_EVENTS, "_dispatch_event", add_version)
     yield Replacement(_EVENTS, "_matches_pattern_view", metrics.count_matches)
     yield Replacement(_EVENTS, "_invoke_target", metrics.count_invocations, remember_target, partial(struck_by, faults))

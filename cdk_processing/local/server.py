@@ -148,6 +148,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     from cdk_processing.local.aws.cloudwatch.alarms import Alarms
     from cdk_processing.local.aws.cloudwatch.metrics import Metrics
     from cdk_processing.local.aws.iam.assumed_roles import AssumedRoles
+    from cdk_processing.local.aws.s3.stored import ObjectFiles
     from cdk_processing.local.aws.sagemaker.jobs import ProcessingJobs
     from cdk_processing.local.aws.sagemaker.service import SageMaker
     from cdk_processing.local.aws.scheduler.clock import Scheduler
@@ -175,7 +176,8 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
         jobs.reset()
         roles.reset()
 
-    parts = Parts(metrics, alarms, scheduler, faults, RoleCalls(roles), ProcessingTasks(sagemaker), secrets)
+    files = ObjectFiles(options.work_dir / "objects")
+    parts = Parts(metrics, alarms, scheduler, faults, RoleCalls(roles), ProcessingTasks(sagemaker), secrets, files)
     ministack.register_service("sagemaker", "SageMaker.", sagemaker.handle, reset)
     ministack.replace_all(replacements(parts))
     extend_tasks(parts)

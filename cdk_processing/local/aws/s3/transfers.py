@@ -1,0 +1,234 @@
+"""Bodies on their way between a client and the files of objects: in pieces, so that none is ever wholly in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import re
+import struct
+import zlib
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from typing import IO, Any
+
+from cdk_processing.local.aws.s3.stored import CHUNK_BYTES, BodyWriter, ObjectFiles, StoredBody
+from cdk_processing.local.ministack import internal
+from cdk_processing.local.wire.messages import Message, Receive, Send
+
+__all__ = [
+    "check_md5",
+    "checksum",
+    "entry_of",
+    "into_files",
+    "md5_of",
+    "read_into_file",
+    "read_whole",
+    "send_in_chunks",
+]
+
+#: Requests with a body of that size or more go to a file while they arrive.
+_LARGE_BYTES = 1024 * 1024
+_HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]+")
+_NAME_AND_VALUE = re.compile(rb"([!-9;-~]+):(.*)")
+_ReadBody = Callable[[Receive, str, MutableMapping[str, str]], Awaitable[Any]]
+
+
+def read_into_file(files: ObjectFiles, read: _ReadBody) -> _ReadBody:
+    """Read a large PUT into a file. Only S3 has such requests."""
+
+    async def read_request_body(receive: Receive, method: str, headers: MutableMapping[str, str]) -> Any:
+        length = headers.get("content-length", "").strip()
+        if method != "PUT" or not length.isdecimal() or int(length) < _LARGE_BYTES:
+            return await read(receive, method, headers)
+        body = await _received(files.writer(), receive)
+        if len(body) != int(length):
+            raise _incomplete("Content-Length does not match the body")
+        if _is_chunked(headers):
+            body = await asyncio.to_thread(_without_frames, body, files.writer(), headers)
+        return body
+
+    return read_request_body
+
+
+async def _received(writer: BodyWriter, receive: Receive) -> StoredBody:
+    with contextlib.closing(writer):
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise internal("ministack.app", "_RequestBodyDisconnected")()
+            writer.add(message.get("body", b""))
+            more = message.get("more_body", False)
+        return writer.finish()
+
+
+def _is_chunked(headers: MutableMapping[str, str]) -> bool:
+    return (
+        headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
+        or "aws-chunked" in headers.get("content-encoding", "")
+        or "x-amz-decoded-content-length" in headers
+    )
+
+
+def _without_frames(framed: StoredBody, writer: BodyWriter, headers: MutableMapping[str, str]) -> StoredBody:
+    """Take a body out of its frames, and the checksum that follows them into the headers.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
+    """
+    with contextlib.closing(writer), framed.path.open("rb") as source:
+        while length := _frame_length(source):
+            for chunk in _exactly(source, length):
+                writer.add(chunk)
+            if source.read(2) != b"\r\n":
+                raise _incomplete("a frame of the body does not end where it should")
+        _take_trailers(source.read(), headers)
+        body = writer.finish()
+    declared = headers.get("x-amz-decoded-content-length")
+    if declared is not None and declared.strip() != str(len(body)):
+        raise _incomplete("x-amz-decoded-content-length does not match the body")
+    encodings = [each.strip() for each in headers.pop("content-encoding", "").split(",")]
+    if left := ", ".join(each for each in encodings if each not in ("", "aws-chunked")):
+        headers["content-encoding"] = left
+    return body
+
+
+def _frame_length(source: IO[bytes]) -> int:
+    line = source.readline(1024)
+    size = line.partition(b";")[0].strip()
+    if not line.endswith(b"\r\n") or not _HEXADECIMAL.fullmatch(size):
+        raise _incomplete("a frame of the body has no length")
+    return int(size, 16)
+
+
+def _exactly(source: IO[bytes], length: int) -> Iterator[bytes]:
+    while length:
+        chunk = source.read(min(length, CHUNK_BYTES))
+        if not chunk:
+            raise _incomplete("the body ends within a frame")
+        length -= len(chunk)
+        yield chunk
+
+
+def _take_trailers(text: bytes, headers: MutableMapping[str, str]) -> None:
+    found = {}
+    for line in filter(None, text.split(b"\r\n")):
+        match = _NAME_AND_VALUE.fullmatch(line)
+        if match is None:
+            raise _incomplete("what follows the last frame of the body is no header")
+        found[match[1].decode("ascii").lower()] = match[2].strip().decode(errors="replace")
+    announced = {each.strip().lower() for each in headers.get("x-amz-trailer", "").split(",") if each.strip()}
+    if not announced <= found.keys():
+        raise _incomplete("a trailing header that was announced did not come")
+    for name, value in found.items():
+        headers.setdefault(name, value)
+
+
+def _incomplete(reason: str) -> Exception:
+    error: Exception = internal("ministack.app", "_IncompleteRequestBody")(reason)
+    return error
+
+
+def send_in_chunks(send_response: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Send a stored body from its file; how fast the client reads it decides how fast it is read."""
+
+    async def send_in_chunks(
+        send: Send, status: int, headers: MutableMapping[str, str], body: Any, **options: Any
+    ) -> None:
+        if not isinstance(body, StoredBody):
+            await send_response(send, status, headers, body, **options)
+            return
+
+        async def send_start(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+
+        if not any(name.lower() == "content-length" for name in headers):
+            headers["Content-Length"] = str(len(body))
+        await send_response(send_start, status, headers, b"", **options)
+        for chunk in body.chunks():
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return send_in_chunks
+
+
+def read_whole(read: Callable[..., Any]) -> Callable[..., bytes | None]:
+    """The bytes of an object, for services that read one: a template, the definition of a state machine."""
+
+    def get_object_data(*arguments: Any, **options: Any) -> bytes | None:
+        body = read(*arguments, **options)
+        return bytes(body) if isinstance(body, StoredBody) else body
+
+    return get_object_data
+
+
+def md5_of(hash_bytes: Callable[[bytes], str]) -> Callable[[Any], str]:
+    """The MD5 of a body in hexadecimal digits; of one that just arrived it is known."""
+
+    def md5_hash(body: Any) -> str:
+        if not isinstance(body, StoredBody):
+            return hash_bytes(body)
+        return body.md5 or _digest("md5", body).hex()
+
+    return md5_hash
+
+
+def check_md5(check: Callable[..., Any]) -> Callable[..., Any]:
+    """Hold a body to its ``Content-MD5``."""
+
+    def validate_content_md5(headers: MutableMapping[str, str], body: Any) -> Any:
+        if not isinstance(body, StoredBody) or "content-md5" not in headers:
+            return check(headers, b"" if isinstance(body, StoredBody) else body)
+        digest = bytes.fromhex(body.md5) if body.md5 else _digest("md5", body)
+        if headers["content-md5"] == base64.b64encode(digest).decode():
+            return None
+        # The original tells a malformed digest from a wrong one; it looks at bytes that differ from these.
+        return check(headers, digest)
+
+    return validate_content_md5
+
+
+def checksum(compute: Callable[[str, Any], str | None]) -> Callable[[str, Any], str | None]:
+    """The checksum of a body, as S3 writes it."""
+
+    def compute_s3_checksum(algorithm: str, body: Any) -> str | None:
+        if not isinstance(body, StoredBody):
+            return compute(algorithm, body)
+        name = (algorithm or "").upper().replace("_", "")
+        if name == "CRC32":
+            crc = 0
+            for chunk in body.chunks():
+                crc = zlib.crc32(chunk, crc)
+            return base64.b64encode(struct.pack(">I", crc)).decode()
+        if name in ("SHA1", "SHA256"):
+            return base64.b64encode(_digest(name.lower(), body)).decode()
+        return compute(algorithm, bytes(body))
+
+    return compute_s3_checksum
+
+
+def _digest(name: str, body: StoredBody) -> bytes:
+    found = hashlib.new(name, usedforsecurity=False)
+    for chunk in body.chunks():
+        found.update(chunk)
+    return found.digest()
+
+
+def into_files(files: ObjectFiles, build: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Keep the body of a new object in a file."""
+
+    def build_object_record(body: Any, *arguments: Any, **options: Any) -> dict[str, Any]:
+        return {**build(body, *arguments, **options), "body": files.keep(body)}
+
+    return build_object_record
+
+
+def entry_of(project: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """The entry of a version, with the body that the object has, not that of the request."""
+
+    def version_entry_from_record(record: dict[str, Any], version_id: str, data: Any) -> dict[str, Any]:
+        body = record.get("body")
+        return project(record, version_id, data if body is None else body)
+
+    return version_entry_from_record
