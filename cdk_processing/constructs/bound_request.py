@@ -158,9 +158,12 @@ class BoundRequest:
         ]
         reads += [access for query in self._queries if query for access in result_access(query)]
         reads += [bucket_access(location) for location in self._request.program.reads]
+        objects = [location for channel in self._request.inputs for location in channel.object_locations]
+        reads += [bucket_access(location) for location in objects]
         if self._manifests is not None:
-            # The manifest names one object below what the triggers watch.
-            reads += [self._manifests, *(bucket_access(location) for location in self._watched)]
+            reads.append(self._manifests)
+        if self._request.reads_arrivals:
+            reads += [bucket_access(location) for location in self._watched]
         return reads
 
     def _writes(self) -> list[BucketAccess]:
@@ -172,7 +175,7 @@ class BoundRequest:
 
     def _locate_input(self, channel: ProcessingInput) -> S3Location | None:
         """Where an input lies; None for the object that launches the run, which has no place yet."""
-        if channel.is_exact_object:
+        if channel.is_arrived_object:
             return None
         files = channel.files
         if files is None:

@@ -172,7 +172,7 @@ class ProcessingJob(Construct):
         problems = problems or trigger_place_problems(self, [trigger])
         if problems:
             raise DeclarationError(self.path, [problem.on(self.node.id) for problem in problems])
-        if trigger.watched is not None and self._request.needs_manifest:
+        if trigger.watched is not None and self._request.reads_arrivals:
             self._bound.allow_reading(trigger.watched)
         self._launching.add(trigger)
         self._describe()

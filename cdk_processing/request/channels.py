@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from cdk_processing.errors import Problem
 from cdk_processing.request import limits
 from cdk_processing.request.datasets import DatasetDefinition, S3Input
 from cdk_processing.request.feature_store import FeatureStoreOutput
-from cdk_processing.request.files import LocalSource, local_source
+from cdk_processing.request.files import LocalSource, is_local_path, local_source
 from cdk_processing.request.location import S3Location
+from cdk_processing.request.manifests import MANIFEST, check_objects, object_locations
 from cdk_processing.request.runtime import Parameter, Text, has_run_time_value, segments
 from cdk_processing.request.tokens import KNOWN_LATER, is_known
 from cdk_processing.request.types import (
@@ -20,6 +21,7 @@ from cdk_processing.request.types import (
     DataType,
     InputMode,
     Json,
+    ListOf,
     LocalPath,
     Resolvable,
     UploadMode,
@@ -50,7 +52,8 @@ class ProcessingInput:
             launched the run.
         destination: Absolute folder below ``/opt/ml/processing/`` in the container.
         input_name: 1-63 characters. Left out, ``input-1``, ``input-2`` ... by position, as in the SDK.
-        s3_data_type: ``S3Prefix`` or ``ManifestFile``.
+        s3_data_type: ``S3Prefix``, or ``ManifestFile`` where the source lists the objects to read. ``OBJECT_URI`` with
+            ``ManifestFile`` means the object that launched the run is such a list.
         s3_input_mode: ``File``, or ``Pipe`` to stream.
         s3_data_distribution_type: ``FullyReplicated`` gives each instance everything, ``ShardedByS3Key`` a share.
         s3_compression_type: ``None``, or ``Gzip`` (with ``Pipe`` only).
@@ -58,6 +61,9 @@ class ProcessingInput:
         dataset_definition: The result of a query, instead of a source and a destination.
         app_managed: Whether the script fetches the data itself; the job then has the network. ``s3_input`` and
             ``dataset_definition`` need no local path in that case.
+        objects: With ``ManifestFile``, where the objects lie that the manifest names: locations or ``s3://`` URIs, such
+            as ``[bucket.at("images/")]``. The execution role may read them. An empty list adds no permission: grant it
+            yourself. Needed, unless ``role`` is the ARN of a role.
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProcessingInput.html
     """
@@ -72,6 +78,7 @@ class ProcessingInput:
     s3_input: S3Input | None = None
     dataset_definition: DatasetDefinition | None = None
     app_managed: bool = False
+    objects: ListOf[S3Location | Bucket | str] | None = None
 
     def __post_init__(self) -> None:
         # As in the SDK: a channel has the same fields, however it was written.
@@ -114,12 +121,22 @@ class ProcessingInput:
         return local_source(self.source)
 
     @property
-    def is_exact_object(self) -> bool:
-        """Whether the source means the one object that launched the run, for which a manifest is written."""
+    def is_arrived_object(self) -> bool:
+        """Whether the source means the one object that launched the run."""
         if not has_run_time_value(self.source):
             return False
         parts = list(segments(str(self.source)))
         return len(parts) == 1 and not isinstance(parts[0], str) and parts[0].name == "OBJECT_URI"
+
+    @property
+    def is_exact_object(self) -> bool:
+        """Whether a manifest is written that names the one object; an object that is a manifest needs none."""
+        return self.is_arrived_object and self.s3_data_type != MANIFEST
+
+    @property
+    def object_locations(self) -> list[S3Location]:
+        """Where the objects of a manifest lie."""
+        return object_locations(self.objects)
 
     def problems(self) -> list[Problem]:
         """What is wrong with this channel alone."""
@@ -132,7 +149,7 @@ class ProcessingInput:
         if not isinstance(self.dataset_definition, DatasetDefinition):
             fix = "write dataset_definition=DatasetDefinition(...)"
             return [*found, Problem("dataset_definition", self.dataset_definition, "a DatasetDefinition", fix)]
-        given = [name for name in ("source", "destination", "s3_input") if getattr(self, name) is not None]
+        given = [name for name in ("source", "destination", "s3_input", "objects") if getattr(self, name) is not None]
         found += [
             Problem(name, getattr(self, name), "left out beside dataset_definition", "make two inputs of them")
             for name in given
@@ -149,7 +166,8 @@ class ProcessingInput:
         if self.destination is not None or self.s3_input is None or not self.app_managed:
             found += _check_local_path("destination", self.destination)
         fix = "see the API reference of ProcessingS3Input"
-        found += limits.check_choice("s3_data_type", self.s3_data_type, ("S3Prefix", "ManifestFile"), fix)
+        found += limits.check_choice("s3_data_type", self.s3_data_type, ("S3Prefix", MANIFEST), fix)
+        found += check_objects(self.objects, self.s3_data_type)
         found += limits.check_choice("s3_input_mode", self.s3_input_mode, ("File", "Pipe"), fix)
         kinds = ("FullyReplicated", "ShardedByS3Key")
         found += limits.check_choice("s3_data_distribution_type", self.s3_data_distribution_type, kinds, fix)
@@ -161,6 +179,9 @@ class ProcessingInput:
         if self.is_exact_object and self.s3_input_mode != "File":
             allowed = "'File' for OBJECT_URI"
             found.append(Problem("s3_input_mode", self.s3_input_mode, allowed, "leave s3_input_mode out"))
+        if self.is_arrived_object and self.s3_data_type not in ("S3Prefix", MANIFEST):
+            allowed = f"known at synth for OBJECT_URI: 'S3Prefix' or {MANIFEST!r}"
+            found.append(Problem("s3_data_type", self.s3_data_type, allowed, "write the word"))
         return found
 
     def render(self, s3_uri: str) -> Json:
@@ -172,7 +193,7 @@ class ProcessingInput:
         source = {
             "S3Uri": s3_uri,
             "LocalPath": self.destination,
-            "S3DataType": "ManifestFile" if self.is_exact_object else limits.choice_text(self.s3_data_type),
+            "S3DataType": MANIFEST if self.is_exact_object else limits.choice_text(self.s3_data_type),
             "S3InputMode": self.s3_input_mode,
             "S3DataDistributionType": limits.choice_text(self.s3_data_distribution_type),
             "S3CompressionType": compression,
@@ -282,8 +303,10 @@ def _check_spelled_once(channel: ProcessingInput) -> list[Problem]:
 
 def _check_source(channel: ProcessingInput) -> list[Problem]:
     found: list[Problem] = []
-    if channel.is_exact_object or channel.files is not None:
+    if channel.is_arrived_object:
         return found
+    if channel.files is not None:
+        return _check_local_manifest(channel)
     location = channel.location
     if location is not None:
         found += [problem.inside("source") for problem in location.problems()]
@@ -299,6 +322,13 @@ def _check_source(channel: ProcessingInput) -> list[Problem]:
         allowed = "an s3:// URI whose bucket is known at synth, or exactly ExecutionVariables.OBJECT_URI"
         found.append(Problem("source", channel.source, allowed, 'write bucket.at(f"prefix/{value}")'))
     return found
+
+
+def _check_local_manifest(channel: ProcessingInput) -> list[Problem]:
+    source = channel.source
+    if channel.s3_data_type != MANIFEST or not is_local_path(source) or not Path(source).is_dir():
+        return []
+    return [Problem("source", str(source), "a file with s3_data_type='ManifestFile'", "name the file in it")]
 
 
 def _check_local_path(field: str, path: object) -> list[Problem]:

@@ -13,6 +13,7 @@ from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
 from cdk_processing.request.conformity import KNOWN_LATER, conformity_problems, known_network
 from cdk_processing.request.images import ProcessingImage
 from cdk_processing.request.location import S3Location
+from cdk_processing.request.manifests import missing_objects
 from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import Program
 from cdk_processing.request.runtime import (
@@ -145,8 +146,13 @@ class ProcessingRequest:
 
     @property
     def needs_manifest(self) -> bool:
-        """Whether an input means exactly the object that launched the run."""
+        """Whether a manifest is written: an input means exactly the object that launched the run."""
         return any(channel.is_exact_object for channel in self.inputs)
+
+    @property
+    def reads_arrivals(self) -> bool:
+        """Whether an input is the object that launched the run, itself or the objects that it lists."""
+        return any(channel.is_arrived_object for channel in self.inputs)
 
     @property
     def is_readable(self) -> bool:
@@ -181,7 +187,8 @@ class ProcessingRequest:
                 return [*found, wrong]  # what follows needs channels to look at
             for index, channel in enumerate(channels):
                 found += [problem.inside(f"{field}[{index}]").on(kind.__name__) for problem in channel.problems()]
-        found += [*self.program.mistakes, *self._channel_problems(), *self._argument_problems()]
+        found += [*self._manifest_problems(), *self.program.mistakes, *self._channel_problems()]
+        found += self._argument_problems()
         found += self._environment_problems()
         return found + self._conformity_problems(found)
 
@@ -268,6 +275,20 @@ class ProcessingRequest:
         """Whether the script fetches or brings away data itself."""
         inputs = any(channel.app_managed is True for channel in self.inputs)
         return inputs or any(channel.app_managed is True for channel in self.outputs)
+
+    def _manifest_problems(self) -> list[Problem]:
+        found: list[Problem] = []
+        # What a role named by its ARN may read is its owner's business.
+        if not isinstance(self.processor.role, str):
+            for index, channel in enumerate(self.inputs):
+                missing = missing_objects(channel.objects, channel.s3_data_type)
+                found += [problem.inside(f"inputs[{index}]").on("ProcessingInput") for problem in missing]
+        arrived = [channel.s3_data_type for channel in self.inputs if channel.is_arrived_object]
+        if len(set(map(str, arrived))) > 1:
+            allowed = "the same for each input that is OBJECT_URI"
+            fix = "make two jobs: one that reads the object, one that reads what it lists"
+            found.append(Problem("s3_data_type", arrived, allowed, fix))
+        return found
 
     def _channel_problems(self) -> list[Problem]:
         own = self.program.inputs

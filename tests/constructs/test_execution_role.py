@@ -79,6 +79,21 @@ def test_the_reason_for_each_wildcard_is_acknowledged_on_the_role(job, stack, sy
         assert all(len(reason) > 20 for reason in reasons.values())
 
 
+def test_the_objects_of_a_manifest_may_be_read_and_their_key_used(stack, raw, request_for, synth, statements):
+    images = DataBucket(stack, "Images", encryption_key=kms.Key(stack, "Key"))
+    manifest = ProcessingInput(
+        raw.at("m.json"), "/opt/ml/processing/input", s3_data_type="ManifestFile", objects=[images.at("cats/")]
+    )
+    ProcessingJob(stack, "Preprocess", request_for(inputs=[manifest]))
+
+    allowed = statements(synth(stack), "PreprocessExecutionRole")
+
+    read = [resource["Fn::Join"][1][-1] for resource in allowed["ReadInputs"]["Resource"]]
+    assert read == ["/m.json*", ":s3:::code/prep.py*", "/cats/*"]
+    assert allowed["ListInputs3"]["Condition"] == {"StringLike": {"s3:prefix": ["cats/*"]}}
+    assert allowed["DecryptInputs"]["Action"] == "kms:Decrypt"
+
+
 def test_a_given_role_is_used_and_given_what_the_job_needs(stack, raw, request_for, synth, definition, resources):
     role = iam.Role(stack, "Mine", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
     job = ProcessingJob(stack, "Preprocess", request_for(raw.at("in/"), processor=sklearn(role=role)))

@@ -395,7 +395,12 @@ def test_a_job_with_everything_has_a_template_that_cfn_lint_finds_nothing_in(sta
             ProcessingInput(V.OBJECT_URI, "/opt/ml/processing/object"),
             ProcessingInput(raw.at("reference/"), "/opt/ml/processing/reference", "reference"),
             ProcessingInput(rows, "/opt/ml/processing/rows"),
-            ProcessingInput("s3://elsewhere/in/", "/opt/ml/processing/elsewhere", s3_data_type="ManifestFile"),
+            ProcessingInput(
+                "s3://elsewhere/in.json",
+                "/opt/ml/processing/elsewhere",
+                s3_data_type="ManifestFile",
+                objects=[raw.at("images/"), "s3://elsewhere/images/"],
+            ),
         ],
         outputs=[
             ProcessingOutput("/opt/ml/processing/a", curated.at(f"{V.TRIGGER_TIME:%Y/%m/%d}/{V.OBJECT_KEY}/"), "a"),

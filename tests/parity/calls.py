@@ -220,6 +220,8 @@ _CHANNELS = [
     Call("a destination with a slash", _processor(), {"inputs": [_input(destination=f"{INPUT}/")]}),
     Call("a manifest", _processor(), {"inputs": [
         _input(source="s3://raw-data/m.manifest", s3_data_type="ManifestFile")]}),
+    Call("a folder as a manifest", _processor(), {"inputs": [_input(source="data", s3_data_type="ManifestFile")]},
+         files={"data/1.csv": "a", "data/2.csv": "b"}),
     Call("a pipe", _processor(), {"inputs": [_input(s3_input_mode="Pipe")]}),
     Call("a gzipped pipe", _processor(), {"inputs": [_input(s3_input_mode="Pipe", s3_compression_type="Gzip")]}),
     Call("gzipped files", _processor(), {"inputs": [_input(s3_compression_type="Gzip")]}),

@@ -433,6 +433,13 @@ DIFFERENCES = [
         refused_here=("rename one: they are in one folder there", "rename one, or leave one out"),
     ),
     Difference(
+        "A local folder with `s3_data_type='ManifestFile'`",
+        "sent",
+        "refused",
+        "A manifest is one file, so the job would fail.",
+        refused_here=("must be a file with s3_data_type='ManifestFile'",),
+    ),
+    Difference(
         "Values that SageMaker refuses when the job is created",
         "sent",
         "refused",

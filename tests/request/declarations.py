@@ -188,6 +188,15 @@ _INPUT = {
 _OUTPUT = {"destination": _PLACES, "s3_upload_mode": st.sampled_from(["EndOfJob", "Continuous"])}
 
 
+def _whole_manifest(fields):
+    """A manifest says where its objects lie; the object that launches the run is one or is none, in all inputs."""
+    if fields.get("s3_data_type") != "ManifestFile":
+        return fields
+    if fields["source"] is ExecutionVariables.OBJECT_URI:
+        return {**fields, "s3_data_type": "S3Prefix"}
+    return {**fields, "objects": [S3Location("raw-data", "images/")]}
+
+
 @st.composite
 def declarations(draw, kinds=KINDS, *, whole=False):
     """A processor and what it is to run, with nothing wrong; a whole one has something in every field."""
@@ -199,7 +208,8 @@ def declarations(draw, kinds=KINDS, *, whole=False):
     for name, part, most in (("inputs", ProcessingInput, 4), ("outputs", ProcessingOutput, 4)):
         fields = _INPUT if part is ProcessingInput else _OUTPUT
         count = draw(st.integers(least, most))
-        run[name] = [channel(part, number, **draw(st.fixed_dictionaries(fields))) for number in range(count)]
+        drawn = [draw(st.fixed_dictionaries(fields)) for _ in range(count)]
+        run[name] = [channel(part, number, **_whole_manifest(given)) for number, given in enumerate(drawn)]
     if whole:
         given["env"] = {"A": "a"} | given["env"]
         given["tags"] = [{"Key": "team", "Value": "data"}]

@@ -72,6 +72,37 @@ BAD_INPUTS = [
         {"source": ExecutionVariables.OBJECT_URI, "s3_input_mode": "Pipe"},
         "s3_input_mode must be 'File' for OBJECT_URI, got 'Pipe'; leave s3_input_mode out",
     ),
+    (
+        {"objects": ["s3://images/"]},
+        "objects must be left out with s3_data_type='S3Prefix', got ['s3://images/']; "
+        "set s3_data_type='ManifestFile', or make each place an input of its own",
+    ),
+    (
+        {"objects": "s3://images/", "s3_data_type": "ManifestFile"},
+        "objects must be where the objects lie that the manifest names: a list of S3Locations or s3:// URIs, "
+        "got 's3://images/'; write objects=['s3://images/']",
+    ),
+    (
+        {"objects": ["images/"], "s3_data_type": "ManifestFile"},
+        "objects[0] must be an S3Location or an s3:// URI, got 'images/'; write objects=[bucket.at(\"images/\")]",
+    ),
+    (
+        {"objects": [S3Location("images", "/cats/")], "s3_data_type": "ManifestFile"},
+        "objects[0].key must be a key prefix without a leading '/', got '/cats/'; write 'cats/'",
+    ),
+    (
+        {"objects": ["s3://images/", S3Location("images")], "s3_data_type": "ManifestFile"},
+        "objects must be different from the others', got 's3://images/'; name it once",
+    ),
+    (
+        {
+            "source": ExecutionVariables.OBJECT_URI,
+            "s3_data_type": Parameter("kind", enum_values=["S3Prefix", "ManifestFile"]),
+        },
+        "s3_data_type must be known at synth for OBJECT_URI: 'S3Prefix' or 'ManifestFile', "
+        "got Parameter(name='kind', default=None, type=<class 'str'>, enum_values=['S3Prefix', 'ManifestFile']); "
+        "write the word",
+    ),
 ]
 
 
@@ -245,6 +276,24 @@ def test_the_object_that_launched_the_run_is_read_through_a_manifest():
     rendered = replace(INPUT, source=ExecutionVariables.OBJECT_URI).render("s3://work/1.manifest")
 
     assert rendered["S3Input"]["S3DataType"] == "ManifestFile"
+
+
+def test_an_object_that_is_a_manifest_itself_is_read_as_it_is():
+    channel = replace(INPUT, source=ExecutionVariables.OBJECT_URI, s3_data_type="ManifestFile")
+
+    assert channel.is_arrived_object
+    assert not channel.is_exact_object
+    assert channel.render("{{run:OBJECT_URI}}")["S3Input"]["S3Uri"] == "{{run:OBJECT_URI}}"
+
+
+def test_a_local_manifest_is_a_file(told, tmp_path):
+    manifest = replace(INPUT, s3_data_type="ManifestFile", objects=["s3://images/"])
+    (tmp_path / "m.json").write_text("[]")
+
+    assert replace(manifest, source=tmp_path / "m.json").problems() == []
+    assert told(replace(manifest, source=tmp_path).problems()) == (
+        f"source must be a file with s3_data_type='ManifestFile', got {str(tmp_path)!r}; name the file in it"
+    )
 
 
 def test_an_output_renders_as_the_api_takes_it():

@@ -10,6 +10,7 @@ from cdk_processing import (
     ProcessingOutput,
     Processor,
     PySparkProcessor,
+    S3Input,
     S3Location,
     ScriptProcessor,
 )
@@ -509,3 +510,48 @@ def test_there_is_room_for_what_a_job_carries_in_its_environment(processor, argu
     assert told(count) == []
     [problem] = told(count + 1)
     assert problem.startswith(f"env must be at most {count} variables")
+
+
+MANIFEST = ProcessingInput("s3://raw-data/m.json", "/opt/ml/processing/in", s3_data_type="ManifestFile")
+MISSING = (
+    "inputs[0].objects must be where the objects lie that the manifest names: a list of S3Locations or s3:// URIs, "
+    "because the execution role is made to read them, got None; "
+    'write objects=[bucket.at("images/")], or objects=[] if you grant the execution role yourself (ProcessingInput)'
+)
+
+
+@pytest.mark.parametrize(
+    "data_type",
+    ["ManifestFile", Parameter("kind", enum_values=["S3Prefix", "ManifestFile"]), "${Token[TOKEN.7]}"],
+)
+def test_a_manifest_must_say_where_its_objects_lie(processor, told, data_type):
+    manifest = replace(MANIFEST, s3_data_type=data_type)
+
+    assert told(processor.run(CODE, [manifest]).problems()) == MISSING
+    assert processor.run(CODE, [replace(manifest, objects=["s3://images/cats/"])]).problems() == []
+    assert processor.run(CODE, [replace(manifest, objects=[])]).problems() == []
+
+
+def test_a_manifest_in_the_longer_spelling_must_say_so_too(processor, told):
+    spelled = S3Input("s3://raw-data/m.json", "/opt/ml/processing/in", s3_data_type="ManifestFile")
+
+    assert told(processor.run(CODE, [ProcessingInput(s3_input=spelled)]).problems()) == MISSING
+    assert processor.run(CODE, [ProcessingInput(s3_input=spelled, objects=["s3://images/"])]).problems() == []
+
+
+def test_what_a_role_named_by_its_arn_may_read_is_not_asked_for(processor):
+    named = replace(processor, role="arn:aws:iam::111122223333:role/Reader")
+
+    assert named.run(CODE, [MANIFEST]).problems() == []
+
+
+def test_the_object_that_launches_the_run_cannot_be_a_manifest_and_not_one(processor, told):
+    arrived = replace(MANIFEST, source=ExecutionVariables.OBJECT_URI, objects=["s3://images/"])
+    itself = ProcessingInput(ExecutionVariables.OBJECT_URI, "/opt/ml/processing/itself")
+
+    assert processor.run(CODE, [arrived]).problems() == []
+    assert processor.run(CODE, [arrived]).needs_manifest is False
+    assert told(processor.run(CODE, [arrived, itself]).problems()) == (
+        "s3_data_type must be the same for each input that is OBJECT_URI, got ['ManifestFile', 'S3Prefix']; "
+        "make two jobs: one that reads the object, one that reads what it lists"
+    )

@@ -271,6 +271,7 @@ SIGNATURES = {
         ("s3_input", None),
         ("dataset_definition", None),
         ("app_managed", False),
+        ("objects", None),  # ours: the SDK makes no role
     ],
     ProcessingOutput: [
         ("source", None),

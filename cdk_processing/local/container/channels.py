@@ -90,7 +90,7 @@ def download_inputs(
         roots = [folders[host] / channel.folder for host in job.hosts]
         for root in roots:
             root.mkdir(parents=True, exist_ok=True)
-        with transfer_failures("Data download failed"):
+        with transfer_failures("Data download failed", str(channel.source)):
             objects = list((_from_manifest if channel.manifest else _below_prefix)(client, channel, session))
         _refuse_clashes(objects)
         progress.more(sum(each.size or 0 for each in objects))
@@ -104,7 +104,7 @@ def _fetch_all(
         number, each = numbered
         # Shared out by sorted key, one each in turn, so that every instance gets n/M of them.
         own = [roots[number % len(roots)]] if sharded else roots
-        with transfer_failures("Data download failed"):
+        with transfer_failures("Data download failed", f"s3://{each.bucket}/{each.key}"):
             _fetch(client, each, [root / each.path for root in own], progress, halt)
 
     in_parallel(fetch, list(enumerate(objects)), halt)
@@ -135,13 +135,16 @@ def in_parallel(step: Callable[[Any], None], items: Sequence[Any], halt: Halt) -
 
 
 @contextlib.contextmanager
-def transfer_failures(what: str) -> Iterator[None]:
-    """Turn what S3 and the disk say into the job's failure reason."""
+def transfer_failures(what: str, place: str = "") -> Iterator[None]:
+    """Turn what S3 and the disk say into the job's failure reason; ``place`` is what was to be read or written."""
     try:
         yield
     except botocore.exceptions.ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        raise JobFailedError("InternalServerError" if status >= 500 else "ClientError", f"{what}: {error}") from error
+        # A refusal names the object by its ARN already; "key does not exist" does not say which.
+        named = place.removeprefix("s3://") in str(error)
+        text = f"{what}: {error}" if named else f"{what}: {error} ({place})"
+        raise JobFailedError("InternalServerError" if status >= 500 else "ClientError", text) from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise JobFailedError(
             "ClientError",

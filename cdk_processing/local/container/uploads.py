@@ -218,7 +218,7 @@ def _put(client: Any, each: _File, progress: Progress) -> None:
     encryption = {}
     if each.channel.kms_key is not None:
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": each.channel.kms_key}
-    with transfer_failures("Data upload failed"):
+    with transfer_failures("Data upload failed", f"s3://{destination.bucket}/{key}"):
         try:
             descriptor = open_beneath(each.root, each.path)
         except FileNotFoundError:

@@ -178,7 +178,7 @@ def test_what_s3_refuses_is_in_the_reason(server: Session, tmp_path: Path) -> No
         download(server, tmp_path, s3_input("s3://no-such-bucket-here/in/"))
     assert failure.value.reason == (
         "ClientError: Data download failed: An error occurred (NoSuchBucket) when calling the ListObjectsV2 operation: "
-        "The specified bucket does not exist"
+        "The specified bucket does not exist (s3://no-such-bucket-here/in/)"
     )
 
 
@@ -205,7 +205,7 @@ def test_a_manifest_cannot_lead_out_of_the_folder(server: Session, bucket: str, 
 
 def test_an_object_of_a_manifest_that_is_missing_fails(server: Session, bucket: str, tmp_path: Path) -> None:
     put(server, bucket, {"m": json.dumps([{"prefix": f"s3://{bucket}/in/"}, "x"]).encode()})
-    with pytest.raises(JobFailedError, match="NoSuchKey"):
+    with pytest.raises(JobFailedError, match=rf"NoSuchKey.* \(s3://{bucket}/in/x\)$"):
         download(server, tmp_path, s3_input(f"s3://{bucket}/m", S3DataType="ManifestFile"))
 
 
