@@ -15,6 +15,8 @@ from typing import Any
 import botocore
 from botocore.loaders import Loader
 
+from cdk_processing.request.shapes import reachable
+
 __all__ = ["TABLE", "differences", "dump", "table"]
 
 Table = dict[str, Any]
@@ -25,38 +27,14 @@ ABOUT = (
     "named here; do not edit. min and max are of a number, of a text's characters, or of a list's items."
 )
 _ROOT = "CreateProcessingJobRequest"
-_KEPT = ("min", "max", "pattern", "enum")
 _IN_A_LINE = 6  # of an enumeration; a longer one has a line for each word, so that changes can be read
 
 
 def table() -> Table:
     """The whole of ``limits.json``, as the installed botocore has it."""
-    shapes = Loader().load_service_model("sagemaker", "service-2")["shapes"]
-    kept: Table = {}
-    waiting = [_ROOT]
-    while waiting:
-        name = waiting.pop()
-        if name not in kept:
-            kept[name] = _shape(shapes[name])
-            waiting += _parts(kept[name]).values()
+    kept = reachable(Loader().load_service_model("sagemaker", "service-2")["shapes"], [_ROOT])
     ordered = {name: kept[name] for name in sorted(kept)}
     return {"_about": ABOUT, "botocore": botocore.__version__, "root": _ROOT, "shapes": ordered}
-
-
-def _shape(shape: Table) -> Table:
-    kept: Table = {"type": shape["type"]}
-    if "members" in shape:
-        kept["members"] = {name: member["shape"] for name, member in shape["members"].items()}
-        if shape.get("required"):
-            kept["required"] = shape["required"]
-    kept |= {part: shape[part]["shape"] for part in ("member", "key", "value") if part in shape}
-    return kept | {limit: shape[limit] for limit in _KEPT if limit in shape}
-
-
-def _parts(shape: Table) -> dict[str, str]:
-    """The shapes that a shape is made of, by the member's name."""
-    members: dict[str, str] = shape.get("members", {})
-    return members | {part: shape[part] for part in ("member", "key", "value") if part in shape}
 
 
 def dump(made: Table) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from cdk_processing.errors import Problem
-from cdk_processing.request.model import Violation, field_of, violations
+from cdk_processing.request.field_names import field_of
+from cdk_processing.request.model import Violation, violations
 from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import Program
 from cdk_processing.request.tokens import KNOWN_LATER

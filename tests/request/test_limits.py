@@ -16,7 +16,8 @@ from cdk_processing import (
     SparkJarProcessor,
 )
 from cdk_processing.request import limits
-from cdk_processing.request.model import field_of, known_instance_types, violations
+from cdk_processing.request.field_names import field_of
+from cdk_processing.request.model import known_instance_types, violations
 from tests.request.service_model import limits_of
 
 HOSTS = {"instance_count": 1, "instance_type": "ml.m5.xlarge"}

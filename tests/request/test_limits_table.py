@@ -9,7 +9,8 @@ from pathlib import Path
 import botocore
 import pytest
 
-from cdk_processing.request.model import python_pattern, violations
+from cdk_processing.request.model import violations
+from cdk_processing.request.shapes import parts_of, python_pattern
 
 REPOSITORY = Path(__file__).parents[2]
 TABLE = json.loads((REPOSITORY / "cdk_processing" / "request" / "limits.json").read_text(encoding="utf-8"))
@@ -40,7 +41,7 @@ def test_the_table_is_written_as_the_script_writes_it(make_limits):
 def test_the_table_has_every_shape_that_it_names(make_limits):
     shapes = TABLE["shapes"]
 
-    assert {part for shape in shapes.values() for part in make_limits._parts(shape).values()} < set(shapes)
+    assert {part for shape in shapes.values() for part in parts_of(shape).values()} < set(shapes)
     assert TABLE["root"] in shapes
 
 

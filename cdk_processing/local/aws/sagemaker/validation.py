@@ -1,19 +1,19 @@
-"""A request held to the service model: what botocore leaves to the service (patterns, maxima, enums) included.
+"""Checks a request against the service's model, with AWS's own texts.
 
-botocore refuses missing fields, wrong types and minima before it sends anything, but a request may also come from Step
-Functions or another SDK, so everything is checked here. The texts are AWS's.
+botocore refuses missing fields, wrong types and minima before it sends a request. Step Functions and other SDKs may
+send them, so the service checks everything.
 """
 
 from __future__ import annotations
 
 import functools
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from cdk_processing.local.api_models.loader import shared_loader
 from cdk_processing.local.aws.sagemaker.errors import ServiceError, validation
 from cdk_processing.request.limits import INSTANCE_TYPE
-from cdk_processing.request.model import python_pattern
+from cdk_processing.request.shapes import Entry, Flaw, Key, Shape, Shapes, Step, reachable
 
 __all__ = ["OPERATIONS", "is_operation", "validate"]
 
@@ -28,139 +28,115 @@ OPERATIONS = (
 )
 
 
-@functools.cache
-def _service_model() -> Any:
-    """Botocore's model of SageMaker (3 MB of JSON, so it is loaded once and not before it is needed)."""
-    import botocore.loaders
-    import botocore.model
-
-    return botocore.model.ServiceModel(botocore.loaders.Loader().load_service_model("sagemaker", "service-2"))
-
-
 def is_operation(name: str) -> bool:
     """Whether SageMaker has an operation of this name at all."""
-    return name in _service_model().operation_names
+    return name in _model()["operations"]
 
 
-def validate(operation: str, request: Any) -> None:
+def validate(operation: str, request: object) -> None:
     """Check a request.
 
     Raises:
         ServiceError: ``ValidationException`` with every problem in AWS's words, or ``SerializationException`` for a
             value of the wrong type.
     """
-    shape = _service_model().operation_model(operation).input_shape
-    problems = list(_problems(shape, request, ""))
+    shape = _inputs()[_input_name(operation)]
+    flaws = [flaw for flaw in shape.flaws(request) if not _passes(flaw)]
+    for flaw in flaws:
+        if {"type", "null"} & set(flaw.broken):
+            place, found = _place(flaw.path) or "request", type(flaw.value).__name__
+            raise ServiceError("SerializationException", f"{place} must be {flaw.shape.type}, got {found}")
+    problems = list(_problems(request, flaws))
     if problems:
         plural = "error" if len(problems) == 1 else "errors"
         raise validation(f"{len(problems)} validation {plural} detected: {'; '.join(problems)}")
 
 
-_PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
-    "structure": (dict,),
-    "map": (dict,),
-    "list": (list,),
-    "string": (str,),
-    "integer": (int,),
-    "long": (int,),
-    "boolean": (bool,),
-    "timestamp": (int, float, str),
-}
+@functools.cache
+def _model() -> Mapping[str, Any]:
+    """Botocore's model of SageMaker: 3 MB of JSON, so it is loaded when it is first needed."""
+    model: Mapping[str, Any] = shared_loader().load_service_model("sagemaker", "service-2")
+    return model
 
 
-def _problems(shape: Any, value: Any, path: str) -> Iterator[str]:
-    expected = _PYTHON_TYPES.get(shape.type_name)
-    if expected and (not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected)):
-        found = type(value).__name__
-        raise ServiceError("SerializationException", f"{path or 'request'} must be {shape.type_name}, got {found}")
-    if shape.type_name == "structure":
-        yield from _structure_problems(shape, value, path)
-    elif shape.type_name == "list":
-        yield from _length_problems(shape, value, path)
-        for index, item in enumerate(value, start=1):
-            yield from _problems(shape.member, item, f"{path}.{index}.member")
-    elif shape.type_name == "map":
-        yield from _map_problems(shape, value, path)
-    elif shape.type_name == "string":
-        yield from _string_problems(shape, value, path)
-    elif shape.type_name in ("integer", "long"):
-        yield from _number_problems(shape, value, path)
-
-
-def _structure_problems(shape: Any, value: Mapping[str, Any], path: str) -> Iterator[str]:
-    for name in shape.required_members:
-        if value.get(name) is None:
-            yield f"Value null at '{_join(path, name)}' failed to satisfy constraint: Member must not be null"
-    for name, item in value.items():
-        if name in shape.members and item is not None:
-            yield from _problems(shape.members[name], item, _join(path, name))
-
-
-def _map_problems(shape: Any, value: Mapping[str, Any], path: str) -> Iterator[str]:
-    limits = shape.metadata
-    if "max" in limits and len(value) > limits["max"]:
-        yield _failed(value, path, f"Member must have length less than or equal to {limits['max']}")
-    for kind, items in ((shape.key, value.keys()), (shape.value, value.values())):
-        texts = {problem for item in items for problem in _constraints(kind, item)}
-        if texts:
-            part = "keys" if kind is shape.key else "values"
-            yield _failed(value, path, f"Map {part} must satisfy constraint: [{', '.join(sorted(texts))}]")
-
-
-def _string_problems(shape: Any, value: str, path: str) -> Iterator[str]:
-    for text in _constraints(shape, value):
-        yield _failed(value, path, text)
-
-
-def _constraints(shape: Any, value: Any) -> Iterator[str]:
-    if not isinstance(value, str):
-        raise ServiceError("SerializationException", f"a map's keys and values must be strings, got {value!r}")
-    limits = shape.metadata
-    if shape.enum and value not in shape.enum and not _is_newer_instance_type(shape.name, value):
-        yield f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
-    if "max" in limits and len(value) > limits["max"]:
-        yield f"Member must have length less than or equal to {limits['max']}"
-    if "min" in limits and len(value) < limits["min"]:
-        yield f"Member must have length greater than or equal to {limits['min']}"
-    pattern = limits.get("pattern")
-    if pattern and not _matches(pattern, value):
-        yield f"Member must satisfy regular expression pattern: {pattern}"
-
-
-def _number_problems(shape: Any, value: int, path: str) -> Iterator[str]:
-    limits = shape.metadata
-    if "max" in limits and value > limits["max"]:
-        yield _failed(value, path, f"Member must have value less than or equal to {limits['max']}")
-    if "min" in limits and value < limits["min"]:
-        yield _failed(value, path, f"Member must have value greater than or equal to {limits['min']}")
-
-
-def _length_problems(shape: Any, value: list[Any], path: str) -> Iterator[str]:
-    limits = shape.metadata
-    if "max" in limits and len(value) > limits["max"]:
-        yield _failed(value, path, f"Member must have length less than or equal to {limits['max']}")
-    if "min" in limits and len(value) < limits["min"]:
-        yield _failed(value, path, f"Member must have length greater than or equal to {limits['min']}")
+def _input_name(operation: str) -> str:
+    return str(_model()["operations"][operation]["input"]["shape"])
 
 
 @functools.cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(python_pattern(pattern))
+def _inputs() -> Shapes:
+    return Shapes(reachable(_model()["shapes"], map(_input_name, OPERATIONS)))
 
 
-def _is_newer_instance_type(shape: str, value: str) -> bool:
-    """Whether a value is an instance type that AWS may have added since: synth warns of it, and it is tried."""
-    return shape == "ProcessingInstanceType" and INSTANCE_TYPE.fullmatch(value) is not None
+def _passes(flaw: Flaw) -> bool:
+    """Whether the service accepts what the model refuses.
+
+    It ignores an unknown member and a member that is null. It may know instance types that are newer than the model;
+    synth warns of them.
+    """
+    match flaw.broken:
+        case ("unknown",):
+            return True
+        case ("null",):
+            return bool(flaw.path) and isinstance(flaw.path[-1], str)
+        case ("enum",):
+            return flaw.shape.name == "ProcessingInstanceType" and INSTANCE_TYPE.fullmatch(flaw.value) is not None
+    return False
 
 
-def _matches(pattern: str, value: str) -> bool:
-    return _compiled(pattern).fullmatch(value) is not None
+def _problems(request: object, flaws: Iterable[Flaw]) -> Iterator[str]:
+    of_maps: dict[tuple[tuple[Step, ...], str], set[str]] = {}
+    for flaw in flaws:
+        if "required" in flaw.broken:
+            yield f"Value null at '{_place(flaw.path)}' failed to satisfy constraint: Member must not be null"
+        elif flaw.path and isinstance(flaw.path[-1], (Key, Entry)):
+            part = "keys" if isinstance(flaw.path[-1], Key) else "values"
+            of_maps.setdefault((flaw.path[:-1], part), set()).update(_constraints(flaw))
+        else:
+            for text in _constraints(flaw):
+                yield _failed(flaw.value, flaw.path, text)
+    for (path, part), texts in of_maps.items():
+        yield _failed(_at(request, path), path, f"Map {part} must satisfy constraint: [{', '.join(sorted(texts))}]")
 
 
-def _failed(value: object, path: str, constraint: str) -> str:
-    return f"Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"
+def _constraints(flaw: Flaw) -> Iterator[str]:
+    shape = flaw.shape
+    for rule in flaw.broken:
+        if rule == "enum":
+            yield f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
+        elif rule == "pattern":
+            yield f"Member must satisfy regular expression pattern: {shape.pattern}"
+        elif rule == "max":
+            yield f"Member must have {_measure(shape)} less than or equal to {shape.high}"
+        else:
+            yield f"Member must have {_measure(shape)} greater than or equal to {shape.low}"
 
 
-def _join(path: str, name: str) -> str:
-    name = name[:1].lower() + name[1:]
-    return f"{path}.{name}" if path else name
+def _measure(shape: Shape) -> str:
+    return "length" if shape.type in ("string", "list", "map") else "value"
+
+
+def _failed(value: object, path: Sequence[Step], constraint: str) -> str:
+    return f"Value '{value}' at '{_place(path)}' failed to satisfy constraint: {constraint}"
+
+
+def _place(path: Iterable[Step]) -> str:
+    """A path as AWS writes it: ``processingInputs.1.member.s3Input.s3Uri``."""
+    return ".".join(map(_step, path))
+
+
+def _step(step: Step) -> str:
+    match step:
+        case str():
+            return step[:1].lower() + step[1:]
+        case int():
+            return f"{step + 1}.member"
+        case Key():
+            return "key"
+    return str(step.key)
+
+
+def _at(value: Any, path: Iterable[Step]) -> Any:
+    for step in path:
+        value = value[step.key if isinstance(step, (Key, Entry)) else step]
+    return value

@@ -1,10 +1,14 @@
 import botocore.loaders
 import botocore.model
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cdk_processing.local.aws.sagemaker.errors import ServiceError, in_use, limit_exceeded, not_found
 from cdk_processing.local.aws.sagemaker.rules import check_request
 from cdk_processing.local.aws.sagemaker.validation import OPERATIONS, validate
+from tests.request.declarations import profile
+from tests.request.service_model import refusals, requests, sdk_refusals
 
 ROLE = "arn:aws:iam::000000000000:role/r"
 
@@ -137,3 +141,39 @@ def test_tabs_and_line_breaks_in_tags_are_refused():
     for text in ("a\tb", "a\nb"):
         said = message(validate, "CreateProcessingJob", request(Tags=[{"Key": "team", "Value": text}]))
         assert "Member must satisfy regular expression pattern" in said
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@profile(40)
+@given(st.data())
+def test_of_what_botocore_sends_exactly_that_is_refused_which_the_model_refuses(operation, data):
+    sent = data.draw(requests(operation).filter(lambda request: not sdk_refusals(request, operation)))
+
+    if refusals(sent, operation):
+        assert message(validate, operation, sent).startswith("ValidationException: ")
+    else:
+        validate(operation, sent)
+
+
+def test_unknown_members_and_null_ones_are_ignored_as_aws_does():
+    validate("CreateProcessingJob", request(Environment=None, Nonsense=1, NetworkConfig={"VpcConfig": None}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"RoleArn": None}, "ValidationException: 1 validation error detected: Value null at 'roleArn' failed"),
+        ({"Tags": [None]}, "SerializationException: tags.1.member must be structure, got NoneType"),
+        ({"Environment": {"A": 5}}, "SerializationException: environment.A must be string, got int"),
+    ],
+)
+def test_null_is_refused_where_a_value_must_be(changes, text):
+    assert message(validate, "CreateProcessingJob", request(**changes)).startswith(text)
+
+
+def test_the_keys_of_a_map_are_told_in_one_problem():
+    assert message(validate, "CreateProcessingJob", request(Environment={"1A": "x", "2B": "y"})) == (
+        "ValidationException: 1 validation error detected: Value '{'1A': 'x', '2B': 'y'}' at 'environment' failed to "
+        "satisfy constraint: Map keys must satisfy constraint: [Member must satisfy regular expression pattern: "
+        "[a-zA-Z_][a-zA-Z0-9_]*]"
+    )
