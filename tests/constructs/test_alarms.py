@@ -8,8 +8,8 @@ from aws_cdk.assertions import Template
 from cfnlint.api import lint
 
 from cdk_processing import ProcessingJob, ProcessingPlatform
-from cdk_processing.constructs.alarms import expect_arrivals, expect_schedule, within_problems
 from cdk_processing.constructs.triggers.base import Launch
+from cdk_processing.constructs.triggers.missed import expect_arrivals, expect_schedule, within_problems
 
 HOUR = timedelta(hours=1)
 DAILY = "cron(0 6 * * ? *)"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from cdk_processing.constructs.alarms import expect_arrivals, within_problems
 from cdk_processing.constructs.bucket_events import send_events
 from cdk_processing.constructs.storage import is_encrypted_with_a_key
 from cdk_processing.constructs.triggers.base import OBJECT_VALUES, Launch, Trigger, supplies
+from cdk_processing.constructs.triggers.missed import expect_arrivals, within_problems
 from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
 from cdk_processing.request.location import S3Location

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal, get_args
 
-from cdk_processing.constructs.alarms import expect_schedule
 from cdk_processing.constructs.resources import resource
 from cdk_processing.constructs.triggers.base import Launch, Trigger, given_problems, supplies
+from cdk_processing.constructs.triggers.missed import expect_schedule
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.request.tokens import is_token

@@ -1,0 +1,147 @@
+"""The alarms of triggers: an expected run or an expected arrival did not happen."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from datetime import datetime, timedelta
+from typing import Any
+
+from aws_cdk import CfnResource, Duration
+
+from cdk_processing.constructs.alarms import alarm, metric
+from cdk_processing.constructs.triggers.base import Launch
+from cdk_processing.errors import Problem, ScheduleError
+from cdk_processing.request.tokens import is_token
+from cdk_processing.schedules import longest_gap
+
+__all__ = ["expect_arrivals", "expect_schedule", "within_problems"]
+
+_HOUR = timedelta(hours=1)
+#: Period x EvaluationPeriods is at most 604,800 s, for periods of an hour and more:
+#: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+_MOST_HOURS = 7 * 24
+#: What a scheduled run may be late: the scheduler's minute, its retries, and CloudWatch's delay.
+_SLACK = 2 * _HOUR
+
+
+def expect_schedule(
+    launch: Launch,
+    *,
+    expression: str,
+    timezone: str | None = None,
+    end: datetime | None = None,
+    window_minutes: int | None = None,
+) -> CfnResource | None:
+    """Tell when a scheduled run did not happen.
+
+    Any run of the job counts, whatever launched it.
+
+    Args:
+        launch: The job, and the schedule's construct id.
+        expression: The schedule.
+        timezone: In which it is read; UTC, where left out.
+        end: Nothing is launched after.
+        window_minutes: How late the scheduler may be on purpose.
+
+    Returns:
+        The alarm; None where the longest time between two runs, with 2 hours of slack, does not fit into the 7 days
+        that CloudWatch looks back, and where there is a last run, after which none is expected.
+    """
+    hours = _hours_between_runs(expression, timezone, end, window_minutes)
+    if hours is None or hours > _MOST_HOURS:
+        return None
+    job = shlex.quote(launch.path)
+    description = (
+        f"No run of {launch.path} has started for {hours} hours, and its schedule {expression} should have launched "
+        f"one. See whether the schedule is there and enabled, and whether it could start the job: "
+        f"cdk-processing dead-letters. The runs so far: cdk-processing runs {job}. To start one by hand: "
+        f"cdk-processing start {job}."
+    )
+    return alarm(
+        launch.scope,
+        f"{launch.construct_id}Missed",
+        f"{launch.path}/{launch.construct_id}",
+        "an expected run did not happen",
+        description,
+        {
+            **metric("AWS/States", "ExecutionsStarted", "StateMachineArn", launch.state_machine_arn),
+            **_none_for(hours),
+            # Nobody writes this metric while nothing starts: after so many hours the alarm turns from OK to
+            # INSUFFICIENT_DATA, and that is told. A new alarm is in INSUFFICIENT_DATA already and does not turn, so a
+            # deployment is silent until the first run; a schedule that cannot start any leaves a dead letter.
+            "TreatMissingData": "missing",
+            "InsufficientDataActions": [launch.alert_topic_arn],
+        },
+    )
+
+
+def expect_arrivals(launch: Launch, *, rule_name: Any, within: timedelta | Duration) -> CfnResource:
+    """Tell when nothing has launched the job for too long; on until the first arrival.
+
+    Args:
+        launch: The job, and the trigger's construct id.
+        rule_name: Name of the trigger's rule.
+        within: How long may pass without an arrival; see :func:`within_problems`.
+    """
+    hours = round(_seconds(within) / 3600)
+    described = "hour" if hours == 1 else f"{hours} hours"
+    description = (
+        f"Nothing has arrived that launches {launch.path} ({launch.construct_id}) in the last {described}. "
+        "Look at whoever delivers; then whether the bucket still sends its events to EventBridge and the rule is "
+        f"enabled. The runs so far: cdk-processing runs {shlex.quote(launch.path)}. The alarm ends by itself with the "
+        "next arrival."
+    )
+    return alarm(
+        launch.scope,
+        f"{launch.construct_id}Missed",
+        f"{launch.path}/{launch.construct_id}",
+        "nothing has arrived",
+        description,
+        {
+            # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+            **metric("AWS/Events", "Invocations", "RuleName", rule_name),
+            **_none_for(hours),
+            "TreatMissingData": "breaching",
+            "AlarmActions": [launch.alert_topic_arn],
+        },
+    )
+
+
+def within_problems(field: str, within: Any) -> list[Problem]:
+    """What is wrong with a time within which something is expected."""
+    try:
+        seconds = _seconds(within)
+    except Exception:  # what Duration raises for a token comes from Node
+        seconds = 0
+    if 3600 <= seconds <= _MOST_HOURS * 3600 and seconds % 3600 == 0:
+        return []
+    allowed = "a Duration or timedelta of 1 hour to 7 days, in whole hours"
+    return [Problem(field, within, allowed, "write Duration.hours(24), or timedelta(hours=24)")]
+
+
+def _seconds(within: Any) -> float:
+    return within.total_seconds() if isinstance(within, timedelta) else float(within.to_seconds())
+
+
+def _hours_between_runs(
+    expression: str, timezone: str | None, end: datetime | None, window_minutes: int | None
+) -> int | None:
+    """The longest time between two runs, in whole hours; None where there is none, or none that synth can know."""
+    if is_token(expression) or is_token(timezone) or is_token(window_minutes):
+        return None
+    try:
+        gap = longest_gap(expression, timezone or "UTC", end=end)
+    except ScheduleError:
+        return None  # whether it is a mistake, is the trigger's to say
+    return None if gap is None else math.ceil((gap + timedelta(minutes=window_minutes or 0) + _SLACK) / _HOUR)
+
+
+def _none_for(hours: int) -> dict[str, Any]:
+    return {
+        "Statistic": "Sum",
+        "Period": 3600,
+        "EvaluationPeriods": hours,
+        "Threshold": 1,
+        "ComparisonOperator": "LessThanThreshold",
+    }
