@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import jsii
 from aws_cdk import Annotations, CfnResource
-from constructs import Construct, IValidation
+from constructs import Construct
 
+from cdk_processing.constructs.checks import checks_of
+from cdk_processing.constructs.resources import stack_of
 from cdk_processing.request.location import S3Location
 
 __all__ = ["send_events"]
@@ -33,49 +34,33 @@ def send_events(location: S3Location, job: Construct) -> None:
     if isinstance(bucket, str):
         _warn(job, bucket)
         return
+    late = checks_of(stack_of(job)).late
     made_here = _made_here(bucket)
     if made_here is None:
-        bucket.node.add_validation(_Imported(bucket, job))
+        late.append(lambda: _use_notifications_or_warn(bucket, job))
     elif bucket not in _sending:
-        made_here.add_property_override(f"{_PROPERTY}.EventBridgeEnabled", True)
-        # Aspects may change the bucket, or add notifications, and the CDK validates when all of them have run.
-        bucket.node.add_validation(_MadeHere(bucket, made_here))
+        # Aspects may change the bucket, or add notifications.
+        late.append(lambda: _choose_way(bucket, made_here))
         _sending[bucket] = True
 
 
-@jsii.implements(IValidation)
-class _MadeHere:
-    """A bucket of this app."""
-
-    def __init__(self, bucket: Any, made: CfnResource) -> None:
-        self._bucket = bucket
-        self._made = made
-
-    def validate(self) -> list[str]:
-        """Choose the way; nothing can be wrong."""
-        if _has_notifications(self._bucket):
-            self._bucket.enable_event_bridge_notification()
-            self._made.add_property_deletion_override(_PROPERTY)
-        else:
-            self._made.add_property_override(f"{_PROPERTY}.EventBridgeEnabled", True)
-        return []
+def _choose_way(bucket: Any, made: CfnResource) -> list[str]:
+    """Turn on the events of a bucket of this app; nothing can be wrong."""
+    if _has_notifications(bucket):
+        bucket.enable_event_bridge_notification()
+        made.add_property_deletion_override(_PROPERTY)
+    else:
+        made.add_property_override(f"{_PROPERTY}.EventBridgeEnabled", True)
+    return []
 
 
-@jsii.implements(IValidation)
-class _Imported:
-    """A bucket that another app has made."""
-
-    def __init__(self, bucket: Any, job: Construct) -> None:
-        self._bucket = bucket
-        self._job = job
-
-    def validate(self) -> list[str]:
-        """Use the notifications that the app adds to the bucket, or warn that nothing does."""
-        if _has_notifications(self._bucket):
-            self._bucket.enable_event_bridge_notification()
-        else:
-            _warn(self._job, self._bucket.node.path)
-        return []
+def _use_notifications_or_warn(bucket: Any, job: Construct) -> list[str]:
+    """Use the notifications that the app adds to the bucket of another app, or warn that nothing does."""
+    if _has_notifications(bucket):
+        bucket.enable_event_bridge_notification()
+    else:
+        _warn(job, bucket.node.path)
+    return []
 
 
 def _made_here(bucket: Any) -> CfnResource | None:

@@ -1,4 +1,9 @@
-"""What is done once for each stack at the end of synth, when tags, aspects and references to other stacks are final."""
+"""What is done once for each stack at the end of synth, when aspects have run and tags are final.
+
+The CDK validates late too, but not where an app asks for ``synth(skip_validation=True)``, and only after it has named
+the template of a nested stack by its content. So the work hangs on a dependency of the stack: the CDK reads the
+dependencies of all constructs right after the aspects, always.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import jsii
 from aws_cdk import Acknowledgment, Stack, Validations
-from constructs import IValidation
+from constructs import Dependable, DependencyGroup, IConstruct, IValidation
 
 from cdk_processing.access.statement import Statement, policy_document
 from cdk_processing.constructs.typed import TypedResource
@@ -26,17 +31,17 @@ TEMPLATE_BYTES = 1_048_576
 _known: WeakKeyDictionary[Stack, StackChecks] = WeakKeyDictionary()
 
 
-@jsii.implements(IValidation)
 class StackChecks:
     """What this library has made in a stack, and what is to be done for it at the end.
 
-    The CDK calls :meth:`validate` when aspects have run and references are settled, before it writes templates.
+    The CDK calls :meth:`finish` at each synth; one call for each stack.
 
     Attributes:
         statements: What each role allows.
         rules: Rules of cdk-nag that do not apply to a resource: the resource, the rule and the reason.
         late: Called at the end; each returns what is wrong, in words.
         definitions: How long each definition is, by its job.
+        problems: What was wrong at the last synth.
     """
 
     def __init__(self, stack: Stack) -> None:
@@ -45,7 +50,9 @@ class StackChecks:
         self.rules: list[tuple[TypedResource, str, str]] = []
         self.late: list[Callable[[], list[str]]] = []
         self.definitions: dict[str, int] = {}
+        self.problems: list[str] = []
         self._tags: dict[str, str] | None = None
+        self._is_validated = False
 
     def stack_tags(self) -> dict[str, str]:
         """The tags that CloudFormation gives everything in the stack, read once a synth."""
@@ -53,16 +60,18 @@ class StackChecks:
             self._tags = _stack_tags(self._stack)
         return self._tags
 
-    def validate(self) -> list[str]:
-        """Acknowledge what cdk-nag would find, and tell what AWS would refuse."""
-        # Only cdk-nag has these rules, and an app that uses it has imported it.
-        if "cdk_nag" in sys.modules:
-            self._acknowledge()
+    def finish(self) -> None:
+        """Do what was left for the end, and have the CDK tell what AWS would refuse."""
         self._tags = None
         found = [problem for check in self.late for problem in check()]
-        return [*found, *self._policy_problems(), *self._template_problems()]
+        self.problems = [*found, *self._policy_problems(), *self._template_problems()]
+        # Only cdk-nag has rules to acknowledge, and an app that uses it has imported it.
+        if (self.problems or "cdk_nag" in sys.modules) and not self._is_validated:
+            self._stack.node.add_validation(_Validation(self))
+            self._is_validated = True
 
-    def _acknowledge(self) -> None:
+    def acknowledge(self) -> None:
+        """Tell cdk-nag why what it finds is as it should be; it names values of other stacks as the template does."""
         wild = [
             (made, resource, statement.wildcard_reason)
             for made, statements in self.statements.items()
@@ -108,11 +117,41 @@ class StackChecks:
 
 
 def checks_of(stack: Stack) -> StackChecks:
-    """The checks of a stack; the first call has the CDK call them."""
+    """The checks of a stack; the first call has the CDK finish them at each synth."""
     if stack not in _known:
         _known[stack] = checks = StackChecks(stack)
-        stack.node.add_validation(checks)
+        end = DependencyGroup()
+        Dependable.implement(end, _End(checks))
+        stack.node.add_dependency(end)
     return _known[stack]
+
+
+class _End(Dependable):
+    """A dependency on nothing, which the CDK asks for when aspects have run."""
+
+    def __init__(self, checks: StackChecks) -> None:
+        super().__init__()
+        self._checks = checks
+
+    @property
+    def dependency_roots(self) -> list[IConstruct]:
+        """Nothing; being asked is the point."""
+        self._checks.finish()
+        return []
+
+
+@jsii.implements(IValidation)
+class _Validation:
+    """What the CDK does when references to other stacks are settled too, unless it is to skip that."""
+
+    def __init__(self, checks: StackChecks) -> None:
+        self._checks = checks
+
+    def validate(self) -> list[str]:
+        """What is wrong, for the CDK to raise with what others find."""
+        if "cdk_nag" in sys.modules:
+            self._checks.acknowledge()
+        return self._checks.problems
 
 
 def _stack_tags(stack: Stack) -> dict[str, str]:
