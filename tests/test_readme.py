@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def blocks():
-    """The README's Python: a job, jobs that launch each other, a test."""
+    """The README's Python: a job, jobs that launch each other, yesterday's partition, a test."""
     return re.findall(r"```python\n(from .*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
@@ -23,7 +23,7 @@ def run(folder, *command):
 
 
 def test_the_job_and_the_test_of_the_readme_work_as_they_stand(blocks, tmp_path):
-    app, _, test = blocks
+    app, *_, test = blocks
     (tmp_path / "app.py").write_text(app, encoding="utf-8")
     (tmp_path / "cdk.json").write_text(f'{{"app": "{sys.executable} app.py"}}', encoding="utf-8")
     (tmp_path / "tests").mkdir()
@@ -37,9 +37,10 @@ def test_the_job_and_the_test_of_the_readme_work_as_they_stand(blocks, tmp_path)
     assert (status, "1 passed" in told) == (0, True), told
 
 
-def test_the_jobs_of_the_readme_that_launch_each_other_synthesize(blocks, tmp_path):
-    _, chain, _ = blocks
-    (tmp_path / "app.py").write_text(chain, encoding="utf-8")
+@pytest.mark.parametrize("number", [1, 2], ids=["jobs that launch each other", "yesterday's partition"])
+def test_the_other_apps_of_the_readme_synthesize(blocks, tmp_path, number):
+    assert len(blocks) == 4
+    (tmp_path / "app.py").write_text(blocks[number], encoding="utf-8")
 
     status, told = run(tmp_path, "app.py")
 

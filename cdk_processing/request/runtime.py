@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar, NamedTuple, TypeVar, overload
 from urllib.parse import unquote
 
 from cdk_processing.errors import Problem, RunTimeValueError
-from cdk_processing.request.types import ListOf
+from cdk_processing.request.times import Moment, check_time_format
+from cdk_processing.request.types import Duration, ListOf
 
 __all__ = [
     "ExecutionVariable",
@@ -22,6 +24,7 @@ __all__ = [
     "ParameterType",
     "RunTimeValue",
     "Text",
+    "TriggerTime",
     "has_run_time_value",
     "segments",
     "text_of",
@@ -54,18 +57,6 @@ _WHOLE = 1e16
 _TYPES: dict[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _WORDS = {"string": "a str", "integer": "an integer", "number": "a number", "boolean": "true or false"}
 
-#: Directives of ``strftime`` that a run-time value understands, and what each stands for.
-TIME_DIRECTIVES = {
-    "Y": "year, 4 digits",
-    "y": "year, 2 digits",
-    "m": "month",
-    "d": "day of the month",
-    "j": "day of the year",
-    "H": "hour, 0-23",
-    "M": "minute",
-    "S": "second",
-}
-
 
 class RunTimeValue(NamedTuple):
     """One marker, read back.
@@ -80,6 +71,7 @@ class RunTimeValue(NamedTuple):
         output: Name of another job's output, when ``name`` is ``UPSTREAM_OUTPUT``.
         job: Path of that job.
         folder: What the keys of that output begin with in every run; the value is the rest.
+        moment: What time it is, where ``name`` is ``TRIGGER_TIME`` and it is another than the run's own.
     """
 
     name: str
@@ -91,21 +83,21 @@ class RunTimeValue(NamedTuple):
     output: str = ""
     job: str = ""
     folder: str = ""
+    moment: Moment | None = None
 
     @property
     def label(self) -> str:
         """The value as a user writes it."""
         if self.name == "UPSTREAM_OUTPUT":
             return f"outputs[{self.output!r}] of {self.job}"
+        if self.moment is not None:
+            return self.moment.shown()
         return f"Parameter({self.parameter!r})" if self.name == "PARAMETER" else f"ExecutionVariables.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionVariable:
-    """A value that Step Functions or the trigger knows; use it in f-strings, or alone.
-
-    Only a time takes a format: ``f"{ExecutionVariables.TRIGGER_TIME:%Y/%m/%d}"``.
-    """
+    """A value that Step Functions or the trigger knows; use it in f-strings, or alone."""
 
     name: str
 
@@ -113,21 +105,96 @@ class ExecutionVariable:
         return f"{{{{run:{self.name}}}}}"
 
     def __format__(self, spec: str) -> str:
-        if not spec:
-            return str(self)
-        if self.name != "TRIGGER_TIME":
+        if spec:
             raise RunTimeValueError(
                 f"ExecutionVariables.{self.name} takes no format, got {spec!r}; "
                 "only TRIGGER_TIME does, for example {ExecutionVariables.TRIGGER_TIME:%Y/%m/%d}"
             )
-        _check_time_format(spec)
-        return f"{{{{run:{self.name}|{spec}}}}}"
+        return str(self)
 
     def __add__(self, other: object) -> str:
+        self._refuse_span(other)
         return str(self) + str(other)
 
     def __radd__(self, other: object) -> str:
+        self._refuse_span(other)
         return str(other) + str(self)
+
+    def __sub__(self, other: object) -> str:
+        raise RunTimeValueError(self._no_time(other))
+
+    def _refuse_span(self, other: object) -> None:
+        if isinstance(other, timedelta):
+            raise RunTimeValueError(self._no_time(other))
+
+    def _no_time(self, other: object) -> str:
+        fix = "write ExecutionVariables.TRIGGER_TIME - timedelta(days=1) for a time before the run's"
+        return str(Problem(f"what is combined with ExecutionVariables.{self.name}", other, "text: it is no time", fix))
+
+
+_RUNS_OWN = Moment()
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerTime(ExecutionVariable):
+    """The run's time, or one that is reckoned from it. Like a ``datetime``, it takes a format.
+
+    ``f"{TRIGGER_TIME:%Y/%m/%d}"`` is the day in UTC, ``TRIGGER_TIME.in_timezone("Europe/Berlin")`` the time on the
+    clocks there, and ``TRIGGER_TIME - timedelta(days=1)`` a day earlier. A time that is formatted is that of the clock
+    on the wall; without a format it is ISO 8601.
+
+    Example:
+        >>> yesterday = ExecutionVariables.TRIGGER_TIME.in_timezone("Europe/Berlin") - timedelta(days=1)
+        >>> f"dt={yesterday:%Y-%m-%d}/"
+        'dt={{run:TRIGGER_TIME:0;Europe/Berlin;-86400|%Y-%m-%d}}/'
+    """
+
+    name: str = "TRIGGER_TIME"
+    moment: Moment = _RUNS_OWN
+
+    def in_timezone(self, timezone: str | None) -> TriggerTime:
+        """The same time on the clocks of a timezone.
+
+        What is added afterwards is reckoned on those clocks, as Python's aware datetimes do: a day earlier is the same
+        time of the day before, also where the clocks change in between. For the timezone of a schedule, write
+        ``in_timezone(schedule.timezone)``.
+
+        Args:
+            timezone: IANA name, such as ``Europe/Berlin``; None is UTC, as in a schedule.
+
+        Raises:
+            RunTimeValueError: There is no timezone of that name, or the time is in one already.
+        """
+        return TriggerTime(moment=self.moment.in_timezone(timezone))
+
+    def __str__(self) -> str:
+        return format(self)
+
+    def __format__(self, spec: str) -> str:
+        check_time_format(spec)
+        argument = self.moment.argument
+        return f"{{{{run:TRIGGER_TIME{f':{argument}' if argument else ''}{f'|{spec}' if spec else ''}}}}}"
+
+    @overload  # type: ignore[override]
+    def __add__(self, other: timedelta | Duration) -> TriggerTime: ...
+    @overload
+    def __add__(self, other: Text) -> str: ...
+    def __add__(self, other: Text | timedelta | Duration) -> TriggerTime | str:
+        if isinstance(other, _TEXTS):
+            return str(self) + str(other)
+        return TriggerTime(moment=self.moment.shifted(other))
+
+    @overload  # type: ignore[override]
+    def __radd__(self, other: timedelta | Duration) -> TriggerTime: ...
+    @overload
+    def __radd__(self, other: Text) -> str: ...
+    def __radd__(self, other: Text | timedelta | Duration) -> TriggerTime | str:
+        if isinstance(other, _TEXTS):
+            return str(other) + str(self)
+        return TriggerTime(moment=self.moment.shifted(other))
+
+    def __sub__(self, other: timedelta | Duration) -> TriggerTime:  # type: ignore[override]
+        return TriggerTime(moment=self.moment.shifted(other, -1))
 
 
 class ExecutionVariables:
@@ -140,8 +207,8 @@ class ExecutionVariables:
 
     #: 32 hexadecimal digits: the same for duplicates and retries of one run, different for two jobs on one event.
     RUN_ID: ClassVar = ExecutionVariable("RUN_ID")
-    #: The scheduled time, the event's time, or the start: UTC, ISO 8601; formats like a datetime.
-    TRIGGER_TIME: ClassVar = ExecutionVariable("TRIGGER_TIME")
+    #: The scheduled time, the event's time, or the start: UTC, ISO 8601. Formats like a datetime, and reckons like one.
+    TRIGGER_TIME: ClassVar = TriggerTime()
     #: 1 for the first attempt of a run, and so on.
     ATTEMPT: ClassVar = ExecutionVariable("ATTEMPT")
     #: ``s3://bucket/key`` of the object that launched the run. As an input's source it means exactly that object.
@@ -247,6 +314,7 @@ class Parameter:
 
 #: Text of a declaration, which may hold run-time values or be one.
 Text = str | ExecutionVariable | Parameter
+_TEXTS = (str, ExecutionVariable, Parameter)
 
 _Value = TypeVar("_Value")
 
@@ -306,6 +374,8 @@ def _read(match: re.Match[str]) -> RunTimeValue:
     if name == "UPSTREAM_OUTPUT":
         output, job, folder = (unquote(part) for part in (argument or ";;").split(";"))
         return RunTimeValue(name, output=output, job=job, folder=folder)
+    if name == "TRIGGER_TIME":
+        return RunTimeValue(name, format=spec or "", moment=Moment.parse(argument or ""))
     if name != "PARAMETER":
         return RunTimeValue(name, format=spec or "")
     declared, *options = (argument or "").split(";")
@@ -360,14 +430,3 @@ def value_problem(parameter: RunTimeValue, text: str, field: str | None = None) 
     if parameter.enum_values and text not in parameter.enum_values:
         return Problem(name, text, f"one of {', '.join(parameter.enum_values)}", "take one of those")
     return None
-
-
-def _check_time_format(spec: str) -> None:
-    if re.search(r"[{}|]", spec):
-        raise RunTimeValueError(f"a time format cannot hold braces or '|', got {spec!r}; put them outside the value")
-    for directive in re.findall(r"%(.?)", spec):
-        if directive not in TIME_DIRECTIVES:
-            known = ", ".join(f"%{key} ({meaning})" for key, meaning in TIME_DIRECTIVES.items())
-            raise RunTimeValueError(
-                f"TRIGGER_TIME understands {known}, got %{directive} in {spec!r}; build the format from those"
-            )

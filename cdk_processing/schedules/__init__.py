@@ -12,6 +12,7 @@ unix       what a line of a Unix crontab is in EventBridge's cron
 timezones  IANA names, and local times as instants
 schedule   an expression with its timezone, start, end and window
 gaps       the longest time between two occurrences
+offsets    how a timezone's offset from UTC changes, as a table
 ========== =======================================================
 """
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from cdk_processing.schedules.at import At
 from cdk_processing.schedules.cron import Cron
 from cdk_processing.schedules.expression import parse
+from cdk_processing.schedules.offsets import offset_changes
 from cdk_processing.schedules.rate import Rate
 from cdk_processing.schedules.timezones import zone_named
 
@@ -89,24 +90,13 @@ class _Change(NamedTuple):
 @cache
 def _changes(zone: ZoneInfo, last_day: int) -> tuple[_Change, ...]:
     """Every change of the offset until a day, given as days since 1970."""
-
-    def offset_at(minute: int) -> int:
-        return int((datetime.fromtimestamp(minute * 60, zone).utcoffset() or timedelta()).total_seconds()) // 60
-
     start = (date(_FIRST_YEAR - 1, 12, 1).toordinal() - _EPOCH) * _DAY
-    found = [_Change(start, start, offset_at(start))]
-    week = 7 * _DAY  # no zone changes its offset and takes it back sooner
-    after = offset_at(start)
-    for moment in range(start, last_day * _DAY, week):
-        low, high = moment, moment + week
-        before, after = after, offset_at(high)
-        if before == after:
-            continue
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if offset_at(middle) != before else (middle, high)
-        found.append(_Change(high + before, high + max(before, after), after))
-    return tuple(found)
+    changes = [
+        _Change(moment + before, moment + max(before, after), after)
+        for moment, before, after in offset_changes(zone, start, last_day * _DAY)
+    ]
+    at_start = datetime.fromtimestamp(start * 60, zone).utcoffset() or timedelta()
+    return (_Change(start, start, int(at_start.total_seconds()) // 60), *changes)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from cdk_processing.contract.outcome import COMPLETED, DUPLICATE, SKIPPED, SUPER
 from cdk_processing.contract.success_event import SUCCEEDED, SUCCESS_SOURCE, SuccessEvent
 from cdk_processing.contract.tags import JOB_TAG
 from cdk_processing.request.runtime import RunTimeValue, values_in_tree
+from cdk_processing.request.times import Moment
 from cdk_processing.workflow.adoption import JOB_STATUS, MADE_BY, adoption_states
 from cdk_processing.workflow.failures import (
     PATIENT_RETRY,
@@ -109,6 +110,11 @@ class Workflow:
         return list(found)
 
     @property
+    def moments(self) -> list[Moment]:
+        """The times that the request reckons from the run's own, each once."""
+        return list(dict.fromkeys(value.moment for value in values_in_tree(self.request) if value.moment is not None))
+
+    @property
     def task_seconds(self) -> int:
         """How long a job may take, with its hosts' time to come and go."""
         runtime: int = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", SERVICE_MAX_RUNTIME)
@@ -126,6 +132,7 @@ def definition(workflow: Workflow) -> dict[str, Any]:
         base_name=workflow.base_name,
         values=_values(workflow),
         outputs=workflow.upstream_outputs,
+        moments=workflow.moments,
         instance_types=workflow.instance_types,
         turns=workflow.turns,
     )

@@ -113,6 +113,9 @@ def _render(part: str | RunTimeValue) -> str:
         return f"$run.parameters.{part.parameter}"
     if part.name == "UPSTREAM_OUTPUT":
         return f"$lookup($run.outputs, {quoted(part.output)})"
+    if part.moment is not None:
+        time = f"$run.times.`{part.moment.key}`"
+        return f"$fromMillis({time}.wall, {quoted(_picture(part.format))})" if part.format else f"{time}.text"
     if part.format:
         return f"$fromMillis($toMillis($run.time), {quoted(_picture(part.format))})"
     return _VALUES.get(part.name, f"$run.{part.name}")
@@ -121,7 +124,9 @@ def _render(part: str | RunTimeValue) -> str:
 def _may_be_missing(part: str | RunTimeValue) -> bool:
     if isinstance(part, str):
         return False
-    return part.default is None if part.name == "PARAMETER" else part.name not in _VALUES
+    if part.name == "PARAMETER":
+        return part.default is None
+    return part.moment is not None or part.name not in _VALUES
 
 
 def _picture(spec: str) -> str:

@@ -17,8 +17,10 @@ from typing import Any
 from cdk_processing.contract.parameters import declaration
 from cdk_processing.contract.run_keys import RUN_KEYS, EventValue, KeyKind, KeyPart
 from cdk_processing.request.runtime import PATTERNS, RunTimeValue
+from cdk_processing.request.times import Moment
 from cdk_processing.workflow.jsonata import expression, quoted
 from cdk_processing.workflow.patterns import field, path
+from cdk_processing.workflow.times import TIMES, moments_expression, time_problem, time_statements
 
 __all__ = [
     "ARRIVAL_KEYS",
@@ -138,6 +140,7 @@ def prepare(
     base_name: str = "",
     values: Collection[str] = (),
     outputs: Sequence[RunTimeValue] = (),
+    moments: Sequence[Moment] = (),
     instance_types: Sequence[str] = (),
     turns: bool = False,
 ) -> dict[str, Any]:
@@ -149,11 +152,12 @@ def prepare(
         base_name: What the names of its jobs begin with.
         values: Names of the run-time values that it uses.
         outputs: The outputs of another job's run that it reads, each once.
+        moments: The times that it reckons from the run's own, each once.
         instance_types: What is tried in turn where capacity lacks.
         turns: Whether runs of a schedule must not overlap.
     """
     assign: dict[str, Any] = {
-        "run": expression(_run(readings, parameters, base_name, _Used(values, outputs), turns)),
+        "run": expression(_run(readings, parameters, base_name, _Used(values, outputs, moments), turns)),
         "attempt": expression(_attempt("$states.input.redrive")),
         "tries": 0,
         "looks": 0,
@@ -201,6 +205,8 @@ def _run(
     statements += [
         f"$key := {_key(readings)}",
         f"$id := {identity}",
+        f"$time := {_time(readings)}",
+        *time_statements(used.moments),
         f"$run := {_fields(readings, parameters, base_name, used, turns)}",
     ]
     problems = [*_problems(readings, parameters), *used.problems()]
@@ -223,6 +229,13 @@ def _key(readings: Sequence[Reading]) -> str:
       : $states.context.Execution.Id"""
 
 
+def _time(readings: Sequence[Reading]) -> str:
+    times = ["$event.time", "$states.context.Execution.StartTime"]
+    if any(reading.time for reading in readings):
+        times.insert(0, "$read.time")
+    return f"[{', '.join(times)}][$type($) = 'string'][0]"
+
+
 def _fields(
     readings: Sequence[Reading],
     parameters: Sequence[RunTimeValue],
@@ -230,14 +243,11 @@ def _fields(
     used: _Used,
     turns: bool,
 ) -> str:
-    times = ["$event.time", "$states.context.Execution.StartTime"]
-    if any(reading.time for reading in readings):
-        times.insert(0, "$read.time")
     fields = {
         "key": "$key",
         "id": "$id",
         "name": f"{quoted(base_name + '-')} & $id & '-'",
-        "time": f"[{', '.join(times)}][$type($) = 'string'][0]",
+        "time": "$time",
         "redriven": "$exists($again)",
         "attempt": _attempt("$again"),
     }
@@ -288,21 +298,27 @@ def _wrong(parameter: RunTimeValue, allowed: str) -> str:
 
 
 class _Used:
-    """What the run keeps of its event: the values that the job uses."""
+    """What the run keeps of its event, and what it makes of that: the values that the job uses."""
 
-    def __init__(self, values: Collection[str], outputs: Sequence[RunTimeValue]) -> None:
+    def __init__(
+        self, values: Collection[str], outputs: Sequence[RunTimeValue], moments: Sequence[Moment] = ()
+    ) -> None:
         self._values = [name for name in _OF_EVENT if name in values]
         self._outputs = outputs
+        self.moments = moments
 
     def fields(self) -> dict[str, str]:
         """The fields of ``$run``, each with its value as an expression."""
         found = {name: f"$exists({_OF_EVENT[name][0]}) ? {_OF_EVENT[name][1]}" for name in self._values}
         if self._outputs:
             found["outputs"] = f"{{{', '.join(f'{quoted(each.output)}: {_rest(each)}' for each in self._outputs)}}}"
+        if self.moments:
+            found[TIMES] = moments_expression(self.moments)
         return found
 
     def problems(self) -> Iterator[str]:
         """What can be missing, each as an expression with no value where it is there."""
+        yield from time_problem(self.moments)
         yield from map(_missing_value, self._values)
         for each in self._outputs:
             told = f"the event that launched this run does not say where {each.job} wrote its output {each.output}"

@@ -4,7 +4,6 @@ from hypothesis import strategies as st
 
 from cdk_processing import ExecutionVariables, Parameter, RunTimeValueError
 from cdk_processing.request.runtime import (
-    TIME_DIRECTIVES,
     RunTimeValue,
     fixed_prefix,
     has_run_time_value,
@@ -13,6 +12,7 @@ from cdk_processing.request.runtime import (
     value_problem,
     values_in,
 )
+from cdk_processing.request.times import TIME_DIRECTIVES
 
 NAMES = [name for name in vars(ExecutionVariables) if name.isupper()]
 

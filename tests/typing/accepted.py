@@ -1,5 +1,6 @@
 """Right declarations: type checkers find nothing wrong with any of them. Read by test_declarations, never run."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from aws_cdk import CfnParameter, Duration, Fn, Stack
@@ -17,6 +18,7 @@ from cdk_processing import (
     FrameworkProcessor,
     HuggingFaceProcessor,
     NetworkConfig,
+    OnSchedule,
     Parameter,
     ProcessingImage,
     ProcessingInput,
@@ -66,6 +68,11 @@ def constructs(
     ProcessingInput(Path("data"), IN)
     ProcessingInput(ExecutionVariables.OBJECT_URI, IN)
     ProcessingInput(source=f"s3://raw-data/{ExecutionVariables.TRIGGER_TIME:%Y}/", destination=IN)
+    yesterday = ExecutionVariables.TRIGGER_TIME.in_timezone("Europe/Berlin") - timedelta(days=1)
+    later = timedelta(hours=6) + ExecutionVariables.TRIGGER_TIME.in_timezone(OnSchedule("rate(1 hour)").timezone)
+    ProcessingInput(source=f"s3://raw-data/{yesterday:%Y}/", destination=IN)
+    arguments = [yesterday, later, ExecutionVariables.TRIGGER_TIME - Duration.days(1)]
+    SKLearnProcessor("1.4-2", instance_type="ml.m5.large", instance_count=1).run("prep.py", arguments=arguments)
     ProcessingInput(data.at("in/"), IN, s3_data_type="ManifestFile", s3_input_mode="Pipe", objects=[bucket, "s3://b/"])
     ProcessingInput(data.at("m.json"), IN, s3_data_type="ManifestFile", objects=(data.at("in/"),))
     ProcessingInput(data.at("in/"), IN, s3_data_distribution_type=Parameter("how", enum_values=["ShardedByS3Key"]))

@@ -11,6 +11,7 @@ from cdk_processing import (
     AthenaDatasetDefinition,
     DataBucket,
     DatasetDefinition,
+    ExecutionVariables,
     FrameworkProcessor,
     NetworkConfig,
     Parameter,
@@ -135,6 +136,9 @@ def wrong(
     spark.run("app.py", spark_event_logs_s3_uri=5)
     jar.run("app.jar")
     jar.run("app.jar", "com.x.Main", submit_py_files=["util.py"])
+    ExecutionVariables.TRIGGER_TIME - 1
+    ExecutionVariables.TRIGGER_TIME + 1
+    ExecutionVariables.TRIGGER_TIME.in_timezone(2)
     Parameter(5)
     Parameter("ratio", type=list)
     Parameter("mode", enum_values="File")
