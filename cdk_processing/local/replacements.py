@@ -21,6 +21,7 @@ from cdk_processing.local.aws.events.targets import remember_target, start_with_
 from cdk_processing.local.aws.iam.key_permissions import enforce_key_too, name_the_key
 from cdk_processing.local.aws.iam.transport import always_secure, secure_by_default
 from cdk_processing.local.aws.iam.wildcards import across_lines
+from cdk_processing.local.aws.logs.streams import Forgetful, append_to_files, describe_groups, describe_streams
 from cdk_processing.local.aws.s3.buckets import empty, keep_encryption, set_notifications
 from cdk_processing.local.aws.s3.multipart import complete, keep_part
 from cdk_processing.local.aws.s3.stored import ObjectFiles
@@ -38,6 +39,7 @@ from cdk_processing.local.aws.s3.versions_in_events import add_version, remember
 from cdk_processing.local.aws.scheduler.clock import Scheduler, keep_every_property
 from cdk_processing.local.aws.sns.topics import deliver_if_key_admits, keep_key
 from cdk_processing.local.aws.stepfunctions import calls, deletion, execution, history, limits, processing, times
+from cdk_processing.local.files import FileStore
 from cdk_processing.local.injection import Faults
 from cdk_processing.local.ministack import Replacement, internal
 from cdk_processing.local.server_secrets import ServerSecrets
@@ -51,6 +53,7 @@ _ALARMS = _METRICS = "ministack.services.cloudwatch"
 _EVENTS = "ministack.services.eventbridge"
 _EVALUATOR = "ministack.core.iam_evaluator"
 _IAM_ACTIONS = "ministack.core.iam_actions"
+_LOGS = "ministack.services.cloudwatch_logs"
 _S3 = "ministack.services.s3"
 _SFN = "ministack.services.stepfunctions"
 _SQS = "ministack.services.sqs"
@@ -69,12 +72,14 @@ class Parts:
     processing_tasks: processing.ProcessingTasks
     secrets: ServerSecrets
     files: ObjectFiles
+    log_files: FileStore
 
 
 def replacements(parts: Parts) -> Iterator[Replacement]:
     """Every function that is replaced, by service."""
     yield from _requests(parts.secrets)
     yield from _objects(parts.files)
+    yield from _log_events(parts.log_files)
     yield from _processes()
     yield from _events(parts.metrics, parts.faults)
     yield from _metrics_and_alarms(parts.metrics, parts.alarms)
@@ -114,6 +119,14 @@ def _objects(files: ObjectFiles) -> Iterator[Replacement]:
     yield Replacement(_S3, "md5_hash", md5_of)
     yield Replacement(_S3, "_compute_s3_checksum", checksum)
     yield Replacement(_S3, "_validate_content_md5", check_md5)
+
+
+def _log_events(files: FileStore) -> Iterator[Replacement]:
+    """Where log events are: in files."""
+    yield Replacement(_LOGS, "_append_log_events", append_to_files(files))
+    yield Replacement(_LOGS, "_log_records", _instead(Forgetful()))
+    yield Replacement(_LOGS, "_describe_log_groups", _instead(describe_groups))
+    yield Replacement(_LOGS, "_describe_log_streams", _instead(describe_streams))
 
 
 def _processes() -> Iterator[Replacement]:

@@ -154,6 +154,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     from cdk_processing.local.aws.scheduler.clock import Scheduler
     from cdk_processing.local.aws.stepfunctions.calls import RoleCalls
     from cdk_processing.local.aws.stepfunctions.processing import ProcessingTasks
+    from cdk_processing.local.files import FileStore
     from cdk_processing.local.injection import Faults
     from cdk_processing.local.replacements import Parts, extend_provisioning, extend_tasks, replacements
     from cdk_processing.local.wire.faulty_calls import FaultyCalls
@@ -176,8 +177,17 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
         jobs.reset()
         roles.reset()
 
-    files = ObjectFiles(options.work_dir / "objects")
-    parts = Parts(metrics, alarms, scheduler, faults, RoleCalls(roles), ProcessingTasks(sagemaker), secrets, files)
+    parts = Parts(
+        metrics,
+        alarms,
+        scheduler,
+        faults,
+        RoleCalls(roles),
+        ProcessingTasks(sagemaker),
+        secrets,
+        ObjectFiles(FileStore(options.work_dir / "objects")),
+        FileStore(options.work_dir / "logs"),
+    )
     ministack.register_service("sagemaker", "SageMaker.", sagemaker.handle, reset)
     ministack.replace_all(replacements(parts))
     extend_tasks(parts)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+
+from cdk_processing.local.files import FileStore, HeldFile, write_all
 
 __all__ = ["BodyWriter", "ObjectFiles", "StoredBody"]
 
@@ -20,19 +20,6 @@ __all__ = ["BodyWriter", "ObjectFiles", "StoredBody"]
 CHUNK_BYTES = 256 * 1024
 #: A body of no more than that stays in memory: a file of its own would be more than it is.
 _IN_MEMORY_BYTES = 4096
-
-
-class _File:
-    """A file that goes when nobody holds it any more."""
-
-    __slots__ = ("path",)
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __del__(self) -> None:
-        with contextlib.suppress(OSError):
-            self.path.unlink()
 
 
 class StoredBody:
@@ -47,7 +34,7 @@ class StoredBody:
 
     __slots__ = ("_length", "_pieces", "md5")
 
-    def __init__(self, pieces: tuple[tuple[_File, int, int], ...], md5: str | None = None) -> None:
+    def __init__(self, pieces: tuple[tuple[HeldFile, int, int], ...], md5: str | None = None) -> None:
         self._pieces = pieces
         self._length = sum(length for _, _, length in pieces)
         self.md5 = md5
@@ -98,19 +85,20 @@ class StoredBody:
 
 
 class BodyWriter:
-    """A body as it arrives: ``add`` what comes, then take the :attr:`body`."""
+    """A body as it arrives: ``add`` what comes, then ``finish``.
 
-    def __init__(self, path: Path) -> None:
-        self._file = _File(path)
-        self._target: IO[bytes] = open(path, "xb", buffering=0, opener=_only_owner)  # noqa: SIM115 - closed by finish
+    What was not finished is removed with the writer.
+    """
+
+    def __init__(self, file: HeldFile) -> None:
+        self._file = file
+        self._target = file.open_new()
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._length = 0
 
     def add(self, content: bytes) -> None:
         """Write more of it."""
-        view = memoryview(content)
-        while view:
-            view = view[self._target.write(view) :]
+        write_all(self._target, content)
         self._md5.update(content)
         self._length += len(content)
 
@@ -120,25 +108,19 @@ class BodyWriter:
         return StoredBody(((self._file, 0, self._length),), self._md5.hexdigest())
 
     def close(self) -> None:
-        """Close the file. What was not finished is removed with the writer."""
+        """Close the file."""
         self._target.close()
 
 
 class ObjectFiles:
-    """The folder that holds the files of one embedded AWS.
+    """Where the bodies of objects go."""
 
-    Args:
-        folder: Made if it is not there; only its owner may look into it.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._numbers = itertools.count()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def __init__(self, files: FileStore) -> None:
+        self._files = files
 
     def writer(self) -> BodyWriter:
         """Begin a body."""
-        return BodyWriter(self._folder / f"{next(self._numbers):x}")
+        return BodyWriter(self._files.new())
 
     def keep(self, content: bytes | StoredBody) -> bytes | StoredBody:
         """Put a body where it belongs: a very small one stays as it is."""
@@ -148,13 +130,6 @@ class ObjectFiles:
 
     def written(self, content: bytes) -> StoredBody:
         """Write a body into a file."""
-        writer = self.writer()
-        try:
+        with contextlib.closing(self.writer()) as writer:
             writer.add(content)
             return writer.finish()
-        finally:
-            writer.close()
-
-
-def _only_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

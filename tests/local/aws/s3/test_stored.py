@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdk_processing.local.aws.s3.stored import CHUNK_BYTES, ObjectFiles, StoredBody
+from cdk_processing.local.files import FileStore
 from tests.local.wire.test_guard import send
 
 MIB = 1024 * 1024
@@ -300,7 +301,7 @@ def anonymous_bytes(pid):
 class TestFiles:
     @pytest.fixture
     def files(self, tmp_path):
-        return ObjectFiles(tmp_path / "objects")
+        return ObjectFiles(FileStore(tmp_path / "objects"))
 
     def test_a_file_goes_with_the_last_body_that_needs_it(self, files, tmp_path):
         body = files.keep(content(10_000))
@@ -334,7 +335,7 @@ class TestFiles:
     @settings(deadline=None)
     @given(st.lists(st.binary(max_size=50), max_size=6), st.data())
     def test_slices_are_those_of_bytes(self, tmp_path_factory, parts, data):
-        files = ObjectFiles(tmp_path_factory.mktemp("slices"))
+        files = ObjectFiles(FileStore(tmp_path_factory.mktemp("slices")))
         whole = b"".join(parts)
         body = StoredBody.joined([files.written(part) for part in parts])
         bounds = st.none() | st.integers(-2 * len(whole) - 2, 2 * len(whole) + 2)

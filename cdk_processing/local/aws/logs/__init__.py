@@ -1,0 +1,1 @@
+"""Amazon CloudWatch Logs: the events of log streams, in files."""
