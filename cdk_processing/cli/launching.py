@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -28,9 +29,17 @@ _WAIT_HELP = "Follow the log and wait for the end; exit code 1 if the run fails.
     metavar="TEXT",
     help="Names the work of this run. A second start with the same key and the same values does nothing.",
 )
+@click.option(
+    "--at",
+    type=click.DateTime(["%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S%z"]),
+    metavar="TIME",
+    help="The run's TRIGGER_TIME, for a day that is made up for: 2026-03-28T06:00+01:00. Default: now.",
+)
 @click.option("--wait", is_flag=True, help=_WAIT_HELP)
 @account_options
-def start(job: str, values: Sequence[str], parameters: Sequence[str], run_key: str | None, wait: bool) -> None:
+def start(
+    job: str, values: Sequence[str], parameters: Sequence[str], run_key: str | None, at: datetime | None, wait: bool
+) -> None:
     """Start JOB by hand, with values for its parameters.
 
     The values are checked against the job's parameters first. If one is wrong, nothing starts.
@@ -42,7 +51,7 @@ def start(job: str, values: Sequence[str], parameters: Sequence[str], run_key: s
     client = connect()
     found = client.job(job)
     before = client.attempts_of_run_key(found, run_key) if run_key is not None else []
-    run = client.start(found, given, run_key=run_key)
+    run = client.start(found, given, run_key=run_key, at=at)
     shown = short_id(started_run_id(run, run_key))
     if before:
         _show_used_run_key(shown, before[-1])

@@ -27,6 +27,7 @@ from cdk_processing.client.starting import attempts_of_run_key, start_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from boto3.session import Session
 
@@ -111,15 +112,23 @@ class ProcessingClient:
         return run_id_of(self.account, run)
 
     def start(
-        self, job: str | Job, parameters: Mapping[str, str | float | bool] | None = None, *, run_key: str | None = None
+        self,
+        job: str | Job,
+        parameters: Mapping[str, str | float | bool] | None = None,
+        *,
+        run_key: str | None = None,
+        at: datetime | None = None,
     ) -> Run:
         """Start a job; a second start with the same `run_key` and parameters does nothing and ends as ``Duplicate``.
 
+        With `at`, a datetime with a timezone, the run has that ``TRIGGER_TIME``: for a day that is made up for.
+
         Raises:
-            InvalidParametersError: A parameter is unknown, missing or not what the job declares; lists every problem.
+            InvalidParametersError: A parameter is unknown, missing or not what the job declares, or `at` has no
+                timezone; lists every problem.
             RunKeyReusedError: The run key has been used before with other parameters.
         """
-        return start_run(self.account, self.job(job), parameters=parameters, run_key=run_key)
+        return start_run(self.account, self.job(job), parameters=parameters, run_key=run_key, at=at)
 
     def attempts_of_run_key(self, job: str | Job, run_key: str) -> list[Attempt]:
         """The processing jobs that starts by hand with this run key have made so far, the first first."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cdk_processing.client.attempts import Attempt, attempts_from
 from cdk_processing.client.aws_calls import aws_errors_as_ours
-from cdk_processing.client.errors import AwsCallError, RunKeyReusedError
+from cdk_processing.client.errors import AwsCallError, InvalidParametersError, RunKeyReusedError
 from cdk_processing.client.parameters import ParameterValues, check_parameters, read_parameters
 from cdk_processing.client.runs import read_input, read_run, start_with_input
 from cdk_processing.contract.names import JobName
 from cdk_processing.contract.parameters import parameters_digest
 from cdk_processing.contract.run_keys import run_id, run_key_of
 from cdk_processing.contract.start import StartInput
+from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import parameter_text
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ def start_run(
     *,
     parameters: Mapping[str, str | float | bool] | None = None,
     run_key: str | None = None,
+    at: datetime | None = None,
 ) -> Run:
     """Start a job by hand.
 
@@ -41,15 +44,21 @@ def start_run(
             are handed over as text: ``0.2``, ``true``.
         run_key: What makes this run the same as another: a second start with the same key and the same parameters
             does nothing and ends as ``Duplicate``. Left out, a fresh one, so that every start runs.
+        at: The run's time, ``TRIGGER_TIME``, as if the job had been launched then: for a day that is made up for. A
+            datetime with a timezone. Left out, the moment when the run starts.
 
     Raises:
-        InvalidParametersError: A parameter is unknown, missing or not what the job declares; lists every problem.
+        InvalidParametersError: A parameter is unknown, missing or not what the job declares, or ``at`` has no timezone;
+            lists every problem.
         RunKeyReusedError: The run key has been used before with other parameters.
     """
+    if at is not None and (not isinstance(at, datetime) or at.tzinfo is None):
+        fix = "write datetime(2026, 3, 28, 6, tzinfo=timezone.utc)"
+        raise InvalidParametersError(job.name, [Problem("at", at, "a datetime with a timezone", fix)])
     values = _checked(account, job, parameters or {})
     if run_key is not None and values.effective:
         _refuse_other_parameters(account, job, run_key, values)
-    return start_with_input(account, job, StartInput(values.given, run_key).render())
+    return start_with_input(account, job, StartInput(values.given, run_key, at).render())
 
 
 def attempts_of_run_key(account: Account, job: Job, run_key: str) -> list[Attempt]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any
 
-__all__ = ["PARAMETERS_FIELD", "RUN_KEY_FIELD", "StartInput"]
+__all__ = ["PARAMETERS_FIELD", "RUN_KEY_FIELD", "TIME_FIELD", "StartInput"]
 
 #: The field of the run key.
 RUN_KEY_FIELD = "run_key"
 #: The field of the parameters' values.
 PARAMETERS_FIELD = "parameters"
+#: The field of the run's time; an event of EventBridge has its own there.
+TIME_FIELD = "time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +25,18 @@ class StartInput:
     Attributes:
         parameters: Values of the job's parameters, by name.
         run_key: What makes the run the same as another; None for a run of its own.
+        at: The run's time, with a timezone; None for the moment when it starts.
     """
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
     run_key: str | None = None
+    at: datetime | None = None
 
     def fields(self) -> dict[str, Any]:
         """The input as an object; what is left out is not in it."""
         request: dict[str, Any] = {} if self.run_key is None else {RUN_KEY_FIELD: self.run_key}
+        if self.at is not None:
+            request[TIME_FIELD] = self.at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {**request, PARAMETERS_FIELD: dict(self.parameters)} if self.parameters else request
 
     def render(self) -> str:

@@ -116,10 +116,15 @@ class DeployedAws:
         return {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}
 
     def start(
-        self, job: str, parameters: Mapping[str, str | float | bool] | None = None, *, run_key: str | None = None
+        self,
+        job: str,
+        parameters: Mapping[str, str | float | bool] | None = None,
+        *,
+        run_key: str | None = None,
+        at: datetime | None = None,
     ) -> Run:
         """Start a job by hand; wait for it with :meth:`wait_for_run`."""
-        return self.processing.start(self.deployment.job(job).state_machine_arn, parameters, run_key=run_key)
+        return self.processing.start(self.deployment.job(job).state_machine_arn, parameters, run_key=run_key, at=at)
 
     def fire_schedule(self, job: str, at: datetime | None = None) -> None:
         """Fire a job's schedule as if it were due at an instant (now, where left out).

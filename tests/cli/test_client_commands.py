@@ -40,6 +40,14 @@ def test_a_job_is_started_followed_and_listed(cli, three_jobs):
     assert [row[:2] for row in table] == [["RUN", "STATE"], [shown, "Duplicate"], [shown, "Completed"]]
 
 
+def test_a_run_may_be_started_with_a_time_of_its_own(cli, three_jobs):
+    cli("start", "Copy", "--at", "2026-03-28T06:00+01:00")
+    newest = three_jobs.processing.runs("Copy", limit=1)[0]
+    described = three_jobs.client("stepfunctions").describe_execution(executionArn=newest.arn)
+    assert json.loads(described["input"]) == {"time": "2026-03-28T05:00:00Z"}
+    assert "does not match the formats" in cli("start", "Copy", "--at", "2026-03-28T06:00", exit_code=2)
+
+
 def test_the_list_of_runs_names_their_executions_when_asked(cli, three_jobs):
     three_jobs.put("Raw", "in/cli.dat", "x")
     run = three_jobs.processing.wait(three_jobs.processing.start("Copy"), timeout=PATIENCE, poll_seconds=0.05)

@@ -1,3 +1,5 @@
+from datetime import datetime, timedelta, timezone
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -33,6 +35,19 @@ def test_numbers_and_truth_values_are_handed_over_as_text(client, finish, input_
     assert input_of(run) == {"parameters": {"suffix": "7"}}
     assert run.succeeded
     assert input_of(client.start("Copy", {"suffix": True})) == {"parameters": {"suffix": "true"}}
+
+
+def test_a_start_with_a_time_of_its_own_hands_it_over_in_utc(client, input_of):
+    at = datetime(2026, 3, 28, 6, tzinfo=timezone(timedelta(hours=1)))
+    assert input_of(client.start("Copy", run_key="day", at=at)) == {"run_key": "day", "time": "2026-03-28T05:00:00Z"}
+
+
+@pytest.mark.parametrize("at", [datetime(2026, 3, 28), "2026-03-28"])
+def test_a_time_without_a_timezone_starts_nothing(client, at):
+    before = [run.arn for run in client.runs("Copy", limit=None)]
+    with pytest.raises(InvalidParametersError, match=r"at must be a datetime with a timezone, got .*; write datetime"):
+        client.start("Copy", at=at)
+    assert [run.arn for run in client.runs("Copy", limit=None)] == before
 
 
 def test_the_same_key_with_the_same_values_in_other_words_ends_as_a_duplicate(client, finish):

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -105,9 +106,8 @@ def test_each_night_reads_the_partition_of_the_day_that_has_ended_there(embedded
 
 def test_a_day_is_made_up_for_by_a_start_with_its_time_and_a_redrive_keeps_it(embedded, nightly):
     machine = embedded.deployment.job(f"{nightly}/Report").state_machine_arn
-    states = embedded.client("stepfunctions")
     # The first run fails: the partition is not there yet.
-    states.start_execution(stateMachineArn=machine, input=json.dumps({"time": "2026-05-01T22:30:00Z"}))
+    embedded.start(f"{nightly}/Report", at=datetime(2026, 5, 2, 0, 30, tzinfo=ZoneInfo(BERLIN)))
     failed = embedded.wait_for_run(f"{nightly}/Report", must_succeed=False)
     assert not failed.succeeded
 
