@@ -1,4 +1,4 @@
-"""The account and region that are looked at: clients, made when first needed."""
+"""An account and region, and the clients for them, each created at its first use."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = ["Account"]
 
 
 class Account:
-    """An account and region, seen through one boto3 session.
+    """An account and region, with one boto3 session.
 
     Args:
-        session: A boto3 session; left out, one is made from the environment the usual way (``AWS_PROFILE``,
+        session: A boto3 session; left out, boto3 makes one from the environment (``AWS_PROFILE``,
             ``AWS_REGION``, ``AWS_ENDPOINT_URL`` ...).
-        profile: A profile of the AWS configuration, where no session is given.
-        region: Region to look at; left out, the session's own.
-        endpoint_url: Where AWS listens, for an embedded AWS; left out, AWS itself or ``AWS_ENDPOINT_URL``.
+        profile: A profile of the AWS configuration, if you pass no session.
+        region: The region; left out, the session's own.
+        endpoint_url: The address of an embedded AWS; left out, ``AWS_ENDPOINT_URL`` or AWS itself.
     """
 
     def __init__(
@@ -47,26 +47,26 @@ class Account:
 
     @cached_property
     def region(self) -> str | None:
-        """The region's name, or None where nothing names one."""
+        """The region's name; None if nothing names one."""
         if self._region is not None:
             return self._region
         if self._session is not None:
             return self._session.region_name
-        # botocore reads AWS_DEFAULT_REGION alone; every other SDK reads AWS_REGION.
+        # botocore reads only AWS_DEFAULT_REGION; every other SDK reads AWS_REGION.
         return os.environ.get("AWS_REGION") or cast("str | None", self._core.get_config_variable("region"))
 
     @cached_property
     def _core(self) -> BotocoreSession:
-        # What boto3's session wraps; importing boto3 itself would take a third of the time to a command's first line.
+        # boto3's session wraps this one; to import boto3 takes a third of the time to a command's first line.
         import botocore.session
 
         return botocore.session.Session(profile=self._profile)
 
     def client(self, service: str) -> Any:
-        """The client of any service, for this account and region; the same as boto3's.
+        """The client of a service for this account and region, as boto3 makes it.
 
         Raises:
-            AwsCallError: There is no such profile or region, no region is known, or the endpoint is no URL.
+            AwsCallError: The profile or region does not exist, no region is set, or the endpoint is no URL.
         """
         from botocore.config import Config
 
@@ -81,7 +81,7 @@ class Account:
                 region_name=self.region,
                 endpoint_url=self._endpoint_url,
                 config=Config(
-                    # An embedded AWS that has ended is not worth waiting for; throttling by AWS is.
+                    # Wait when AWS throttles. Do not wait for an embedded AWS that has ended.
                     retries={"mode": "standard", "max_attempts": 2 if self._is_local else 6},
                     user_agent_extra="cdk-processing",
                 ),

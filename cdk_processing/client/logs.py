@@ -1,4 +1,4 @@
-"""Logs of a run: what its containers wrote, read from CloudWatch Logs."""
+"""The logs of a run's containers, from CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class LogLine:
     """A line that a container wrote.
 
     Attributes:
-        time: When.
-        host: Which instance: ``algo-1``.
+        time: When the container wrote it.
+        host: The instance, such as ``algo-1``.
         processing_job: The processing job's name.
-        message: The line, without its end.
+        message: The line, without its line break.
     """
 
     time: datetime
@@ -41,18 +41,18 @@ class LogLine:
 
 
 def read_log_lines(account: Account, processing_job: str, *, since: int = 0) -> Iterator[LogLine]:
-    """The lines of one processing job, hosts interleaved by time; none where it has not written any.
+    """The lines of one processing job, those of all hosts in order of time.
 
     Args:
         account: Where the job is.
         processing_job: Its name.
-        since: Only lines from then on, in milliseconds since 1970.
+        since: Only lines from this time on, in milliseconds since 1970.
     """
     streams = _streams(account, processing_job)
     if not streams:
         return
     with aws_errors_as_ours(f"read the logs of {processing_job}"):
-        # By name: a prefix would do on AWS, but not every emulator filters by it. One request takes 100 names, and a
+        # By name, because not every emulator filters by prefix as AWS does. One request takes 100 names, and a
         # job has at most 100 instances.
         pages = account.logs.get_paginator("filter_log_events").paginate(
             logGroupName=LOG_GROUP, logStreamNames=streams[:100], startTime=since
@@ -82,21 +82,21 @@ def tail_run(
     poll_seconds: float = 1.0,
     on_silence: Callable[[Run], None] | None = None,
 ) -> Iterator[LogLine]:
-    """The lines of a run, all its attempts one after the other.
+    """The lines of a run, one attempt after the other.
 
     Args:
         account: Where the run is.
         run: The run.
-        follow: Go on until the run has ended, yielding lines as they come.
-        poll_seconds: How long to wait between two looks.
-        on_silence: Is called with the run after each look that found no new line and will be followed by another.
+        follow: Whether to wait for more lines until the run has ended.
+        poll_seconds: How long to wait between two requests.
+        on_silence: Called with the run after each request that found no new line, while the run goes on.
     """
     unread: dict[str, _NewLines] = {}
     identity = None
     while True:
-        # Read the status first: what was written before the end is then still read after it.
+        # Read the status first, so that lines written just before the end are still read.
         run = read_run(account, run.job, run.arn)
-        # The name of the first processing job says who the run is, and does not change.
+        # The name of the first processing job identifies the run and does not change.
         if identity is None or identity.first is None:
             identity = identify(account, run)
         silent = True
@@ -113,10 +113,10 @@ def tail_run(
 
 
 class _NewLines:
-    """The lines of a processing job that have not been read yet.
+    """The unread lines of a processing job.
 
-    Hosts' clocks differ and CloudWatch takes lines late, so each look goes back some seconds behind the newest line and
-    leaves out what it has seen, counting, since a container may write one line twice in a millisecond.
+    The hosts' clocks differ, and CloudWatch receives lines late. So each request starts some seconds before the newest
+    line and leaves out the lines that were read. It counts them: a container may write a line twice in a millisecond.
     """
 
     BEHIND = 10_000
@@ -128,7 +128,7 @@ class _NewLines:
         self._read: Counter[LogLine] = Counter()
 
     def read(self) -> Iterator[LogLine]:
-        """What is new since the last call."""
+        """The lines that are new since the last call."""
         found: Counter[LogLine] = Counter()
         newest = self._since + self.BEHIND
         for line in read_log_lines(self._account, self._processing_job, since=self._since):
@@ -149,7 +149,7 @@ def _streams(account: Account, processing_job: str) -> list[str]:
         with aws_errors_as_ours(f"find the logs of {processing_job}"):
             return [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
     except AwsCallError as error:
-        if error.code == "ResourceNotFoundException":  # The group comes with the account's first log line.
+        if error.code == "ResourceNotFoundException":  # The account's first log line creates the group.
             return []
         raise
 

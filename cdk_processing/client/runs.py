@@ -1,4 +1,4 @@
-"""Runs of a job: the executions of its state machine; listing, starting, waiting, stopping."""
+"""Runs of a job, which are the executions of its state machine: list, start, wait for and stop them."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ RunStatus = Literal["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "P
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a job, as it was when it was read.
+    """One run of a job, as it was when the client read it.
 
     Attributes:
-        job: The job it is a run of.
+        job: The job.
         name: The execution's name.
         arn: The execution's ARN.
-        status: Step Functions' own word.
-        started: When it was started, with a timezone.
+        status: The status in Step Functions.
+        started: When it started, with a timezone.
         stopped: When it ended, or None while it runs.
-        outcome: What it has done, of a run that succeeded; None of a run that was only listed.
+        outcome: What a run that succeeded did; None for others, and for a run that was only listed.
     """
 
     job: Job
@@ -60,17 +60,17 @@ class Run:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen in it."""
+        """Whether it has ended."""
         return self.status not in ("RUNNING", "PENDING_REDRIVE")
 
     @property
     def succeeded(self) -> bool:
-        """Whether it ended well."""
+        """Whether it succeeded."""
         return self.status == "SUCCEEDED"
 
     @property
     def duration(self) -> timedelta:
-        """From start to end, or until now while it runs."""
+        """The time from its start to its end, or to now while it runs."""
         return max((self.stopped or datetime.now(timezone.utc)) - self.started, timedelta())
 
 
@@ -80,11 +80,11 @@ def list_runs(
     """Runs of a job, the latest first.
 
     Args:
-        account: Where to look.
+        account: The account and region of the job.
         job: The job.
-        status: Only runs in that state; left out, all.
-        limit: At most so many; None for all that AWS still knows (90 days).
-        outcomes: Bring the outcome of each run that succeeded, with one more call for each.
+        status: Only runs with this status; left out, all.
+        limit: The most runs to return; None for all of the last 90 days, which is what AWS keeps.
+        outcomes: Whether to read the outcome of each run that succeeded, which takes one more call each.
     """
     with aws_errors_as_ours(f"list the runs of {job.name}"):
         found = list(islice(_executions(account, job, status, limit), limit))
@@ -124,13 +124,13 @@ def read_run(account: Account, job: Job, arn: str) -> Run:
 
 
 def start_with_input(account: Account, job: Job, text: str, *, name: str | None = None) -> Run:
-    """Start an execution of a job's state machine with an input as it is.
+    """Start an execution of a job's state machine.
 
     Args:
-        account: Where the job is.
+        account: The account and region of the job.
         job: The job.
-        text: The input, JSON.
-        name: The execution's name, which can be given once; left out, a fresh one.
+        text: The input, as JSON.
+        name: The execution's name, which can be used once; left out, a new one.
     """
     named = {} if name is None else {"name": name}
     with aws_errors_as_ours(f"start {job.name}"):
@@ -139,13 +139,13 @@ def start_with_input(account: Account, job: Job, text: str, *, name: str | None 
 
 
 def read_input(account: Account, run: Run) -> str:
-    """What a run was started with, as JSON."""
+    """The input of a run, as JSON."""
     with aws_errors_as_ours(f"read the input of {run.name}"):
         return account.states.describe_execution(executionArn=run.arn).get("input", "{}")
 
 
 def stop_run(account: Account, run: Run, *, cause: str = "Stopped with cdk-processing stop") -> Run:
-    """Stop a run; Step Functions stops the processing job it waits for. One that has ended is returned as it is."""
+    """Stop a run. Step Functions stops its processing job. A run that has ended stays as it is."""
     run = read_run(account, run.job, run.arn)
     if run.ended:
         return run
@@ -162,17 +162,17 @@ def wait_for_run(
     poll_seconds: float = 2.0,
     on_change: Callable[[Run], None] | None = None,
 ) -> Run:
-    """Wait until a run has ended, well or not; look at the status of what is returned.
+    """Wait until a run has ended. The returned run has the status.
 
     Args:
-        account: Where the run is.
+        account: The account and region of the run.
         run: The run.
-        timeout: Give up after so many seconds; None waits for ever.
+        timeout: The most seconds to wait; None for no limit.
         poll_seconds: How long to wait between two looks.
-        on_change: Called with the run each time its status has changed.
+        on_change: Called with the run each time its status changes.
 
     Raises:
-        WaitTimeoutError: It has not ended in that time. It goes on.
+        WaitTimeoutError: The run has not ended in that time. It goes on.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     while not run.ended:
@@ -183,5 +183,5 @@ def wait_for_run(
         if latest.status != run.status and on_change is not None:
             on_change(latest)
         run = latest
-    # A list does not say the outcome.
+    # A list does not hold the outcome.
     return read_run(account, run.job, run.arn) if run.succeeded and run.outcome is None else run

@@ -1,14 +1,13 @@
-"""Faults that a test injects into the embedded AWS: what goes wrong in AWS now and then, on demand.
+"""Faults that a test can inject into the embedded AWS.
 
     with local_aws.inject(faults.throttling(times=3)) as throttled:
         ...
     assert throttled.hits == 3
 
-Each function below returns a value that says what shall go wrong; nothing happens until it is injected. ``times`` is
-how often it strikes; left out, it strikes until it is removed. Of several faults that fit, the one injected first
-strikes.
+Each function below returns a fault. It does nothing until a test injects it. ``times`` is how often it strikes; left
+out, it strikes until it is removed. If several faults match, the one that was injected first strikes.
 
-What the server does with them lives in ``injection.py`` and where the parts ask it.
+The server keeps the injected faults in ``injection.py``.
 """
 
 from __future__ import annotations
@@ -56,10 +55,10 @@ _INSTANCE_TYPE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9]+")
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that goes wrong.
+    """A fault.
 
     Attributes:
-        times: How often it strikes, 1 or more; None, until it is removed.
+        times: How often it strikes, 1 or more; None for until it is removed.
     """
 
     times: int | None = None
@@ -72,13 +71,13 @@ class Fault:
                 raise ValueError(f"{name} must be {problem}, got {value!r} for {type(self).__name__}")
 
     def to_json(self) -> dict[str, Any]:
-        """Itself as JSON values, for the server."""
+        """The fault as JSON values, for the server."""
         return {"fault": type(self).__name__, **asdict(self)}
 
 
 @dataclass(frozen=True)
 class CallFails(Fault):
-    """An API call that is answered with an error, not done. With ``per_second``, only calls beyond that rate."""
+    """An API call that fails with an error. With ``per_second``, only calls beyond that rate fail."""
 
     action: str = CREATE
     code: str = "ThrottlingException"
@@ -89,7 +88,7 @@ class CallFails(Fault):
 
 @dataclass(frozen=True)
 class AnswerLost(Fault):
-    """An API call that is done, but its answer does not arrive."""
+    """An API call that succeeds, but its answer is lost."""
 
     action: str = CREATE
     retried: bool = False
@@ -106,7 +105,7 @@ class QuotaExceeded(Fault):
 
 @dataclass(frozen=True)
 class JobFails(Fault):
-    """A job that is accepted and fails before its container starts; where a type is given, only on that type."""
+    """A job that is accepted and fails before its container starts. With a type, only on that type."""
 
     reason: str = ""
     instance_type: str | None = None
@@ -121,7 +120,7 @@ class JobStuck(Fault):
 
 @dataclass(frozen=True)
 class EventFault(Fault):
-    """Something that happens to what EventBridge delivers; where a source is given, only to its events."""
+    """A fault in the deliveries of EventBridge. With a source, only in those of its events."""
 
     source: str | None = None
 
@@ -147,7 +146,7 @@ class EventsLost(EventFault):
 
 @dataclass(frozen=True)
 class EventsHeld(EventFault):
-    """An event that is kept back until the fault is removed."""
+    """An event that is held until the fault is removed."""
 
 
 @dataclass(frozen=True)
@@ -158,22 +157,22 @@ class SchedulesRepeated(Fault):
 
 
 def throttling(action: str = CREATE, *, times: int | None = None, per_second: float | None = None) -> CallFails:
-    """Calls are refused with ``ThrottlingException: Rate exceeded``, status 400.
+    """Calls fail with ``ThrottlingException: Rate exceeded``, status 400.
 
     Args:
         action: The call, as ``service:Operation``.
-        times: How many calls are refused; left out, all until the fault is removed.
-        per_second: Calls a second that pass (in bursts of as many, of one at least); left out, none.
+        times: How many calls fail; left out, all until the fault is removed.
+        per_second: How many calls succeed each second, in bursts of that many, at least one; left out, none.
     """
     return CallFails(times, action, "ThrottlingException", "Rate exceeded", 400, per_second)
 
 
 def call_fails(action: str, code: str, message: str = "", *, status: int = 400, times: int | None = None) -> CallFails:
-    """Calls are answered with an error.
+    """Calls fail with an error.
 
     Args:
-        action: The call, as ``service:Operation`` with the names of the API: ``sqs:SendMessage``,
-            ``dynamodb:UpdateItem``; ``s3:*`` for every call of a service.
+        action: The call, as ``service:Operation`` in the API's names: ``sqs:SendMessage``, ``dynamodb:UpdateItem``.
+            ``s3:*`` means every call of the service.
         code: The error's code, as the API writes it: ``AccessDenied``, ``SlowDown``.
         message: The error's text.
         status: HTTP status, 400 to 599. An SDK repeats calls that fail with 500, 502, 503 or 504 by itself.
@@ -183,7 +182,7 @@ def call_fails(action: str, code: str, message: str = "", *, status: int = 400, 
 
 
 def unreachable(service: str, *, times: int | None = None) -> CallFails:
-    """Every call of a service is answered with ``ServiceUnavailable``, status 503."""
+    """Every call of a service fails with ``ServiceUnavailable``, status 503."""
     if not isinstance(service, str) or not _SERVICE.fullmatch(service):
         raise ValueError(f"service must be a service's name such as 'sqs', got {service!r}")
     message = "The service is unavailable. Please try again."
@@ -191,16 +190,16 @@ def unreachable(service: str, *, times: int | None = None) -> CallFails:
 
 
 def answer_lost(action: str = CREATE, *, times: int | None = 1, retried: bool = False) -> AnswerLost:
-    """Calls are done, but their answers do not arrive: the connection breaks.
+    """Calls succeed, but their answers are lost: the connection breaks.
 
-    An SDK then repeats the call by itself, so that ``create_processing_job`` of boto3 ends in ``ResourceInUse``. The
-    state ``createProcessingJob`` of Step Functions sees ``SageMaker.SdkClientException``.
+    An SDK then repeats the call, so boto3's ``create_processing_job`` fails with ``ResourceInUse``. The Step Functions
+    task ``createProcessingJob`` fails with ``SageMaker.SdkClientException``.
 
     Args:
         action: The call, as ``service:Operation``.
         times: How many answers are lost; None for all until the fault is removed.
-        retried: Whether the SDK inside Step Functions repeats the call too, before its state sees anything. AWS does
-            not say whether it does, so both ways are worth a test.
+        retried: Whether the SDK inside Step Functions repeats the call before the task sees an error. AWS does not
+            document whether it does, so test both.
     """
     return AnswerLost(times, action, retried)
 
@@ -208,13 +207,13 @@ def answer_lost(action: str = CREATE, *, times: int | None = 1, retried: bool = 
 def quota_exceeded(
     instance_type: str = "ml.m5.xlarge", *, limit: int = 20, requested: int | None = None, times: int | None = None
 ) -> QuotaExceeded:
-    """CreateProcessingJob is refused with ``ResourceLimitExceeded``, for jobs on an instance type.
+    """CreateProcessingJob fails with ``ResourceLimitExceeded`` for jobs on an instance type.
 
     Args:
         instance_type: The type whose quota is used up.
-        limit: The account's quota, all of it in use; 0 for an account that was never given any.
-        requested: Instances that the message says were asked for; left out, as many as the request asks for.
-        times: How many requests are refused; left out, all until the fault is removed.
+        limit: The account's quota, all of it in use; 0 for an account that has none.
+        requested: The number of requested instances in the message; left out, the request's own.
+        times: How many requests fail; left out, all until the fault is removed.
     """
     return QuotaExceeded(times, instance_type, limit, requested)
 
@@ -223,7 +222,7 @@ def no_capacity(instance_type: str | None = None, *, times: int | None = None) -
     """Jobs are accepted and fail with ``CapacityError``, before their container starts.
 
     Args:
-        instance_type: The type that AWS is out of; left out, every type.
+        instance_type: The type without capacity; left out, every type.
         times: How many jobs fail; left out, all until the fault is removed.
     """
     reason = "Unable to provision requested ML compute capacity. Please retry using a different ML instance type."
@@ -240,7 +239,7 @@ def job_fails(
 
 
 def job_stuck(*, times: int | None = None) -> JobStuck:
-    """Jobs are accepted and stay ``InProgress`` without ever starting; only StopProcessingJob ends them."""
+    """Jobs are accepted and stay ``InProgress`` without starting. Only StopProcessingJob ends them."""
     return JobStuck(times)
 
 
@@ -248,15 +247,15 @@ def events_repeated(copies: int = 2, *, source: str | None = None, times: int | 
     """EventBridge delivers an event several times, with the same id.
 
     Args:
-        copies: How often in all, 2 or more.
-        source: The source of the events it happens to, such as ``aws.s3``; left out, all.
-        times: To how many deliveries (of one event to one target) it happens; left out, all until it is removed.
+        copies: The number of deliveries, 2 or more.
+        source: The source of the events, such as ``aws.s3``; left out, all.
+        times: How many deliveries (of one event to one target) it affects; left out, all until it is removed.
     """
     return EventsRepeated(times, source, copies)
 
 
 def events_delayed(seconds: float, *, source: str | None = None, times: int | None = None) -> EventsDelayed:
-    """EventBridge delivers an event some seconds late, also where the fault is removed meanwhile."""
+    """EventBridge delivers an event some seconds late, even if the fault is removed meanwhile."""
     return EventsDelayed(times, source, seconds)
 
 
@@ -266,20 +265,20 @@ def events_lost(*, source: str | None = None, times: int | None = None) -> Event
 
 
 def events_held(*, source: str | None = None, times: int | None = None) -> EventsHeld:
-    """EventBridge keeps events back until the fault is removed, and then delivers the newest first."""
+    """EventBridge holds events until the fault is removed, and then delivers the newest first."""
     return EventsHeld(times, source)
 
 
 def schedules_repeated(copies: int = 2, *, times: int | None = None) -> SchedulesRepeated:
-    """EventBridge Scheduler delivers an occurrence several times: the same scheduled time, another execution id."""
+    """EventBridge Scheduler delivers an occurrence several times: one scheduled time, different execution ids."""
     return SchedulesRepeated(times, copies)
 
 
 class InjectedFault:
-    """A fault in force; a context manager that removes it at the end.
+    """An injected fault; a context manager that removes it at the end.
 
     Args:
-        fault: What was injected.
+        fault: The fault.
         number: Its number on the server.
         ask: Calls an endpoint of the server: method and path.
     """
@@ -291,15 +290,15 @@ class InjectedFault:
 
     @property
     def hits(self) -> int:
-        """How often it has struck so far; also known after it was removed."""
+        """How often it has struck so far, even after it was removed."""
         return int(self._ask("GET", self._path)["hits"])
 
     def remove(self) -> None:
-        """End it; events that it held are delivered now. May be called twice."""
+        """End the fault. EventBridge then delivers the events that it held. A second call does nothing."""
         self._ask("DELETE", self._path)
 
     def __enter__(self) -> InjectedFault:
-        """Itself: it is in force since it was injected."""
+        """The fault, which is already injected."""
         return self
 
     def __exit__(
@@ -348,7 +347,7 @@ def fault_from_json(data: Mapping[str, Any]) -> Fault:
 
 
 def _problem(name: str, value: Any) -> str | None:
-    """What a field must be, where it is not."""
+    """What a field must be, if its value is wrong."""
     match name:
         case "times":
             right = value is None or _whole(value, 1)

@@ -1,4 +1,4 @@
-"""The faults in force, on the server's side: which one strikes, how often it has, and what it holds back."""
+"""The injected faults, in the server: which one strikes, how often it has struck, and the events that it holds."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["FaultInForce", "Faults"]
 
 
 class FaultInForce:
-    """A fault that was injected, and what it has done."""
+    """An injected fault and its record."""
 
     def __init__(self, number: int, fault: faults.Fault) -> None:
         self.number = number
         self.fault = fault
-        # A fault of API calls knows at once whether there is such a call; the others are of none.
+        # Refuses at once an API call that does not exist. Other faults have no call.
         action = getattr(fault, "action", None)
         self.calls: ApiCalls | None = calls_named(action) if action else None
         self.hits = 0
@@ -30,7 +30,7 @@ class FaultInForce:
         self._bucket = _TokenBucket(per_second) if per_second is not None else None
 
     def strike(self) -> bool:
-        """Use one of its hits up; says whether it had one left."""
+        """Use up one hit; returns whether one was left."""
         with self._lock:
             if self.removed or (self.fault.times is not None and self.hits >= self.fault.times):
                 return False
@@ -40,7 +40,7 @@ class FaultInForce:
             return True
 
     def hold(self, deliver: Callable[[], object]) -> None:
-        """Keep a delivery back until the fault is removed; it is made at once where it just was."""
+        """Hold a delivery until the fault is removed. If it was removed just now, deliver at once."""
         with self._lock:
             if not self.removed:
                 self._held.append(deliver)
@@ -48,7 +48,7 @@ class FaultInForce:
         deliver()
 
     def remove(self, *, deliver: bool = True) -> None:
-        """End it, and make the deliveries it held, the newest first."""
+        """End the fault, and make the deliveries that it held, the newest first."""
         with self._lock:
             self.removed = True
             held, self._held = self._held, []
@@ -57,15 +57,15 @@ class FaultInForce:
                 made()
 
     def describe(self) -> dict[str, Any]:
-        """Itself as JSON values."""
+        """The fault as JSON values."""
         return {"id": self.number, "hits": self.hits, "removed": self.removed, **self.fault.to_json()}
 
 
 class Faults:
-    """Every fault of the embedded AWS, in the order they were injected. Safe to use from any thread."""
+    """All faults of the embedded AWS, in the order of their injection. Any thread may use it."""
 
     def __init__(self) -> None:
-        # Read without a lock, at every call: so it is replaced, never changed.
+        # Every call reads it without a lock, so it is replaced and never changed.
         self._in_force: tuple[FaultInForce, ...] = ()
         self._known: dict[int, FaultInForce] = {}
         self._lock = threading.Lock()
@@ -75,10 +75,10 @@ class Faults:
         return bool(self._in_force)
 
     def inject(self, fault: faults.Fault) -> FaultInForce:
-        """Put a fault in force.
+        """Inject a fault.
 
         Raises:
-            ValueError: It is about a call that AWS does not have.
+            ValueError: AWS has no such call.
         """
         with self._lock:
             entry = FaultInForce(len(self._known) + 1, fault)
@@ -87,10 +87,10 @@ class Faults:
         return entry
 
     def get(self, number: int) -> FaultInForce:
-        """A fault by its number, also where it was removed.
+        """A fault by its number, even if it was removed.
 
         Raises:
-            ValueError: There never was one.
+            ValueError: There is no fault of this number.
         """
         entry = self._known.get(number)
         if entry is None:
@@ -98,11 +98,11 @@ class Faults:
         return entry
 
     def all(self) -> list[FaultInForce]:
-        """Every fault, also those that were removed."""
+        """Every fault, removed ones too."""
         return list(self._known.values())
 
     def remove(self, number: int) -> FaultInForce:
-        """End a fault; nothing happens where it has ended already."""
+        """End a fault. A fault that has ended stays as it is."""
         entry = self.get(number)
         with self._lock:
             self._in_force = tuple(other for other in self._in_force if other is not entry)
@@ -110,16 +110,16 @@ class Faults:
         return entry
 
     def clear(self, *, deliver: bool = True) -> None:
-        """End all of them."""
+        """End all faults."""
         with self._lock:
             ended, self._in_force = self._in_force, ()
         for entry in ended:
             entry.remove(deliver=deliver)
 
-    # -- what the parts ask
+    # -- which fault strikes
 
     def of_service(self, signing_name: str) -> list[ApiCalls]:
-        """The calls of a service that faults in force are about."""
+        """The calls of a service that have faults now."""
         found = (entry.calls for entry in self._in_force if entry.calls is not None)
         return [calls for calls in found if calls.signing_name == signing_name]
 
@@ -166,7 +166,7 @@ def _first(fitting: Iterable[FaultInForce]) -> FaultInForce | None:
 
 
 class _TokenBucket:
-    """Admits so many calls a second; a pause saves up for a burst of as many, of one at least."""
+    """Admits a number of calls each second. After a pause it admits a burst of that many, at least one."""
 
     def __init__(self, per_second: float) -> None:
         self._per_second = per_second

@@ -1,8 +1,8 @@
-"""AWS's own images: which there are, where they are published, and how their tags are made.
+"""AWS's own images: their versions, accounts, regions and tags.
 
-The tables are in ``images.json``, which ``make images`` writes from the SageMaker SDK's newest release; the rules
-that make a tag of a row are the SDK's: ``sagemaker.image_uris.retrieve`` with the image scope ``training``, as its
-estimators and processors call it.
+``make images`` writes the tables in ``images.json`` from the SageMaker SDK's newest release. The rules that make a tag
+from a row are those of the SDK's ``sagemaker.image_uris.retrieve`` with the image scope ``training``, which is what its
+estimators and processors call.
 """
 
 from __future__ import annotations
@@ -41,26 +41,26 @@ _URL_SUFFIXES = {
     "eusc-": "amazonaws.eu",
 }
 _HUGGING_FACE = "huggingface"
-_HUGGING_FACE_CONTAINER = "cu110-ubuntu18.04"  # where the table names none, on a GPU
-# The only families whose tags end in what the caller says, where the table says nothing.
+_HUGGING_FACE_CONTAINER = "cu110-ubuntu18.04"  # on a GPU, if the table names none
+# Only these families take the end of the tag from the caller if the table has none.
 _CONTAINER_IN_TAG = (_HUGGING_FACE, "pytorch-smp", "spark")
-# From these on there are no images for P2 instances.
+# From these versions on, no image runs on P2 instances.
 _NO_P2: Final = {"pytorch": (1, 13), "tensorflow": (2, 12)}
 _INSTANCE_TYPE = re.compile(r"ml\.(?P<family>[a-z0-9-]+)\.[a-z0-9-]+")
-# Neuron, Graviton and P4d have images of their own, and SageMaker offers no processing job an instance with them.
+# Neuron, Graviton and P4d need other images, and SageMaker has no instances of theirs for processing jobs.
 _NOT_OFFERED = re.compile(r"(inf|trn)\d.*|[a-z]+\d+g[a-z]*|p4d")
 _INSTANCE_EXAMPLES = {"cpu": "ml.m5.xlarge", "gpu": "ml.g5.xlarge"}
 
 
 @dataclass(frozen=True, slots=True)
 class AwsImage:
-    """An image that AWS publishes in accounts of its own, one account a region.
+    """An image that AWS publishes in its own accounts, one account for each region.
 
     Attributes:
         family: For example ``sklearn``; the SDK's word is framework.
-        repository: Name of the ECR repository; empty where there is no such image.
+        repository: Name of the ECR repository; empty if there is no such image.
         tag: The whole tag, for example ``1.4-2-cpu-py3``.
-        registry: Name of the table that says which account holds it in which region; several families share one.
+        registry: Name of the table of regions and accounts; several families share one.
     """
 
     family: str
@@ -70,7 +70,7 @@ class AwsImage:
 
     @property
     def accounts(self) -> dict[str, str]:
-        """Region to the account that holds the image there."""
+        """The account that holds the image, by region."""
         registries: dict[str, dict[str, str]] = _tables()["registries"]
         return registries.get(self.registry, {})
 
@@ -80,15 +80,15 @@ class AwsImage:
         return f"{account}.dkr.ecr.{region}.{suffix}/{self.repository}{tag}"
 
     def uri_in(self, region: str) -> str:
-        """The image's URI in a region that it is published in.
+        """The image's URI in a region.
 
         Raises:
-            KeyError: It is not published there; :meth:`region_problems` tells so.
+            KeyError: AWS does not publish it there; see :meth:`region_problems`.
         """
         return self.uri(self.accounts[region], region, url_suffix(region))
 
     def region_problems(self, region: str) -> list[Problem]:
-        """That AWS does not publish the image in a region, if so."""
+        """A problem if AWS does not publish the image in a region."""
         if not self.accounts or is_token(region) or region in self.accounts:
             return []
         allowed = f"one that AWS publishes {self.repository} in: {', '.join(sorted(self.accounts))}"
@@ -102,12 +102,12 @@ def image_families() -> list[str]:
 
 
 def image_versions(family: str) -> list[str]:
-    """The versions of an image family that AWS publishes, oldest first; its aliases (``1.2`` for ``1.2.1``) apart."""
+    """The versions of an image family that AWS publishes, oldest first, without aliases (``1.2`` for ``1.2.1``)."""
     return list(_family(family)["versions"])
 
 
 def image_py_versions(family: str, version: str) -> list[str]:
-    """The Python versions that a family's version or alias is published with; empty where tags name none."""
+    """The Python versions of a family's version or alias; empty if its tags name none."""
     table = _family(family)
     row = table["versions"][table.get("aliases", {}).get(version, version)]
     bases = row.get("bases")
@@ -115,7 +115,7 @@ def image_py_versions(family: str, version: str) -> list[str]:
 
 
 def registry_accounts(family: str) -> dict[str, str]:
-    """Region to the account that holds the newest version of an image family there."""
+    """The account that holds the newest version of an image family, by region."""
     row = list(_family(family)["versions"].values())[-1]
     rows = [*row.get("pythons", {}).values(), *row.get("bases", {}).values()]
     return AwsImage(family, "", "", (rows or [row])[-1]["registry"]).accounts
@@ -129,7 +129,7 @@ def url_suffix(region: str) -> str:
 def check_framework_version(
     family: str, version: Any, owner: str, field: str = "framework_version", aliases: tuple[str, ...] = ()
 ) -> list[Problem]:
-    """A version that AWS publishes an image of; the nearest ones are named otherwise."""
+    """A problem if AWS publishes no image of a version; it names the nearest versions."""
     versions = image_versions(family)
     if version in versions or version in aliases:
         return []
@@ -139,7 +139,7 @@ def check_framework_version(
 def spark_image(
     version: Any, py_version: Any, container_version: Any, instance_type: Any, owner: str
 ) -> tuple[AwsImage, tuple[Problem, ...]]:
-    """As :func:`framework_image`, by the rules of the SDK's Spark processors."""
+    """Like :func:`framework_image`, by the rules of the SDK's Spark processors."""
     if (py_version is None) != (container_version is None):
         given = ("py_version", "container_version")[py_version is None]
         missing = ("py_version", "container_version")[py_version is not None]
@@ -192,7 +192,7 @@ def framework_image(
 
 
 def _base(row: dict[str, Any], version: str, base: Any, owner: str) -> tuple[Any, list[Problem]]:
-    """The row of the framework under Hugging Face's: ``pytorch2.0.0`` with ``4.28.1``, ``pytorch2.0`` with ``4.28``."""
+    """The framework's row below Hugging Face's: ``pytorch2.0.0`` with ``4.28.1``, ``pytorch2.0`` with ``4.28``."""
     short = version.count(".") < 2
     names = list(row["base_aliases"] if short else row["bases"])
     if base not in names:
@@ -201,7 +201,7 @@ def _base(row: dict[str, Any], version: str, base: Any, owner: str) -> tuple[Any
 
 
 def _python(family: str, row: dict[str, Any], py_version: Any, owner: str) -> tuple[str | None, list[Problem]]:
-    """What the tag says of Python."""
+    """The part of the tag that names Python."""
     names = _py_versions(row)
     if family == "xgboost" and not names and py_version not in (None, "py3"):
         return None, [Problem("py_version", py_version, "'py3' or left out", f"leave it out on {owner}")]
@@ -217,7 +217,7 @@ def _py_versions(row: dict[str, Any]) -> list[str]:
 
 
 def _processor(processors: Any, instance_type: Any, owner: str) -> tuple[str | None, list[Problem]]:
-    """``cpu`` or ``gpu``, where an image is one of them; G and P instances have a GPU."""
+    """``cpu`` or ``gpu``, if the image has the two; G and P instances have a GPU."""
     if not processors:
         return None, []
     if isinstance(instance_type, (list, tuple)):
@@ -241,7 +241,7 @@ def _processor(processors: Any, instance_type: Any, owner: str) -> tuple[str | N
 
 
 def _processor_of_all(processors: Any, types: Sequence[Any], owner: str) -> tuple[str | None, list[Problem]]:
-    """The same, where the next type is tried when capacity lacks: they all run the one image."""
+    """The same for a list of types: all of them run the one image."""
     every = [_processor(processors, each, owner) for each in types]
     if found := [problem for _, problems in every for problem in problems]:
         return None, found
@@ -259,14 +259,14 @@ def _p2_problems(family: str, version: str, instance_type: Any, owner: str) -> l
     if tuple(int(part) for part in version.split(".")[:2]) < _NO_P2[family]:
         return []
     limit = ".".join(str(part) for part in _NO_P2[family])
-    allowed = f"newer than P2, which AWS's images support no longer since {family} {limit}"
+    allowed = f"newer than P2, which AWS's images have not supported since {family} {limit}"
     return [Problem("instance_type", instance_type, allowed, f"set instance_type='ml.g5.xlarge' on {owner}")]
 
 
 def _container(
     family: str, row: dict[str, Any], processor: str | None, given: Any, owner: str
 ) -> tuple[str | None, list[Problem]]:
-    """What the tag says of the image's build: the table's word, else the caller's where there is a place for it."""
+    """The end of the tag, which names the image's build: from the table, else from the caller if it may say so."""
     if row.get("container_version"):
         return row["container_version"].get(processor), []
     if given is None:

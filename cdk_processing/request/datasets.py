@@ -1,4 +1,4 @@
-"""Inputs that are more than a place in S3: the result of a query, and S3 in the SDK's longer spelling."""
+"""Inputs other than a plain S3 location: the result of a query, and the SDK's longer form of S3."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ _LINE = re.compile(r".*")
 class S3Input:
     """S3 as an input, for ``ProcessingInput(s3_input=...)``.
 
-    The same as the fields of :class:`ProcessingInput` itself, with one more use: without ``local_path``, in an input
-    with ``app_managed=True``, nothing is downloaded and the script reads ``s3_uri`` by itself.
+    It has the fields of :class:`ProcessingInput` and one more use: in an input with ``app_managed=True``, leave
+    ``local_path`` out. SageMaker then downloads nothing, and the script reads ``s3_uri`` itself.
 
     Args:
         s3_uri: An :class:`S3Location`, an ``s3://`` URI, the path of a local file or folder, or a run-time value.
@@ -65,15 +65,15 @@ class S3Input:
 class AthenaDatasetDefinition:
     """The result of a query that Athena runs before the script starts.
 
-    The execution role may run the query, read the catalog's database and write and read the result. What it cannot
-    know is where the tables' own data lies: grant that with ``data_bucket.grant_read(job.execution_role)``. The same
-    goes for what lies behind another catalog than ``AwsDataCatalog``, such as a connector's function.
+    The execution role may run the query, read the catalog's database, and write and read the result. The declaration
+    does not say where the tables' data is, so grant that yourself: ``data_bucket.grant_read(job.execution_role)``. Do
+    the same for a catalog other than ``AwsDataCatalog``, such as a connector's function.
 
     Args:
         catalog: The data catalog, usually ``AwsDataCatalog``.
         database: The database within it.
         query_string: 1-4,096 characters of SQL; may hold run-time values.
-        output_s3_uri: Where the result is written: an :class:`S3Location` or an ``s3://`` URI.
+        output_s3_uri: Where to write the result: an :class:`S3Location` or an ``s3://`` URI.
         work_group: The workgroup that runs the query. Left out, ``primary``.
         kms_key_id: ``kms.IKey``, ARN, id or alias of the key that encrypts the result. Left out, none is sent.
         output_format: ``PARQUET``, ``ORC``, ``AVRO``, ``JSON`` or ``TEXTFILE``.
@@ -93,7 +93,7 @@ class AthenaDatasetDefinition:
 
     @property
     def location(self) -> S3Location | None:
-        """The place of the result."""
+        """The location of the result."""
         return S3Location.of(self.output_s3_uri)
 
     def problems(self) -> list[Problem]:
@@ -129,16 +129,16 @@ class AthenaDatasetDefinition:
 class RedshiftDatasetDefinition:
     """The result of a query that a Redshift cluster runs before the script starts.
 
-    The execution role may sign in as ``db_user``, run the query and read the result. The cluster writes the result,
-    with ``cluster_role_arn``: that role must be attached to the cluster and may write to ``output_s3_uri``.
+    The execution role may sign in as ``db_user``, run the query and read the result. The cluster writes the result with
+    ``cluster_role_arn``: attach that role to the cluster, and let it write to ``output_s3_uri``.
 
     Args:
         cluster_id: The cluster's identifier.
         database: The database to connect to.
         db_user: The database user that runs the query.
         query_string: 1-4,096 characters of SQL; may hold run-time values.
-        cluster_role_arn: ARN of the role that the cluster writes the result with.
-        output_s3_uri: Where the result is written: an :class:`S3Location` or an ``s3://`` URI.
+        cluster_role_arn: ARN of the role with which the cluster writes the result.
+        output_s3_uri: Where to write the result: an :class:`S3Location` or an ``s3://`` URI.
         kms_key_id: ``kms.IKey``, ARN, id or alias of the key that encrypts the result. Left out, none is sent.
         output_format: ``PARQUET`` or ``CSV``.
         output_compression: ``None``, ``GZIP``, ``BZIP2``, ``ZSTD`` or ``SNAPPY``. Left out, none is sent.
@@ -158,7 +158,7 @@ class RedshiftDatasetDefinition:
 
     @property
     def location(self) -> S3Location | None:
-        """The place of the result."""
+        """The location of the result."""
         return S3Location.of(self.output_s3_uri)
 
     def problems(self) -> list[Problem]:
@@ -202,10 +202,10 @@ class DatasetDefinition:
     """The result of a query as an input, for ``ProcessingInput(dataset_definition=...)``.
 
     Args:
-        data_distribution_type: ``ShardedByS3Key`` gives each instance a share, ``FullyReplicated`` everything.
+        data_distribution_type: ``FullyReplicated`` gives each instance all files, ``ShardedByS3Key`` a share.
         input_mode: ``File``, or ``Pipe`` to stream.
-        local_path: Absolute folder below ``/opt/ml/processing/`` in the container. Left out (in an input with
-            ``app_managed=True`` only), the result is not downloaded.
+        local_path: Absolute folder below ``/opt/ml/processing/`` in the container. Left out (only in an
+            input with ``app_managed=True``), SageMaker does not download the result.
         redshift_dataset_definition: The query, if Redshift runs it.
         athena_dataset_definition: The query, if Athena runs it.
 
@@ -220,7 +220,7 @@ class DatasetDefinition:
 
     @property
     def query(self) -> AthenaDatasetDefinition | RedshiftDatasetDefinition | None:
-        """The one query there is."""
+        """The query, Athena's or Redshift's."""
         return self.athena_dataset_definition or self.redshift_dataset_definition
 
     def texts(self) -> list[object]:
@@ -232,7 +232,7 @@ class DatasetDefinition:
         return [query.query_string, query.location, *chosen]
 
     def problems(self) -> list[Problem]:
-        """What is wrong with this input, but for ``local_path``, which its channel checks."""
+        """What is wrong with this input. The channel checks ``local_path``."""
         owner = type(self).__name__
         kinds = ("FullyReplicated", "ShardedByS3Key")
         fix = f"set data_distribution_type on {owner}"
@@ -242,7 +242,15 @@ class DatasetDefinition:
         if len(given) != 1:
             allowed = "exactly one of athena_dataset_definition and redshift_dataset_definition"
             names = [name for name, _, _ in given] or None
-            return [*found, Problem("", names, allowed, f"give {owner} one query, and each query its own input")]
+            return [
+                *found,
+                Problem(
+                    "",
+                    names,
+                    allowed,
+                    f"give {owner} write one query here, and another ProcessingInput for another query",
+                ),
+            ]
         for name, query, kind in given:
             if isinstance(query, kind):
                 found += [problem.inside(name) for problem in query.problems()]
@@ -282,7 +290,7 @@ def _without_none(fields: Json) -> Json:
 def _check_name(field: str, name: object, longest: int, owner: str, pattern: re.Pattern[str] = _LINE) -> list[Problem]:
     fix = f"set {field} on {owner}"
     if has_run_time_value(name):
-        return [Problem(field, name, "known at synth: permissions are given on it", fix)]
+        return [Problem(field, name, "known at synth: the role gets permissions on it", fix)]
     if found := limits.check_text(field, name, longest, fix):
         return found
     if is_known(name) and not pattern.fullmatch(name):

@@ -1,4 +1,4 @@
-"""The SDK's framework processors: a folder of code with its requirements, in AWS's image of a framework."""
+"""The SDK's framework processors. They run a folder of code with its requirements in AWS's image of a framework."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
 
 
 class _Framework:
-    """Names a framework, where the SDK takes an estimator's class; nothing is ever made of it."""
+    """Names a framework. The SDK takes an estimator's class here; no estimator is ever created."""
 
     name: ClassVar[str]
 
@@ -69,7 +69,7 @@ class MXNet(_Framework):
 
 
 class _FrameworkCompute(Compute):
-    """What the framework processors share."""
+    """The fields and the ``run()`` of all framework processors."""
 
     __slots__ = ()
 
@@ -79,7 +79,7 @@ class _FrameworkCompute(Compute):
 
     @property
     def published_image(self) -> ProcessingImage:
-        """AWS's image of the framework, where no other is named."""
+        """AWS's image of the framework; ``image_uri`` replaces it."""
         raise NotImplementedError
 
     @property
@@ -111,24 +111,24 @@ class _FrameworkCompute(Compute):
         kms_key: NotTaken = UNSET,
         codeartifact_repo_arn: str | None = None,
     ) -> ProcessingRequest:
-        """Say what is to run; nothing is started.
+        """A request to run code; it starts nothing.
 
         Args:
-            code: Path of a local script; with ``source_dir``, its path within that folder. A Python file in S3
-                (``s3://`` URI or :class:`S3Location`) is run by the command, any other file there by bash.
-            source_dir: A local folder of code, or the ``s3://`` URI of a ``sourcedir.tar.gz``. A ``requirements.txt``
-                in it is installed before the script runs; the job is then not cut off from the network by default.
-            dependencies: Further local folders and files, put beside the code.
+            code: Path of a local script; with ``source_dir``, its path within that folder. In S3 (``s3://`` URI or
+                :class:`S3Location`) the command runs a Python file, and bash runs any other file.
+            source_dir: A local folder of code, or the ``s3://`` URI of a ``sourcedir.tar.gz``. If it has a
+                ``requirements.txt``, the container installs that first, and the job has a network by default.
+            dependencies: More local folders and files, which are put beside the code.
             git_config: Not taken.
-            inputs: At most 8 :class:`ProcessingInput`; the code is two more.
+            inputs: At most 8 :class:`ProcessingInput`; the code takes two more.
             outputs: At most 10 :class:`ProcessingOutput`.
-            arguments: At most 100 strings of at most 256 characters; run-time values are welcome.
+            arguments: At most 100 strings of at most 256 characters; they may hold run-time values.
             wait: Not taken.
             logs: Not taken.
             job_name: Not taken.
             experiment_config: ``ExperimentName``, ``TrialName``, ``TrialComponentDisplayName``, ``RunName``.
             kms_key: Not taken.
-            codeartifact_repo_arn: CodeArtifact repository that requirements are installed from.
+            codeartifact_repo_arn: The CodeArtifact repository to install requirements from.
         """
         command = self.command if isinstance(self.command, (list, tuple)) and self.command else ["python"]
         return self._request(
@@ -147,24 +147,24 @@ class FrameworkProcessor(_FrameworkCompute):
 
     Args:
         estimator_cls: :class:`SKLearn`, :class:`XGBoost`, :class:`PyTorch`, :class:`TensorFlow` or :class:`MXNet`.
-        framework_version: Version of the framework, as AWS publishes images of.
-        role: ``iam.IRole`` or ARN of the execution role. Left out, a role with just what the job needs is made.
+        framework_version: Version of the framework. AWS must publish an image of it.
+        role: ``iam.IRole`` or ARN of the execution role. Left out, the job gets a least-privilege role.
         instance_count: 1-100 hosts.
-        instance_type: For example ``ml.m5.xlarge``; decides between the image for CPUs and the one for GPUs. Of a
-            list of up to 5, the next is tried where capacity lacks.
+        instance_type: For example ``ml.m5.xlarge``. It decides between the image for CPUs and the one for GPUs. Of a
+            list of up to 5, a run tries the next one if there is no capacity.
         py_version: Python version of the image: ``py3``, ``py310`` ...
-        image_uri: Another image, instead of the framework's.
+        image_uri: An image to run instead of the framework's.
         command: What runs the script. Left out, ``["python"]``.
-        volume_size_in_gb: 1-16,384 GB of storage a host.
+        volume_size_in_gb: 1-16,384 GB of storage for each host.
         volume_kms_key: ``kms.IKey``, ARN or id that encrypts that storage; not for types with local NVMe storage.
         output_kms_key: ``kms.IKey``, ARN, id or alias that encrypts the outputs.
         code_location: Not taken: code is a CDK asset.
         max_runtime_in_seconds: 1-777,600, or a ``Duration``. Left out, SageMaker stops a job after 24 hours.
-        base_job_name: At most 24 lower-case letters, digits and hyphens that job names begin with.
+        base_job_name: The beginning of job names: at most 24 lower-case letters, digits and hyphens.
         sagemaker_session: Not taken.
         env: At most 99 environment variables.
         tags: At most 49 tags.
-        network_config: Left out, the container is cut off from every network unless it installs requirements.
+        network_config: Left out, the container has no network, unless it installs requirements.
     """
 
     estimator_cls: type[object]
@@ -189,7 +189,7 @@ class FrameworkProcessor(_FrameworkCompute):
     @property
     def published_image(self) -> ProcessingImage:
         """AWS's image of the framework."""
-        # The SDK's own estimator classes carry their name too, so a snippet that imports them from there works.
+        # The SDK's own estimator classes have this name too, so a snippet that imports them from the SDK works.
         name = getattr(self.estimator_cls, "name", None) or getattr(self.estimator_cls, "_framework_name", None)
         return ProcessingImage.framework(
             str(name or self.estimator_cls),
@@ -202,7 +202,7 @@ class FrameworkProcessor(_FrameworkCompute):
 
 @dataclass(frozen=True, slots=True)
 class _NamedFrameworkProcessor(_FrameworkCompute):
-    """Runs a folder of code in AWS's image of one framework. Takes what :class:`FrameworkProcessor` takes."""
+    """Runs a folder of code in AWS's image of one framework. It takes the arguments of :class:`FrameworkProcessor`."""
 
     framework_version: str
     role: Role | str | None = None
@@ -266,7 +266,7 @@ class XGBoostProcessor(_NamedFrameworkProcessor):
 
 @dataclass(frozen=True, slots=True)
 class HuggingFaceProcessor(_FrameworkCompute):
-    """Runs a folder of code in AWS's Hugging Face image. Takes what :class:`FrameworkProcessor` takes.
+    """Runs a folder of code in AWS's Hugging Face image. It takes the arguments of :class:`FrameworkProcessor`.
 
     Args:
         transformers_version: Version of Transformers.
@@ -296,7 +296,7 @@ class HuggingFaceProcessor(_FrameworkCompute):
 
     @property
     def published_image(self) -> ProcessingImage:
-        """AWS's image of Transformers on one of the two frameworks."""
+        """AWS's image of Transformers with TensorFlow or PyTorch."""
         base = f"pytorch{self.pytorch_version}" if self.pytorch_version else f"tensorflow{self.tensorflow_version}"
         return ProcessingImage.framework(
             "huggingface",

@@ -75,7 +75,7 @@ def test_a_query_with_all_that_it_must_have_has_no_problems(query):
         (ATHENA, {"catalog": None}, "catalog must be a str, got None"),
         (ATHENA, {"catalog": "x" * 257}, "catalog must be 1-256 characters"),
         (ATHENA, {"database": "a\nb"}, "database must be one line"),
-        (ATHENA, {"database": f"{V.RUN_ID}"}, "database must be known at synth: permissions are given on it"),
+        (ATHENA, {"database": f"{V.RUN_ID}"}, "database must be known at synth: the role gets permissions on it"),
         (ATHENA, {"work_group": "a b"}, "work_group must be letters, digits, '.', '_' and '-', got 'a b'"),
         (ATHENA, {"output_format": "CSV"}, "output_format must be 'PARQUET' or 'ORC' or 'AVRO' or 'JSON'"),
         (ATHENA, {"output_format": None}, "output_format must be 'PARQUET' or 'ORC' or 'AVRO' or 'JSON'"),

@@ -1,1 +1,1 @@
-"""Amazon CloudWatch: what services measure, and alarms."""
+"""Amazon CloudWatch: the metrics of services, and alarms."""

@@ -1,4 +1,4 @@
-"""How CloudWatch judges an alarm from its datapoints, missing ones included; pure, so that a table can test it.
+"""How CloudWatch computes an alarm's state from its datapoints, missing ones included. Pure, so a table can test it.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 """
@@ -18,9 +18,9 @@ ALARM: State = "ALARM"
 INSUFFICIENT_DATA: State = "INSUFFICIENT_DATA"
 
 EXTRA_PERIODS = 2
-"""Periods before the evaluation periods that are looked at where datapoints are missing.
+"""Periods before the evaluation periods that CloudWatch reads if datapoints are missing.
 
-AWS says that it looks further back, not how far; its own tables show 5 periods for an alarm of 3.
+AWS says that it looks further back, not how far. Its tables show 5 periods for an alarm of 3.
 """
 
 COMPARISONS: dict[str, tuple[Callable[[float, float], bool], str]] = {
@@ -29,16 +29,16 @@ COMPARISONS: dict[str, tuple[Callable[[float, float], bool], str]] = {
     "LessThanThreshold": (operator.lt, "less than"),
     "LessThanOrEqualToThreshold": (operator.le, "less than or equal to"),
 }
-"""Those of a fixed threshold; the three others compare with a band of anomaly detection, which is not here."""
+"""The operators of a fixed threshold. The other three are for anomaly detection, which is not supported."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an evaluation finds.
+    """The result of an evaluation.
 
     Attributes:
         state: The alarm's state.
-        reason: Why, in CloudWatch's words.
+        reason: The reason, in CloudWatch's words.
     """
 
     state: State
@@ -47,14 +47,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class AlarmRule:
-    """When an alarm rings.
+    """When an alarm goes into ALARM.
 
     Attributes:
         comparison: A key of :data:`COMPARISONS`.
-        threshold: What a datapoint is compared with.
-        evaluation_periods: How many datapoints are judged (N).
-        datapoints_to_alarm: How many of them must be breaching (M, at most N).
-        missing: What a missing datapoint counts as: ``missing``, ``ignore``, ``breaching`` or ``notBreaching``.
+        threshold: The value to compare a datapoint with.
+        evaluation_periods: The number of datapoints to evaluate (N).
+        datapoints_to_alarm: The number of them that must breach (M, at most N).
+        missing: How to treat a missing datapoint: ``missing``, ``ignore``, ``breaching`` or ``notBreaching``.
     """
 
     comparison: str
@@ -65,7 +65,7 @@ class AlarmRule:
 
     @property
     def periods(self) -> int:
-        """Periods to look at."""
+        """The number of periods to read."""
         return self.evaluation_periods + EXTRA_PERIODS
 
     def breaches(self, value: float) -> bool:
@@ -73,10 +73,10 @@ class AlarmRule:
         return COMPARISONS[self.comparison][0](value, self.threshold)
 
     def judge(self, values: Sequence[float | None], state: State) -> Verdict:
-        """The state that follows from datapoints.
+        """The alarm's state after these datapoints.
 
         Args:
-            values: One value a period, the newest first; None where nothing came in.
+            values: One value for each period, the newest first; None if there is no datapoint.
             state: The alarm's state so far.
         """
         there = [(age, value) for age, value in enumerate(values, start=1) if value is not None]
@@ -112,7 +112,7 @@ class AlarmRule:
         """Fewer datapoints than the alarm needs, all of them breaching."""
         if self.missing == "ignore":
             return state
-        # "Avoiding premature transitions": it rings once the oldest one is as old as the datapoints to alarm.
+        # "Avoiding premature transitions": ALARM comes when the oldest datapoint is as old as the datapoints to alarm.
         return ALARM if oldest >= self.datapoints_to_alarm else OK
 
     def _reason(self, state: State, values: Sequence[float], breaching: int, filled: int) -> str:

@@ -1,6 +1,6 @@
-"""CloudWatch alarms that ring at once: evaluated when a datapoint of theirs comes in, and whenever somebody asks.
+"""CloudWatch alarms, evaluated as soon as a new datapoint arrives and whenever somebody asks.
 
-How datapoints are judged is in ``alarm_rules.py``; here they are fetched, and a change of state is told to SNS topics.
+This module fetches the datapoints and sends each change of state to SNS topics. ``alarm_rules.py`` computes the state.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ class Alarms:
     """The alarms of every account and region.
 
     Args:
-        metrics: Where their datapoints are.
+        metrics: The metrics that hold the datapoints.
     """
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._alerts: list[dict[str, Any]] = []
-        # The instant that an evaluation is made for; None is now.
+        # The instant to evaluate at; None is now.
         self._as_of: float | None = None
 
     def all(self, at: datetime | None = None) -> list[dict[str, Any]]:
-        """Every alarm, evaluated as of an instant; not from the thread that serves requests."""
+        """Every alarm, evaluated as of an instant. Do not call it on the thread that serves requests."""
         found: list[dict[str, Any]] = _on_main_loop(lambda: self._evaluate_all(at))
         return found
 
     def alerts(self) -> list[dict[str, Any]]:
-        """Every notification that a topic has accepted, oldest first; not from the thread that serves requests."""
+        """Every notification that a topic accepted, oldest first. Do not call it on the thread that serves requests."""
         _on_main_loop(self._metrics.store)
         return list(self._alerts)
 
     def reset(self) -> None:
-        """Forget what was notified."""
+        """Forget all notifications."""
         self._alerts.clear()
 
     # -- evaluation
@@ -84,7 +84,7 @@ class Alarms:
     def _evaluate(self, alarm: dict[str, Any]) -> None:
         metric = _metric_of(alarm)
         if metric is None or alarm.get("ComparisonOperator") not in COMPARISONS:
-            logger.debug("alarm %s is of a kind that is not evaluated here", alarm["AlarmName"])
+            logger.debug("the embedded AWS cannot evaluate alarms such as %s", alarm["AlarmName"])
             return
         rule = _rule_of(alarm)
         self._metrics.refresh(metric)
@@ -115,7 +115,7 @@ class Alarms:
         subject = f'{new_state}: "{alarm["AlarmName"]}" in {_region_name(ministack.scope()[1])}'[:100]
         for topic in dict.fromkeys(alarm.get(_ACTIONS[new_state]) or ()):
             if topic.split(":")[2:3] != ["sns"]:
-                logger.warning("alarm %s: the action %s is not carried out here", alarm["AlarmName"], topic)
+                logger.warning("alarm %s: the embedded AWS does not carry out the action %s", alarm["AlarmName"], topic)
                 continue
             text = json.dumps(message, separators=(",", ":"))
             refusal = publish_as_service(_SERVICE, alarm["AlarmArn"], topic, subject, text)
@@ -216,7 +216,7 @@ def _described(alarm: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _message(alarm: Mapping[str, Any], old: str, new: str, reason: str, now: float) -> dict[str, Any]:
-    """What CloudWatch publishes: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-actions.html."""
+    """The message that CloudWatch publishes: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-actions.html."""
     account, region = ministack.scope()
     message = {
         "AlarmName": alarm["AlarmName"],
@@ -259,7 +259,7 @@ def _written(moment: float) -> str:
 
 @functools.cache
 def _region_name(region: str) -> str:
-    """The name by which the console calls a region: ``US East (N. Virginia)``."""
+    """The console's name of a region: ``US East (N. Virginia)``."""
     from cdk_processing.local.api_models.loader import shared_loader
 
     for partition in shared_loader().load_data("partitions")["partitions"]:

@@ -1,6 +1,6 @@
-"""What services tell CloudWatch about themselves: executions, rules and queues, each as it happens.
+"""The metrics that Step Functions, EventBridge and SQS publish, recorded as they happen.
 
-MiniStack keeps metrics and answers for them, but of these services it records none. What watches them is ``alarms.py``.
+MiniStack stores metrics and answers queries, but records none of these services. ``alarms.py`` watches them.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ _DISPATCHERS = (
     "_dispatch_to_sqs",
     "_dispatch_to_stepfunctions",
 )
-# What comes in within this many seconds is counted together and makes one look at the alarms: soon where it was quiet,
-# seldom in a burst.
+# Datapoints that arrive within these seconds are counted together, and the alarms are evaluated once for them: soon
+# after a quiet time, seldom in a burst.
 _GATHER = 0.02
 _GATHER_IN_A_BURST = 0.25
-# Equal values of one metric that are closer than this many seconds make one datapoint.
+# Equal values of one metric within these seconds make one datapoint.
 _RESOLUTION = 1.0
 
 _delivered: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar("delivered", default=None)
@@ -69,7 +69,7 @@ class Metric(NamedTuple):
 
     @classmethod
     def here(cls, namespace: str, name: str, dimensions: Iterable[tuple[str, str]] | Mapping[str, str]) -> Metric:
-        """A metric of the account and region at hand."""
+        """A metric of the current account and region."""
         pairs = dimensions.items() if isinstance(dimensions, Mapping) else dimensions
         return cls(*ministack.scope(), namespace, name, tuple(sorted(pairs)))
 
@@ -87,19 +87,19 @@ class Metrics:
         self._observers: list[Callable[[set[Metric]], None]] = []
 
     def observe(self, observer: Callable[[set[Metric]], None]) -> None:
-        """Have somebody told, on the thread that serves requests, which metrics have new datapoints."""
+        """Add an observer. The thread that serves requests calls it with the metrics that have new datapoints."""
         self._observers.append(observer)
 
     # -- writing
 
     def count(self, namespace: str, name: str, dimensions: Mapping[str, str]) -> None:
-        """Count one of something; from any thread, and at once."""
+        """Count one event of a metric. Any thread may call it, and it returns at once."""
         self._add(Metric.here(namespace, name, dimensions), 1.0, "Count")
 
     def record(
         self, namespace: str, metric_name: str, value: float, unit: str = "None", dimensions: Any = None
     ) -> None:
-        """Take a datapoint that another part of MiniStack records."""
+        """Add a datapoint that another part of MiniStack records."""
         self._add(Metric.here(namespace, metric_name, dimensions or {}), float(value), unit)
 
     def _add(self, metric: Metric, value: float, unit: str) -> None:
@@ -122,11 +122,11 @@ class Metrics:
         try:
             quiet = time.monotonic() - self._stored > _GATHER_IN_A_BURST
             asyncio.get_running_loop().call_later(_GATHER if quiet else _GATHER_IN_A_BURST, self.store)
-        except RuntimeError:  # no server runs: nobody to wait for
+        except RuntimeError:  # no server runs
             self.store()
 
     def store(self) -> None:
-        """Store what was gathered and tell the observers; on the thread that serves requests."""
+        """Store the gathered datapoints and call the observers, on the thread that serves requests."""
         with self._lock:
             counted, self._counted = self._counted, Counter()
             changed, self._changed = self._changed, set()
@@ -147,16 +147,16 @@ class Metrics:
 
     @staticmethod
     def refresh(metric: Metric) -> None:
-        """Take a sample where a metric is one that AWS samples; on the thread that serves requests."""
+        """Take a sample if AWS samples this metric, on the thread that serves requests."""
         if (metric.namespace, metric.name) == _VISIBLE:
             with ministack.request_scope(metric.account, metric.region):
                 _sample_queue(dict(metric.dimensions).get("QueueName", ""))
 
     @staticmethod
     def periods(metric: Metric, now: float, period: int, number: int, unit: str | None) -> list[list[Any]]:
-        """Datapoints of the last periods that end now, the newest period first; on the thread that serves requests.
+        """The datapoints of the last periods, the newest first, on the thread that serves requests.
 
-        A queue's depth is there in every period since it was first seen: SQS reports it each minute.
+        A queue's depth has a datapoint in every period since the first one: SQS reports it each minute.
         """
         found: list[list[Any]] = [[] for _ in range(number)]
         with ministack.request_scope(metric.account, metric.region):
@@ -201,7 +201,7 @@ class Metrics:
         return matches_pattern_view
 
     def count_invocations(self, invoke: Callable[..., None]) -> Callable[..., None]:
-        """Count the targets that a rule calls, and those that it does not reach."""
+        """Count the targets that a rule calls, and the calls that fail."""
 
         def invoke_target(target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], view: Any = None) -> None:
             delivered: list[str] = []
@@ -218,7 +218,7 @@ class Metrics:
         return invoke_target
 
     def notice_dispatch(self, dispatch: Callable[..., None]) -> Callable[..., None]:
-        """Note whether a target of a rule exists, and that a queue may have a new message."""
+        """Record whether a rule's target exists, and that a queue may have a new message."""
 
         def dispatch_to(target: Any, *rest: Any) -> None:
             arn = str(target)
@@ -232,7 +232,7 @@ class Metrics:
         return dispatch_to
 
     def notice_datum(self, store: Callable[..., None]) -> Callable[..., None]:
-        """Note a datapoint that a caller puts, so that its alarms are evaluated."""
+        """Record a datapoint of PutMetricData, so that its alarms are evaluated."""
 
         def store_datum(namespace: str, name: str, dims: Mapping[str, str], *rest: Any) -> None:
             store(namespace, name, dims, *rest)
@@ -243,7 +243,7 @@ class Metrics:
         return store_datum
 
     def notice_calls(self, dispatch: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """Note the calls that can change how many messages a queue holds."""
+        """Record the calls that can change the number of messages in a queue."""
 
         async def dispatch_action(action: str, data: Mapping[str, Any], qurl: str) -> Any:
             result = await dispatch(action, data, qurl)
@@ -254,7 +254,7 @@ class Metrics:
         return dispatch_action
 
     def notice_send(self, send: Callable[..., Any]) -> Callable[..., Any]:
-        """Note a message that a service puts into a queue."""
+        """Record a message that a service sends to a queue."""
 
         def send_message(data: Mapping[str, Any], qurl: str) -> Any:
             result = send(data, qurl)
@@ -264,7 +264,7 @@ class Metrics:
         return send_message
 
     def notice_delivery(self, deliver: Callable[..., None]) -> Callable[..., None]:
-        """Note a message that a topic puts into a queue."""
+        """Record a message that a topic sends to a queue."""
 
         def deliver_to_sqs(endpoint: str, *rest: Any, **options: Any) -> None:
             deliver(endpoint, *rest, **options)
@@ -274,7 +274,7 @@ class Metrics:
 
 
 def _there(arn: str) -> bool:
-    """Whether a target that a rule is about to be delivered to exists, so far as that decides on delivery."""
+    """Whether the target exists to which a rule delivers an event."""
     service = arn.split(":")[2]
     if service == "states":
         return ministack.internal(_STATES, "_resolve_state_machine_arn")(arn) is not None
@@ -310,7 +310,7 @@ def _append(metric: Metric, value: float, unit: str, count: float = 1) -> None:
 
 
 def _sample_queue(queue: str) -> set[Metric]:
-    """Write down how many messages a queue (its ARN, URL or name) has to give, and its dead-letter queue too."""
+    """Record the number of visible messages of a queue (ARN, URL or name) and of its dead-letter queue."""
     record = _queue(queue)
     if record is None:
         return set()
@@ -321,7 +321,7 @@ def _sample_queue(queue: str) -> set[Metric]:
     depth = float(attributes["ApproximateNumberOfMessages"])
     points = _points(metric)
     changed = set()
-    # A queue that never held anything reports nothing: SQS publishes the metrics of active queues only.
+    # SQS publishes the metrics of active queues only, so a queue that never held a message has none.
     if (points and points[-1]["Value"] != depth) or (not points and depth):
         _append(metric, depth, "Count")
         changed.add(metric)
@@ -338,7 +338,7 @@ def _queue(queue: str) -> Any:
 
 
 def _carried(periods: list[list[Any]], before: Any) -> list[list[Any]]:
-    """Periods of a gauge, where each begins with the last value of the one before."""
+    """The periods of a gauge. Each one starts with the last value of the one before."""
     carried: list[list[Any]] = []
     last = before
     for points in reversed(periods):

@@ -1,1 +1,1 @@
-"""Amazon EventBridge Scheduler: when schedules are due, and what they call."""
+"""Amazon EventBridge Scheduler: fires schedules and calls their targets."""

@@ -1,4 +1,4 @@
-"""Fires schedules when they are due, in the place of MiniStack's own loop (every 10 s, and in UTC only)."""
+"""Fires schedules when they are due. It replaces MiniStack's loop, which looks every 10 s and knows only UTC."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["Scheduler", "keep_every_property"]
 logger = logging.getLogger(__name__)
 
 _SERVICE = "scheduler.amazonaws.com"
-# New and changed schedules are noticed this soon; the ones that are known fire on time.
+# The clock looks for new and changed schedules this often. Known schedules fire on time.
 _LOOK_EVERY = 1.0
 
 
@@ -40,7 +40,7 @@ class Scheduler:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._calls = ThreadPoolExecutor(8, "schedule")
-        # Of each schedule, as it was last changed: the last scheduled time that has fired.
+        # The last time that each schedule has fired, since its last change.
         self._fired: dict[tuple[Any, ...], datetime] = {}
 
     def start(self) -> None:
@@ -55,10 +55,10 @@ class Scheduler:
         self._calls.shutdown(wait=False, cancel_futures=True)
 
     def fire(self, name: str, at: datetime, group: str | None = None) -> str:
-        """Fire a schedule of the account and region at hand as if it were due at an instant; returns its execution id.
+        """Fire a schedule of the current account and region as of an instant; returns its execution id.
 
         Raises:
-            ValueError: There is no such schedule, or more than one group has it.
+            ValueError: There is no such schedule, or several groups have one of this name.
         """
         place = ministack.scope()
         found = [
@@ -80,11 +80,11 @@ class Scheduler:
             try:
                 wait = self._look(datetime.now(timezone.utc))
             except Exception:
-                logger.exception("the scheduler stumbled")
+                logger.exception("the scheduler failed; it goes on")
             self._ended.wait(wait)
 
     def _look(self, now: datetime) -> float:
-        """Fire what is due, and say how long to sleep."""
+        """Fire the schedules that are due; returns the seconds to sleep."""
         wait = _LOOK_EVERY
         known = {}
         for place, record in schedules():
@@ -218,7 +218,7 @@ def _queue_url(role: AssumedRole, queue_arn: str) -> str:
 def _send_to_dead_letters(
     role: AssumedRole, record: Mapping[str, Any], payload: str, execution_id: str, problem: Exception
 ) -> None:
-    """Send what could not be delivered to the schedule's dead-letter queue, with its role's own permission."""
+    """Send an undelivered event to the schedule's dead-letter queue, with the schedule's role."""
     queue = (record["Target"].get("DeadLetterConfig") or {}).get("Arn")
     if not queue:
         return

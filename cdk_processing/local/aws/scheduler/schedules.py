@@ -1,6 +1,6 @@
-"""Schedules as CreateSchedule records them, and what the scheduler puts into their input. No clock in here.
+"""Reads a schedule as CreateSchedule records it, and fills in the input of its target.
 
-When a schedule is due is the business of :mod:`cdk_processing.schedules`.
+:mod:`cdk_processing.schedules` computes when a schedule is due, and ``clock.py`` fires it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["schedule_of", "substitute"]
 
 
 def schedule_of(record: Mapping[str, Any]) -> Schedule:
-    """Read a schedule as CreateSchedule has it.
+    """Read a schedule as CreateSchedule records it.
 
     Raises:
         ScheduleError: The timezone or the expression is not valid.
@@ -36,7 +36,7 @@ def schedule_of(record: Mapping[str, Any]) -> Schedule:
 
 
 def substitute(text: str, scheduled: datetime, schedule_arn: str, execution_id: str, attempt: int) -> str:
-    """Put the context attributes of one occurrence into a target's input.
+    """Fill the context attributes of one occurrence into a target's input.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
     """

@@ -1,4 +1,4 @@
-"""The schedules that MiniStack keeps."""
+"""The schedules that MiniStack stores."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""AWS Step Functions: where MiniStack's differ from AWS's.
+"""AWS Step Functions: what MiniStack does differently from AWS.
 
-* ``execution``: executions that can be stopped, time out, retry and assign as AWS's do;
-* ``calls``: tasks that call an AWS API, made with the state machine's role;
+* ``execution``: executions that stop, time out, retry and assign as in AWS;
+* ``calls``: tasks that call an AWS API with the state machine's role;
 * ``processing``: ``sagemaker:createProcessingJob`` with and without ``.sync``;
-* ``permissions``: what the state machine's role must be allowed besides;
-* ``limits``: how deep an expression nests and how large data is, at most;
-* ``history``: what an execution's history tells of a task;
+* ``permissions``: what else the state machine's role needs;
+* ``limits``: the depth of an expression, and the size of data;
+* ``history``: the events of tasks in an execution's history;
 * ``deletion``: a state machine deleted while executions run;
 * ``times``: timestamps as AWS writes them.
 
-:mod:`cdk_processing.local.replacements` puts all of it in place.
+:mod:`cdk_processing.local.replacements` installs all of it in MiniStack.
 """

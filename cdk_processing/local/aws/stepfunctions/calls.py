@@ -1,7 +1,7 @@
-"""Tasks that call an AWS API: made over the wire with the state machine's role, so IAM decides as it does in AWS.
+"""Tasks that call an AWS API. They call it over HTTP with the state machine's role, so IAM decides as in AWS.
 
-That covers every ``aws-sdk:<service>:<action>`` that MiniStack has the service for, and the optimized integrations that
-are one call (``sqs:sendMessage``, ``sns:publish``, ``events:putEvents``, ``dynamodb:*Item``).
+That covers ``aws-sdk:<service>:<action>`` for each service of MiniStack, and the optimized integrations that make one
+call (``sqs:sendMessage``, ``sns:publish``, ``events:putEvents``, ``dynamodb:*Item``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cdk_processing.local.aws.stepfunctions.execution import SESSION, Execution,
 __all__ = ["OPTIMIZED", "RoleCalls", "authorized_lambda", "authorized_start"]
 
 _SFN = "ministack.services.stepfunctions"
-# The base exception of a service's Java SDK (v2), which is what an error without a class of its own is named after.
+# The base exception of a service's Java SDK (v2). An error that has no class is named after it.
 _SDK_NAMES = {
     "cloudwatch": "CloudWatch",
     "cloudwatchlogs": "CloudWatchLogs",
@@ -28,7 +28,7 @@ _SDK_NAMES = {
     "sagemaker": "SageMaker",
     "secretsmanager": "SecretsManager",
 }
-# The optimized integrations: service, operation, prefix of error names, and the error that has no class of its own. The
+# The optimized integrations: service, operation, prefix of error names, and the name of an error without a class. The
 # prefixes are documented; the last column follows the Java SDK, v1, and is a guess except for DynamoDB.
 OPTIMIZED = {
     "arn:aws:states:::sqs:sendMessage": ("sqs", "SendMessage", "SQS", "AmazonSQSException"),
@@ -42,13 +42,13 @@ OPTIMIZED = {
 
 
 class RoleCalls:
-    """Makes the calls of tasks."""
+    """Makes the API calls of tasks."""
 
     def __init__(self, roles: AssumedRoles) -> None:
         self._roles = roles
 
     def sdk_task(self, resource: str, arguments: Any) -> Any:
-        """Make the call of an ``aws-sdk`` task, which MiniStack makes as the account's root."""
+        """Make the call of an ``aws-sdk`` task. MiniStack would make it as the account's root."""
         _, _, rest = resource.partition(":aws-sdk:")
         name, _, action = rest.split(".")[0].partition(":")
         prefix = _SDK_NAMES.get(name.lower(), name[:1].upper() + name[1:].lower())
@@ -95,7 +95,7 @@ class RoleCalls:
             name = _exception_class(client, operation, error.response["Error"]["Code"])
             raise execution_error(f"{prefix}.{name or fallback}", message) from error
         except HTTPClientError as error:
-            # What the Java SDK calls an error that no service answered with.
+            # The Java SDK's name of an error that is no answer of a service.
             raise execution_error(f"{prefix}.SdkClientException", f"Unable to execute HTTP request: {error}") from error
         except BotoCoreError as error:
             raise execution_error("States.Runtime", f"{prefix}: {error}") from error
@@ -110,11 +110,11 @@ def _execution(resource: str) -> Execution:
 
 
 def _exception_class(client: Any, operation: str, code: str) -> str | None:
-    """The class the Java SDK has for an error, where the service's model has a shape for it."""
+    """The Java SDK's class of an error, if the service's model has a shape for it."""
     if code == "404" and operation == "HeadObject":
-        return "NoSuchKeyException"  # a HEAD has no body to carry the code
+        return "NoSuchKeyException"  # the answer to a HEAD has no body with the code
     if code == "AccessDenied":
-        # S3's newest model has a shape for it; what is seen in public is S3.S3Exception.
+        # S3's newest model has a shape for it, but published examples show S3.S3Exception.
         return None
     shapes = {shape.name for shape in client.meta.service_model.error_shapes}
     codes = {shape.error_code: shape.name for shape in client.meta.service_model.error_shapes}
@@ -126,7 +126,7 @@ def _exception_class(client: Any, operation: str, code: str) -> str | None:
 
 
 def authorized_lambda(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Invoke a function only where the state machine's role may."""
+    """Invoke a function, if the state machine's role may."""
 
     def call_lambda(function: Any, event: Any) -> Any:
         execution = current_execution()
@@ -143,7 +143,7 @@ def authorized_lambda(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def authorized_start(start: Callable[..., Any]) -> Callable[..., Any]:
-    """Start another execution only where the state machine's role may."""
+    """Start another execution, if the state machine's role may."""
 
     def start_execution(resource: str, arguments: Mapping[str, Any]) -> Any:
         execution = current_execution()

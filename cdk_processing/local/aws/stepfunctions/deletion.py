@@ -1,14 +1,14 @@
-"""A state machine deleted while executions run.
+"""Deletes a state machine while executions run.
 
 "It sets the state machine's status to DELETING ... A state machine is deleted only when all its executions are
 completed. On the next state transition, the state machine's executions are terminated"
 (https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html). A terminated execution is
 FAILED, with ``States.Runtime`` and "State machine ... has been deleted."
-(https://repost.aws/knowledge-center/step-functions-stuck-deleting-status): nothing in it can catch that, so no dead
-letter is written, and nobody stops the processing job that its task waits for: the job goes on to its own end, and the
-transition after it ends the execution. A task in the last state ends its execution well: no transition follows.
+(https://repost.aws/knowledge-center/step-functions-stuck-deleting-status): no state can catch that. So the run
+writes no dead letter, and nobody stops its processing job: the job goes on to its end, and the transition after it ends
+the execution. If the task is the last state, the execution succeeds, because no transition follows.
 
-CloudFormation does not wait for any of that and deletes what is next, the roles say, right away
+CloudFormation does not wait for the executions. It deletes the next resource, such as a role, at once
 (https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-stepfunctions, ``DeleteHandler``).
 """
 
@@ -35,19 +35,19 @@ __all__ = [
 _SFN = "ministack.services.stepfunctions"
 _MACHINE = "AWS::StepFunctions::StateMachine"
 _DELETING = "DELETING"
-# On the record of an execution whose state machine is gone: a new one of that name begins with a clean slate.
+# Marks an execution whose state machine is deleted, so that a new one of that name starts without executions.
 _ORPHAN = "stateMachineDeleted"
 
 
 def delete(data: Mapping[str, Any]) -> Any:
-    """DeleteStateMachine: mark it, and delete it once nothing runs."""
-    # "Deleting a state machine that is not there" is no error in AWS either.
+    """DeleteStateMachine: mark the state machine, and delete it when nothing runs."""
+    # AWS also accepts the deletion of a state machine that does not exist.
     mark_for_deletion(str(data.get("stateMachineArn")))
     return 200, {"Content-Type": "application/x-amz-json-1.0"}, b"{}"
 
 
 def mark_for_deletion(arn: str) -> None:
-    """Set a state machine's status to DELETING; it goes with its last execution."""
+    """Set a state machine's status to DELETING; the end of its last execution deletes it."""
     machine = ministack.internal(_SFN, "_state_machines").get(arn)
     if machine is not None:
         machine["status"] = _DELETING
@@ -57,7 +57,7 @@ def mark_for_deletion(arn: str) -> None:
 def _delete_if_idle(machine: Mapping[str, Any]) -> None:
     arn = machine["stateMachineArn"]
     machines = ministack.internal(_SFN, "_state_machines")
-    # One of the same name may have been made meanwhile.
+    # Another one of this name may have been created meanwhile.
     if machines.get(arn) is not machine or any(record["status"] == "RUNNING" for record in _executions(arn)):
         return
     machines.pop(arn, None)
@@ -73,7 +73,7 @@ def _executions(machine_arn: str) -> Iterator[dict[str, Any]]:
 
 
 def forget_orphans(machine_arn: str) -> None:
-    """Forget the executions of a deleted state machine, whose name a new one takes."""
+    """Hide the executions of a deleted state machine from a new one of its name."""
     for record in _executions(machine_arn):
         if record.get(_ORPHAN):
             ministack.internal(_SFN, "_executions").pop(record["executionArn"], None)
@@ -94,7 +94,7 @@ def refuse_while_deleting(start: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_a_clean_slate(create: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a state machine without the executions of an older one of its name."""
+    """Create a state machine without the executions of an older one of its name."""
 
     def create_state_machine(data: Mapping[str, Any]) -> Any:
         answer = create(data)
@@ -107,7 +107,7 @@ def with_a_clean_slate(create: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def then_delete(run: Callable[[str], None]) -> Callable[[str], None]:
-    """Delete a state machine that is being deleted when its last execution ends."""
+    """Delete a state machine with status DELETING when its last execution ends."""
 
     def run_execution(exec_arn: str) -> None:
         machine: Any = None
@@ -122,7 +122,7 @@ def then_delete(run: Callable[[str], None]) -> Callable[[str], None]:
 
 
 def terminate_at_transition(add: Callable[..., Any]) -> Callable[..., Any]:
-    """End an execution at its next transition where its state machine is being deleted."""
+    """End an execution at its next transition if its state machine is being deleted."""
 
     def add_event(execution: Mapping[str, Any], event_type: str, details: Any = None) -> Any:
         if event_type.endswith("StateEntered"):
@@ -133,7 +133,7 @@ def terminate_at_transition(add: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def terminate_at_retry(find: Callable[..., Any]) -> Callable[..., Any]:
-    """End an execution at its next retry where its state machine is being deleted."""
+    """End an execution at its next retry if its state machine is being deleted."""
 
     def find_matching_retrier(retriers: Any, error: str, retry_counts: Mapping[int, int]) -> Any:
         found = find(retriers, error, retry_counts)

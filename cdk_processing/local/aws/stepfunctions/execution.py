@@ -1,8 +1,8 @@
-"""Executions as AWS runs them: under a role, with a name that is idempotent, and stoppable at any moment.
+"""Runs executions as AWS does: under a role, once for each name, and ready to stop at any moment.
 
-MiniStack's own loop walks the states. What is replaced here: its start-up pause, waits that nothing can end, retries
-without ``MaxDelaySeconds`` and jitter, timeouts that are expressions, variables that see each other's new values, and
-an abort that a late failure overwrites.
+MiniStack's loop goes through the states. This module replaces its pause at the start, its waits that cannot be stopped,
+its retries without ``MaxDelaySeconds`` and jitter, and its variables that see each other's new values. It adds timeouts
+that are expressions, and it keeps a late failure from overwriting an abort.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ __all__ = [
 _SFN = "ministack.services.stepfunctions"
 # The session name in "assumed-role/<role>/<session>"; AWS makes up a random one.
 SESSION = "StepFunctions"
-# MiniStack sleeps this long before the first state of an execution, AWS does not.
+# MiniStack sleeps this long before the first state of an execution. AWS does not.
 _START_PAUSE = 0.15
 
 
@@ -61,7 +61,7 @@ class Execution:
 
     @property
     def principal(self) -> Principal:
-        """The state machine's role, as its tasks call with it."""
+        """The state machine's role, with which its tasks call."""
         return role_principal(self.role_arn, SESSION)
 
 
@@ -73,25 +73,25 @@ _stops_lock = threading.Lock()
 
 
 def current_execution() -> Execution | None:
-    """The execution that this thread works for."""
+    """The execution of this thread."""
     return _execution.get()
 
 
 def execution_error(error: str, cause: str) -> Exception:
-    """An error that a state's Retry and Catch see."""
+    """An error that a state can retry and catch."""
     made: Exception = ministack.internal(_SFN, "_ExecutionError")(error, cause)
     return made
 
 
 def task_ended_early() -> tuple[Signal, ...]:
-    """What ends the task at hand before its time: its timeout, or the end of the execution."""
+    """The event that ends the current task early: its timeout, or the end of the execution."""
     execution = _execution.get()
     timed_out = _timed_out.get()
     return tuple(signal for signal in (timed_out, execution.stopped if execution else None) if signal is not None)
 
 
 def output_of_succeed(apply: Callable[..., Any]) -> Callable[..., Any]:
-    """A Succeed state's ``Output``, which MiniStack passes over."""
+    """The ``Output`` of a Succeed state, which MiniStack ignores."""
 
     def apply_output(state: Mapping[str, Any], data: Any, context: Any = None) -> Any:
         if state.get("Type") == "Succeed" and "Output" in state:
@@ -102,7 +102,7 @@ def output_of_succeed(apply: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Clock:
-    """Stands for the ``time`` module there: sleeping ends when the execution does."""
+    """Replaces the ``time`` module there: a sleep ends when the execution ends."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(time, name)
@@ -123,7 +123,7 @@ def _stop_signal(arn: str) -> Signal:
 
 
 def idempotent_start(start: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the execution that runs already, for the same name and the same input."""
+    """Return the running execution for the same name and input."""
 
     def start_execution(data: Mapping[str, Any]) -> Any:
         name = data.get("name")
@@ -142,7 +142,7 @@ def idempotent_start(start: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def run_under_role(run: Callable[[str], None]) -> Callable[[str], None]:
-    """Run an execution with its role, its time limit and a way to stop it."""
+    """Run an execution with its role and its time limit, so that it can be stopped."""
 
     def run_execution(exec_arn: str) -> None:
         record = ministack.internal(_SFN, "_executions").get(exec_arn)
@@ -172,9 +172,9 @@ def run_under_role(run: Callable[[str], None]) -> Callable[[str], None]:
 
 
 def wait_until_ends_are_reported(within: float = 30) -> None:
-    """Wait until each execution that has ended has told its metrics and event too: its status is there a bit earlier.
+    """Wait until each ended execution has published its metrics and event. It does so just after its status changes.
 
-    Not on the thread that serves requests.
+    Do not call it on the thread that serves requests.
     """
     deadline = time.monotonic() + within
     while any(record["status"] in ("SUCCEEDED", "FAILED") for record in list(_running.values())):
@@ -184,7 +184,7 @@ def wait_until_ends_are_reported(within: float = 30) -> None:
 
 
 def _time_limit(machine: Mapping[str, Any], execution: Execution) -> threading.Timer | None:
-    """A state machine's own TimeoutSeconds, which MiniStack does not know."""
+    """The TimeoutSeconds of a state machine, which MiniStack ignores."""
     try:
         seconds = json.loads(machine["definition"]).get("TimeoutSeconds")
     except ValueError:
@@ -212,7 +212,7 @@ def _time_limit(machine: Mapping[str, Any], execution: Execution) -> threading.T
 
 
 def stop_at_once(stop: Callable[..., Any]) -> Callable[..., Any]:
-    """Wake whatever an execution waits for when it is stopped."""
+    """End the wait of an execution when it is stopped."""
 
     def stop_execution(data: Mapping[str, Any]) -> Any:
         answer = stop(data)
@@ -227,7 +227,7 @@ def stop_at_once(stop: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def fail_if_running(fail: Callable[..., None]) -> Callable[..., None]:
-    """Let an execution that was stopped stay ABORTED."""
+    """Keep the status of a stopped execution ABORTED."""
 
     def fail_execution(execution: Mapping[str, Any], error: str, cause: str) -> None:
         # A task that ends after StopExecution must not turn ABORTED into FAILED.
@@ -238,7 +238,7 @@ def fail_if_running(fail: Callable[..., None]) -> Callable[..., None]:
 
 
 def evaluated_timeout(execute: Callable[..., Any]) -> Callable[..., Any]:
-    """Evaluate a ``TimeoutSeconds`` that is an expression, and complete the context object."""
+    """Evaluate the expression of a ``TimeoutSeconds``, and complete the context object."""
 
     def execute_task(state_def: Mapping[str, Any], raw_input: Any, record: Any, ctx: dict[str, Any]) -> Any:
         execution = _execution.get()
@@ -254,7 +254,7 @@ def evaluated_timeout(execute: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def stop_on_timeout(invoke: Callable[..., Any]) -> Callable[..., Any]:
-    """Tell a task that its time is over."""
+    """End a task at its timeout."""
 
     def invoke_resource_with_timeout(resource: str, input_data: Any, timeout: float) -> Any:
         timed_out = Signal()
@@ -272,7 +272,7 @@ def stop_on_timeout(invoke: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def wait_before_retry(find: Callable[..., Any]) -> Callable[..., Any]:
-    """MiniStack waits after this, for 60 s at most and deaf to StopExecution; so the wait is here, and its own none."""
+    """MiniStack's wait is 60 s at most, and StopExecution cannot end it. So this waits, and MiniStack's wait is 0."""
 
     def find_matching_retrier(retriers: Any, error: str, retry_counts: Mapping[int, int]) -> Any:
         retrier, index = find(retriers, error, retry_counts)
@@ -301,7 +301,7 @@ def assign_at_once(
     result: Any = None,
     error_output: Any = None,
 ) -> None:
-    """``Assign``: every expression sees the variables as they were before the state."""
+    """``Assign``: every expression sees the values of variables before the state."""
     assign = state_def.get("Assign")
     if (
         ctx is None
@@ -316,6 +316,6 @@ def assign_at_once(
 
 
 def wait_or_be_stopped(ended: Signal) -> bool:
-    """Wait for the end of something a task has started; False where the task itself was ended first."""
+    """Wait for something that a task has started; False if the task ended first."""
     wait_for_any(ended, *task_ended_early())
     return ended.is_set()

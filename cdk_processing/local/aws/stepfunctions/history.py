@@ -1,4 +1,4 @@
-"""What an execution's history tells of a task, as AWS writes it: the call by service and action, and what it was given.
+"""Writes the events of tasks in an execution's history as AWS does: service, action and arguments of the call.
 
 https://docs.aws.amazon.com/step-functions/latest/apireference/API_TaskScheduledEventDetails.html
 """
@@ -24,7 +24,7 @@ _parameters: contextvars.ContextVar[Any] = contextvars.ContextVar("task_paramete
 
 
 def remember_parameters(evaluate: Callable[..., Any]) -> Callable[..., Any]:
-    """Remember what a task is given."""
+    """Keep the arguments of a task."""
 
     def evaluate_arguments(state_def: Mapping[str, Any], raw_input: Any, ctx: Any = None) -> Any:
         found = evaluate(state_def, raw_input, ctx)
@@ -35,7 +35,7 @@ def remember_parameters(evaluate: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def complete_events(add: Callable[..., Any]) -> Callable[..., Any]:
-    """Complete the events of tasks as AWS writes them."""
+    """Complete the events of tasks."""
 
     def add_event(execution: Mapping[str, Any], event_type: str, details: Any = None) -> Any:
         field = _DETAILS.get(event_type)

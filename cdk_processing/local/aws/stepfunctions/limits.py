@@ -1,4 +1,4 @@
-"""What Step Functions evaluates and keeps at most: the depth of an expression, and 256 KiB of data.
+"""The limits of Step Functions: the depth of an expression, and 256 KiB of data.
 
 Sources: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html,
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html (States.DataLimitExceeded). AWS does
@@ -16,7 +16,7 @@ from cdk_processing.local import ministack
 __all__ = ["DATA_LIMIT", "bounded_engine", "catch_no_terminal_error", "refuse_large_results", "refuse_large_variables"]
 
 _SFN = "ministack.services.stepfunctions"
-#: Bytes of a state's input, its output, a task's result, and of all that one ``Assign`` assigns.
+#: The most bytes of a state's input or output, of a task's result, and of all variables that one ``Assign`` sets.
 DATA_LIMIT = 262_144
 _DEPTH_LIMIT = 100
 _TOO_DEEP = "Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive."
@@ -24,7 +24,7 @@ _TERMINAL = frozenset({"States.DataLimitExceeded", "States.Runtime"})
 
 
 class _Engine:
-    """Stands for the module ``jsonata`` there: expressions have a limited depth."""
+    """Replaces the module ``jsonata`` there, with a limit of depth."""
 
     def __init__(self, module: Any) -> None:
         self._module = module
@@ -63,7 +63,7 @@ def bounded_engine(module: Any) -> _Engine:
 
 
 def catch_no_terminal_error(matches: Callable[..., bool]) -> Callable[..., bool]:
-    """``States.Runtime`` and ``States.DataLimitExceeded`` match by their own names only, not as ``States.ALL``."""
+    """``States.ALL`` does not match ``States.Runtime`` and ``States.DataLimitExceeded``; their own names do."""
 
     def error_matches(error_equals: Collection[str], error: str) -> bool:
         return error in error_equals if error in _TERMINAL else matches(error_equals, error)
@@ -72,7 +72,7 @@ def catch_no_terminal_error(matches: Callable[..., bool]) -> Callable[..., bool]
 
 
 def refuse_large_results(add: Callable[..., Any]) -> Callable[..., Any]:
-    """A task's result and a state's output end the execution where they are too large."""
+    """End the execution if a task's result or a state's output is too large."""
 
     def add_event(execution: Mapping[str, Any], event_type: str, details: Any = None) -> Any:
         if event_type == "TaskSucceeded" or event_type.endswith("StateExited"):
@@ -87,13 +87,13 @@ def refuse_large_results(add: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def refuse_large_variables(values: Mapping[str, Any], state: str) -> None:
-    """All that one ``Assign`` assigns ends the execution where it is too large."""
+    """End the execution if the variables that one ``Assign`` sets are too large together."""
     if len(json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()) > DATA_LIMIT:
         raise _exceeded(f"The variables assigned in the state '{state}' exceed the limit of {DATA_LIMIT} bytes.")
 
 
 def _size(text: str | None) -> int:
-    # MiniStack writes JSON with escapes and blanks, which only make it longer.
+    # MiniStack writes JSON with escapes and spaces, which make it longer than in AWS.
     if text is None or len(text) <= DATA_LIMIT:
         return 0
     return len(json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")).encode())

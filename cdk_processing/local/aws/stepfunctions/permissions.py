@@ -1,4 +1,4 @@
-"""What a state machine's role must be allowed besides the call that a task makes."""
+"""The permissions of a state machine's role beyond the calls of its tasks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SYNC_RULE = "StepFunctionsGetEventsForSageMakerProcessingJobsRule"
 
 
 def start_denial(machine: Mapping[str, Any], role: Principal) -> str | None:
-    """Why a state machine cannot start at all: its role's trust, or log delivery. AWS checks both at its creation."""
+    """Why AWS would not create a state machine: its role's trust policy, or log delivery. None if it would."""
     account = ministack.scope()[0]
     role_arn, arn = machine["roleArn"], machine["stateMachineArn"]
     if not service_may_assume(role_arn, "states.amazonaws.com", account, arn):
@@ -35,7 +35,7 @@ def start_denial(machine: Mapping[str, Any], role: Principal) -> str | None:
             f"authorized to assume the provided role {role_arn}."
         )
     logging = machine.get("loggingConfiguration") or {}
-    # CloudFormation's spelling reaches MiniStack's record as it is.
+    # MiniStack keeps CloudFormation's spelling.
     if logging.get("destinations") or logging.get("Destinations"):
         for action in _LOG_DELIVERY:
             denial = role.denial(action, "*")
@@ -48,7 +48,7 @@ def start_denial(machine: Mapping[str, Any], role: Principal) -> str | None:
 
 
 def sync_denial(role: Principal, job_arn: str) -> str | None:
-    """What ``createProcessingJob.sync`` needs beyond creating the job: follow it, stop it, and its managed rule."""
+    """What ``createProcessingJob.sync`` needs beyond creating the job: to describe and stop it, and a managed rule."""
     for action, resource in _sync_needs(job_arn):
         denial = role.denial(action, resource)
         if denial is not None:

@@ -17,21 +17,21 @@ from cdk_processing.local.aws.stepfunctions.permissions import sync_denial
 __all__ = ["RESOURCE", "ProcessingTasks"]
 
 RESOURCE = "arn:aws:states:::sagemaker:createProcessingJob"
-# Step Functions names what the SageMaker SDK (Java, v1) has a class for after the class, and all else after its parent.
-# `ResourceInUseException` is not seen in public for this call, it follows from the class of that name.
+# Step Functions names an error after its class in the SageMaker SDK (Java, v1), or after the parent class if it has
+# none. No published example shows `ResourceInUseException` for this call; it follows from the class of that name.
 _CLASSES = {
     "ResourceInUse": "SageMaker.ResourceInUseException",
     "ResourceLimitExceeded": "SageMaker.ResourceLimitExceededException",
     "ResourceNotFound": "SageMaker.ResourceNotFoundException",
 }
 _ANY_OTHER = "SageMaker.AmazonSageMakerException"
-# What the Java SDK calls an error that no service answered with. Not seen in public for this call; AWS names
-# `Lambda.SdkClientException` among those a state should retry.
+# The Java SDK's name of an error that is no answer of a service. No published example shows it for this call; AWS
+# lists `Lambda.SdkClientException` among the errors that a state should retry.
 _NO_ANSWER = "SageMaker.SdkClientException"
 
 
 class ProcessingTasks:
-    """The integration, on the service itself: no call over the wire, no polling."""
+    """The integration, which calls the service directly: no HTTP call, no polling."""
 
     def __init__(self, sagemaker: SageMaker) -> None:
         self._sagemaker = sagemaker
@@ -75,7 +75,7 @@ class ProcessingTasks:
         return description
 
     def _stop(self, job: SageMakerJob, principal: Principal) -> None:
-        # Tried once and no more: nobody is told where it fails, and the job then goes on.
+        # Step Functions tries once. If that fails, nobody hears of it, and the job goes on.
         # https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-sync
         with contextlib.suppress(ServiceError, AnswerLostError):
             self._sagemaker.call("StopProcessingJob", {"ProcessingJobName": job.name}, principal)

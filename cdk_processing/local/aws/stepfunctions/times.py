@@ -1,4 +1,4 @@
-"""Times as AWS writes them, read by every Python: before 3.11 its own parser takes neither ``Z`` nor some fractions."""
+"""Reads AWS's timestamps in every Python: before 3.11 Python's parser refuses ``Z`` and some fractions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ISO = re.compile(r"(?P<second>\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?P<fraction>
 
 
 def portable(timestamp: Any) -> Any:
-    """A timestamp in the one form that every Python reads; anything else as it is."""
+    """A timestamp in the form that every Python reads; any other value unchanged."""
     match = _ISO.fullmatch(timestamp) if isinstance(timestamp, str) else None
     if match is None:
         return timestamp
