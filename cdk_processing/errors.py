@@ -11,6 +11,7 @@ CdkProcessingError
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -36,6 +37,10 @@ class CdkProcessingError(Exception):
 
 class RunTimeValueError(CdkProcessingError, ValueError):
     """A run-time value has a format or a name that cannot be supplied."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        _tell_without_traceback()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,8 @@ class Problem:
         return self if self.where else replace(self, where=owner)
 
     def __str__(self) -> str:
-        text = repr(self.value)
+        # Where an object is in memory tells nobody anything.
+        text = re.sub(r" object at 0x[0-9a-fA-F]+>", " object>", repr(self.value))
         got = text if len(text) <= 120 else f"{text[:100]}... ({len(text)} characters)"
         where = f" ({self.where})" if self.where else ""
         return f"{self.field} must be {self.allowed}, got {got}; {self.fix}{where}"
@@ -112,7 +118,9 @@ class ScheduleError(CdkProcessingError, ValueError):
 
 
 def _tell_without_traceback() -> None:
-    """Make an uncaught DeclarationError end the program with its message and the user's own line, without a traceback.
+    """Make an uncaught mistake in a declaration end the program with its message and the user's own line.
+
+    No traceback is shown.
 
     The mistake is in the user's line, and forty frames of this library would hide it. Other exceptions keep their
     traceback. A program that has set its own excepthook keeps it.
@@ -126,7 +134,7 @@ def _excepthook_before(
     others: Callable[[type[BaseException], BaseException, TracebackType | None], Any],
 ) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
     def excepthook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-        if not isinstance(error, DeclarationError):
+        if not isinstance(error, (DeclarationError, RunTimeValueError)):
             others(kind, error, traceback)
             return
         place = _users_line(traceback)

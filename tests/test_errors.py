@@ -77,6 +77,16 @@ def test_an_uncaught_declaration_error_prints_the_message_and_the_users_line_and
     )
 
 
+def test_an_uncaught_mistake_in_a_run_time_value_prints_no_traceback_either(tmp_path):
+    program, ended = run(tmp_path, "from cdk_processing import Parameter\n\nParameter('split-ratio')\n")
+
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "error: name must be 1-64 letters, digits and underscores, not beginning with a digit, got 'split-ratio'; "
+        f"rename the Parameter\ndeclared at {program}:3\n"
+    )
+
+
 def test_any_other_uncaught_error_keeps_its_traceback(tmp_path):
     source = f"""
         from cdk_processing.errors import DeclarationError, Problem
@@ -127,3 +137,7 @@ def test_a_mistake_in_a_cdk_app_is_told_without_a_traceback(tmp_path):
         f"declared at {program}:"
     )
     assert "Traceback" not in ended.stderr
+
+
+def test_where_an_object_is_in_memory_is_not_shown():
+    assert "got <object object>; " in str(Problem("a", object(), "b", "c"))

@@ -25,6 +25,7 @@ from cdk_processing.constructs.validation import (
     platform_problems,
     policy_problems,
     trigger_problems,
+    warn_of_patterns,
     warn_of_unknown_instance_types,
 )
 from cdk_processing.contract.description import METADATA, JobDescription
@@ -105,6 +106,7 @@ class ProcessingJob(Construct):
         if problems:
             raise DeclarationError(path_of(self), [problem.on(construct_id) for problem in problems])
         warn_of_unknown_instance_types(self, request)
+        warn_of_patterns(self, request, triggers)
         #: What the job shares with others.
         self.platform: IProcessingPlatform = platform or ProcessingPlatform.of(self)
         self._request = packed(self._placed(request))

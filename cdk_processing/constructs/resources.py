@@ -19,6 +19,7 @@ from cdk_processing.access.statement import Place, Statement, policy_document, s
 from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.typed import TypedResource, typed_resource
 from cdk_processing.contract.texts import ROLE_DESCRIPTION, TAG_VALUE, fit
+from cdk_processing.errors import DeclarationError, Problem
 
 __all__ = [
     "acknowledge",
@@ -126,7 +127,11 @@ def stack_of(scope: Construct) -> Stack:
     if isinstance(scope, Stack):
         return scope
     if scope not in _stacks:
-        _stacks[scope] = Stack.of(scope)
+        try:
+            _stacks[scope] = Stack.of(scope)
+        except RuntimeError as error:  # jsii's: there is none
+            fix = "make a Stack(app, 'Name') and pass it as scope"
+            raise DeclarationError(path_of(scope), [Problem("scope", path_of(scope), "in a Stack", fix)]) from error
     return _stacks[scope]
 
 

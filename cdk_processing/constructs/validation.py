@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,12 +17,14 @@ from cdk_processing.constructs.triggers.base import EventField, Trigger
 from cdk_processing.errors import Problem
 from cdk_processing.request.files import LocalFile, LocalFiles
 from cdk_processing.request.instances import instance_types
+from cdk_processing.request.likely import near_path, s3_uri
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.model import known_instance_types
 from cdk_processing.request.packing import unpacked_problems
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.request.runtime import RunTimeValue, segments, value_problem
 from cdk_processing.request.tokens import is_token
+from cdk_processing.schedules import likely_expression
 from cdk_processing.workflow.launch_policy import LaunchPolicy
 
 __all__ = [
@@ -29,6 +32,7 @@ __all__ = [
     "platform_problems",
     "policy_problems",
     "trigger_problems",
+    "warn_of_patterns",
     "warn_of_unknown_instance_types",
 ]
 
@@ -43,7 +47,9 @@ def declaration_problems(request: ProcessingRequest, triggers: Sequence[Trigger]
             Problem("request", request, "what processor.run(...) returns", "wrap the run() call, not the processor")
         ]
     if isinstance(triggers, (str, bytes)) or not isinstance(triggers, Sequence):
-        return [Problem("triggers", triggers, "a list of triggers", "write triggers=[OnSchedule(...)]")]
+        kind = type(triggers).__name__ if isinstance(triggers, Trigger) else "OnSchedule"
+        fix = "leave it out" if triggers is None else f"write triggers=[{kind}(...)]"
+        return [Problem("triggers", triggers, "a list of triggers", fix)]
     found = request.problems() + image_problems(request.processor.image, region)
     if not request.is_readable:
         return found  # what follows looks into channels, arguments and environment
@@ -72,9 +78,9 @@ def trigger_problems(request: ProcessingRequest, triggers: Sequence[Trigger]) ->
     """What is wrong with triggers, alone and together with the request."""
     found: list[Problem] = []
     for index, trigger in enumerate(triggers):
-        if not hasattr(trigger, "supplies"):
+        if isinstance(trigger, type) or not hasattr(trigger, "supplies"):
             allowed = "a trigger such as OnObjectCreated or OnSchedule"
-            found.append(Problem(f"triggers[{index}]", trigger, allowed, "pass a trigger"))
+            found.append(Problem(f"triggers[{index}]", trigger, allowed, _trigger_fix(trigger)))
             continue
         own = trigger.problems()
         found += [problem.inside(f"triggers[{index}]").on(type(trigger).__name__) for problem in own]
@@ -83,6 +89,17 @@ def trigger_problems(request: ProcessingRequest, triggers: Sequence[Trigger]) ->
             found += _wrongly_given(request, trigger, index)
             found += _loops(request, trigger)
     return found
+
+
+def _trigger_fix(given: object) -> str:
+    """The trigger that something probably means."""
+    if isinstance(given, type) and issubclass(given, Trigger):
+        return f"write {given.__name__}(...)"
+    if isinstance(given, str) and (meant := likely_expression(given)) is not None:
+        return f"write OnSchedule({meant!r})"
+    if S3Location.of(given) is not None:
+        return f"write OnObjectCreated({given!r})" if isinstance(given, str) else "write OnObjectCreated(...) with it"
+    return "pass a trigger"
 
 
 def warn_of_unknown_instance_types(scope: Construct, request: ProcessingRequest) -> None:
@@ -95,6 +112,20 @@ def warn_of_unknown_instance_types(scope: Construct, request: ProcessingRequest)
                 "cdk-processing:unknown-instance-type",
                 f"instance_type {name} is not known to this release of cdk_processing; if it is not newer than that, "
                 f"SageMaker will refuse it{f': did you mean {near}?' if near else '.'}",
+            )
+
+
+def warn_of_patterns(scope: Construct, request: ProcessingRequest, triggers: Sequence[Trigger]) -> None:
+    """Warn of a ``*`` in a prefix: it means itself, so it most likely matches nothing, without a word."""
+    named = [(f"inputs[{index}].source", channel.location) for index, channel in enumerate(request.inputs)]
+    named += [(f"triggers[{index}].location", trigger.watched) for index, trigger in enumerate(triggers)]
+    for field, location in named:
+        if location is not None and "*" in location.key:
+            meant = location.key.partition("*")[0]
+            Annotations.of(scope).add_warning_v2(
+                "cdk-processing:pattern-in-prefix",
+                f"{field} is a prefix, in which * is no pattern: only keys that hold a * themselves begin with "
+                f"{location.key!r}; write {meant!r}, and choose by suffix or in the script",
             )
 
 
@@ -225,12 +256,24 @@ def _can_begin_with(key: str, prefix: str) -> bool:
     return not rest
 
 
+def _missing_fix(given: str) -> str:
+    """What to do about a local input that is not there."""
+    if (meant := s3_uri(given)) is not None:
+        return f"write {meant!r}"
+    near = near_path(given)
+    or_else = f"write {near!r}, or correct the path" if near else "correct the path"
+    # "bucket/prefix/" is how people write a place in S3 who leave out the scheme.
+    if not near and re.fullmatch(r"[a-z0-9][a-z0-9.-]{2,62}/.*", given):
+        or_else += f", or write {f's3://{given}'!r}"
+    return f"there is nothing at {Path(given).resolve()}; {or_else}"
+
+
 def _local_input_problems(request: ProcessingRequest) -> list[Problem]:
     found = []
     for index, channel in enumerate(request.inputs):
-        files = channel.files
+        files = None if channel.is_swapped else channel.files
         if isinstance(files, LocalFile) and not Path(files.path).is_file():
-            fix = f"there is nothing at {Path(files.path).resolve()}; correct the path"
+            fix = _missing_fix(files.path)
             found.append(
                 Problem(f"inputs[{index}].source", files.path, "an existing file or folder, or an s3:// URI", fix)
             )

@@ -10,6 +10,7 @@ from cdk_processing.request import limits
 from cdk_processing.request.datasets import DatasetDefinition, S3Input
 from cdk_processing.request.feature_store import FeatureStoreOutput
 from cdk_processing.request.files import LocalSource, is_local_path, local_source
+from cdk_processing.request.likely import s3_uri
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.manifests import MANIFEST, check_objects, object_locations
 from cdk_processing.request.runtime import Parameter, Text, has_run_time_value, segments
@@ -129,6 +130,11 @@ class ProcessingInput:
         return len(parts) == 1 and not isinstance(parts[0], str) and parts[0].name == "OBJECT_URI"
 
     @property
+    def is_swapped(self) -> bool:
+        """Whether source and destination stand in each other's place."""
+        return _is_below_prefix(self.source) and S3Location.of(self.destination) is not None
+
+    @property
     def is_exact_object(self) -> bool:
         """Whether a manifest is written that names the one object; an object that is a manifest needs none."""
         return self.is_arrived_object and self.s3_data_type != MANIFEST
@@ -162,6 +168,8 @@ class ProcessingInput:
     def _s3_problems(self) -> list[Problem]:
         if self.s3_input is not None and not isinstance(self.s3_input, S3Input):
             return [Problem("s3_input", self.s3_input, "an S3Input", "write s3_input=S3Input(...)")]
+        if self.is_swapped:
+            return [Problem("source", self.source, "where the data comes from", "swap source and destination")]
         found = _check_spelled_once(self) + _check_source(self)
         if self.destination is not None or self.s3_input is None or not self.app_managed:
             found += _check_local_path("destination", self.destination)
@@ -247,13 +255,15 @@ class ProcessingOutput:
         return self.destination is None and self.feature_store_output is None
 
     def _s3_problems(self) -> list[Problem]:
+        if S3Location.of(self.source) is not None and _is_below_prefix(self.destination):
+            return [Problem("source", self.source, "a folder in the container", "swap source and destination")]
         found = _check_local_path("source", self.source)
         location = self.location
         if self.needs_place:
             pass
         elif location is None:
             allowed = "an S3Location or an s3:// URI"
-            found.append(Problem("destination", self.destination, allowed, 'pass bucket.at("prefix/")'))
+            found.append(Problem("destination", self.destination, allowed, _place_fix(self.destination)))
         else:
             found += [problem.inside("destination") for problem in location.problems()]
             if is_known(location.uri) and len(location.uri) > limits.URI_LENGTH:
@@ -317,7 +327,7 @@ def _check_source(channel: ProcessingInput) -> list[Problem]:
             )
     elif not has_run_time_value(channel.source):
         allowed = "an S3Location, an s3:// URI, a local file or a run-time value"
-        found.append(Problem("source", channel.source, allowed, 'pass bucket.at("prefix/")'))
+        found.append(Problem("source", channel.source, allowed, _place_fix(channel.source)))
     else:
         allowed = "an s3:// URI whose bucket is known at synth, or exactly ExecutionVariables.OBJECT_URI"
         found.append(Problem("source", channel.source, allowed, 'write bucket.at(f"prefix/{value}")'))
@@ -341,6 +351,13 @@ def _check_local_path(field: str, path: object) -> list[Problem]:
     return []
 
 
-def _is_below_prefix(path: str) -> bool:
+def _place_fix(given: object) -> str:
+    meant = s3_uri(given)
+    return 'pass bucket.at("prefix/")' if meant is None else f"write {meant!r}"
+
+
+def _is_below_prefix(path: object) -> bool:
+    if not isinstance(path, str):
+        return False
     parts = PurePosixPath(path).parts
     return path.startswith(limits.LOCAL_PATH_PREFIX) and len(parts) > 4 and ".." not in parts

@@ -18,7 +18,7 @@ from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import Program
 from cdk_processing.request.request import ProcessingRequest, as_words
 from cdk_processing.request.runtime import Text, has_run_time_value
-from cdk_processing.request.tokens import is_number_token
+from cdk_processing.request.tokens import is_number_token, is_token
 from cdk_processing.request.types import Duration, Key, ListOf, Role
 
 __all__ = ["UNSET", "Compute", "NotTaken", "check_base_name", "check_command"]
@@ -35,6 +35,8 @@ class NotTaken(Enum):
 
 UNSET: Final = NotTaken.UNSET
 _Item = TypeVar("_Item")
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[a-zA-Z_0-9+=,.@/-]+")
+_ROLE_NAME = re.compile(r"[a-zA-Z_0-9+=,.@-]{1,64}")
 _BASE_NAME = re.compile(r"[a-z0-9](-*[a-z0-9])*")
 
 #: Arguments of the SDK that start something, and what to use instead: nothing starts at synth.
@@ -111,7 +113,10 @@ class Compute:
         if isinstance(self.network_config, NetworkConfig):
             found += [problem.inside("network_config") for problem in self.network_config.problems()]
         elif self.network_config is not None:
+            given = self.network_config
             fix = "import NetworkConfig from cdk_processing"
+            if isinstance(given, Mapping):
+                fix = f"write NetworkConfig({', '.join(f'{name}={value!r}' for name, value in given.items())})"
             found.append(Problem("network_config", self.network_config, "a NetworkConfig", fix))
         return found
 
@@ -125,7 +130,8 @@ class Compute:
             seconds = _seconds(runtime)
         except RuntimeError:  # jsii's: the Duration has a fraction of a second, or is a token in minutes or longer
             fix = f"write Duration.seconds(3600) on {owner}"
-            return [Problem("max_runtime_in_seconds", str(runtime), "a whole number of seconds", fix)]
+            shown = str(getattr(runtime, "to_string", runtime.__str__)())
+            return [Problem("max_runtime_in_seconds", shown, "a whole number of seconds", fix)]
         return limits.check_range("max_runtime_in_seconds", seconds, limits.MAX_RUNTIME_IN_SECONDS, owner)
 
     def _request(
@@ -164,10 +170,16 @@ def _check_role(role: object, owner: str) -> list[Problem]:
     # The class is asked first: asking a construct for its ARN is a call into Node.
     if role is None or hasattr(type(role), "role_arn") or hasattr(role, "role_arn"):
         return []
-    if isinstance(role, str) and not has_run_time_value(role):
-        return []
     allowed = "an iam.IRole, or the ARN of a role, known at synth"
-    return [Problem("role", role, allowed, f"pass the construct, or leave role out on {owner} and have one made")]
+    fix = f"pass the construct, or leave role out on {owner} and have one made"
+    if isinstance(role, str) and not has_run_time_value(role):
+        if is_token(role) or _ROLE_ARN.fullmatch(role):
+            return []
+        if role.startswith("arn:"):
+            fix = f"write arn:aws:iam::111122223333:role/NAME, or leave role out on {owner} and have one made"
+        elif _ROLE_NAME.fullmatch(role):
+            fix = f'write role=iam.Role.from_role_name(self, "Role", {role!r}), or leave it out and have one made'
+    return [Problem("role", role, allowed, fix)]
 
 
 def check_base_name(name: object, owner: str) -> list[Problem]:

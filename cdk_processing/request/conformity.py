@@ -78,7 +78,7 @@ def _covers(problem: Problem, field: str) -> bool:
     if known == field or known.startswith((f"{field}.", f"{field}[")):
         return True
     is_count = isinstance(problem.value, int)  # too many items: nothing about each item
-    return not is_count and field.startswith((f"{known}.", f"{known}["))
+    return not is_count and field.startswith((f"{known}.", f"{known}[", f"{known} "))
 
 
 def _owner(field: str, processor: str) -> str:

@@ -7,6 +7,7 @@ CloudFormation mapping) is the business of :mod:`cdk_processing.constructs.image
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,13 @@ class ProcessingImage:
             return [Problem("image_uri", uri, "an image URI or a ProcessingImage", fix)]
         if not is_token(uri) and (len(uri) > limits.IMAGE_URI_LENGTH or any(c.isspace() for c in uri)):
             return [Problem("image_uri", uri, "at most 255 characters without spaces", "check the URI")]
+        if not is_token(uri) and "://" in uri:
+            fix = f"write {uri.partition('://')[2]!r}"
+            return [Problem("image_uri", uri, "registry/repository:tag, without https://", fix)]
+        repository = re.split(r"[:@](?!.*/)", uri)[0]
+        if not is_token(uri) and repository.lower() != repository:
+            fix = f"write {uri.replace(repository, repository.lower(), 1)!r}"
+            return [Problem("image_uri", uri, "a repository in lower case: registries have no other", fix)]
         return []
 
     def _repository_problems(self) -> list[Problem]:

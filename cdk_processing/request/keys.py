@@ -13,6 +13,10 @@ from cdk_processing.request.types import Key
 __all__ = ["check_key", "key_id", "key_name"]
 
 _KEY = re.compile(r"[a-zA-Z0-9:/_-]{1,2048}")
+#: The id of a key, also of one in several regions.
+_ID = re.compile(r"(mrk-)?[0-9a-f-]{32,36}")
+#: What an alias is called, without the "alias/" that it begins with.
+_NAME = re.compile(r"(?!alias/)[a-zA-Z0-9/_-]{1,250}")
 
 
 def check_key(field: str, key: object, owner: str) -> list[Problem]:
@@ -22,8 +26,11 @@ def check_key(field: str, key: object, owner: str) -> list[Problem]:
     allowed = "a kms.IKey, or the ARN, id or alias/name of a key"
     if isinstance(key, str) and has_run_time_value(key):
         return [Problem(field, key, "known at synth: permissions are given on it", f"name one key on {owner}")]
-    if not isinstance(key, str) or (is_known(key) and not _KEY.fullmatch(key)):
-        return [Problem(field, key, allowed, f"set {field} on {owner}")]
+    fix = f"set {field} on {owner}"
+    if not isinstance(key, str) or (is_known(key) and (not _KEY.fullmatch(key) or "://" in key)):
+        return [Problem(field, key, allowed, fix)]
+    if is_known(key) and _NAME.fullmatch(key) and not _ID.fullmatch(key):
+        return [Problem(field, key, allowed, f"write 'alias/{key}', if that is its alias")]
     return []
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from cdk_processing.errors import Problem
+from cdk_processing.request.likely import nearest, whole_number
 from cdk_processing.request.runtime import Parameter, has_run_time_value, text_of
 from cdk_processing.request.tokens import is_known, is_number_token, is_token
 from cdk_processing.request.types import Resolvable
@@ -47,7 +48,6 @@ EXPERIMENT_NAME_LENGTH = 120
 #: ``<base>-<RUN_ID>-<attempt>`` is at most 63 characters: 24, 32 and 5, and two hyphens.
 BASE_NAME_LENGTH = 24
 
-INSTANCE_TYPE = re.compile(r"ml\.[a-z0-9][a-z0-9-]*\.[a-z0-9-]+")
 _ENVIRONMENT_KEY = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,255}")
 
 
@@ -60,9 +60,12 @@ def check_range(field: str, value: object, limits: tuple[int, int], owner: str) 
         fix = f"write the number on {owner}, or read it from the app's context: node.try_get_context(...)"
         allowed = f"{low:,}-{high:,} and known at synth, where limits and timeouts are computed from it"
         return [Problem(field, NumberToken(), allowed, fix)]
-    direction = "raise" if isinstance(value, int) and value < low else "lower"
-    fix = f"{direction} {field} on {owner}" if isinstance(value, (int, float)) else f"pass a whole number to {owner}"
-    return [Problem(field, value, f"{low:,}-{high:,}", fix)]
+    if isinstance(value, int) and not isinstance(value, bool):
+        fix = f"{'raise' if value < low else 'lower'} {field} on {owner}"
+        return [Problem(field, value, f"{low:,}-{high:,}", fix)]
+    meant = whole_number(value, seconds=field.endswith("_seconds"))
+    fix = f"write {meant}" if meant is not None and low <= meant <= high else f"set {field} on {owner}"
+    return [Problem(field, value, f"a whole number, {low:,}-{high:,}", fix)]
 
 
 class NumberToken:
@@ -89,7 +92,8 @@ def check_choice(field: str, value: object, allowed: Sequence[str], fix: str) ->
         return []
     if isinstance(value, str) and value in allowed:
         return []
-    return [Problem(field, value, _either(allowed), fix)]
+    meant = nearest(value, allowed)
+    return [Problem(field, value, _either(allowed), fix if meant is None else f"write {meant!r}")]
 
 
 def _either(words: Sequence[str]) -> str:
@@ -142,7 +146,7 @@ def check_tags(tags: object, reserved: int, owner: str) -> list[Problem]:
         found.append(Problem("tags", len(tags), f"at most {TAG_LIMIT - reserved} tags", "drop some"))
     for index, tag in enumerate(tags):
         if not isinstance(tag, Mapping) or set(tag) != {"Key", "Value"}:
-            found.append(Problem(f"tags[{index}]", tag, f"in the shape {shape}", "give it Key and Value"))
+            found.append(Problem(f"tags[{index}]", tag, f"in the shape {shape}", _tag_fix(tag)))
             continue
         key, value = tag["Key"], tag["Value"]
         found += _check_tag_key(f"tags[{index}].Key", key)
@@ -153,6 +157,15 @@ def check_tags(tags: object, reserved: int, owner: str) -> list[Problem]:
             found.append(Problem(f"tags[{index}].Value", value, "at most 256 characters", "shorten it"))
     keys = [tag["Key"] for tag in tags if isinstance(tag, Mapping) and "Key" in tag]
     return found + check_unique("tags key", keys, "AWS refuses a key that comes twice")
+
+
+def _tag_fix(tag: object) -> str:
+    if isinstance(tag, Mapping) and {str(name).lower() for name in tag} == {"key", "value"}:
+        meant = {str(name).capitalize(): value for name, value in tag.items()}
+        return f"write {meant!r}"
+    if isinstance(tag, (list, tuple)) and len(tag) == 2:
+        return f"write {{'Key': {tag[0]!r}, 'Value': {tag[1]!r}}}"
+    return "give it Key and Value"
 
 
 def _check_tag_key(field: str, key: object) -> list[Problem]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from cdk_processing.errors import Problem
 from cdk_processing.request import limits
+from cdk_processing.request.likely import s3_uri
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import Parameter
 from cdk_processing.request.tokens import is_token
@@ -45,7 +46,9 @@ def check_objects(objects: object, data_type: object) -> list[Problem]:
     for index, each in enumerate(objects):
         location = S3Location.of(each)
         if location is None:
-            found.append(Problem(f"objects[{index}]", each, "an S3Location or an s3:// URI", _FIX))
+            meant = s3_uri(each)
+            fix = _FIX if meant is None else f"write {meant!r}"
+            found.append(Problem(f"objects[{index}]", each, "an S3Location or an s3:// URI", fix))
         else:
             found += [problem.inside(f"objects[{index}]") for problem in location.problems()]
     return found + limits.check_unique("objects", [place.uri for place in object_locations(objects)], "name it once")

@@ -13,6 +13,7 @@ from cdk_processing.errors import Problem
 from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
 from cdk_processing.request.files import Archive, LocalFile, LocalFiles, TextFile, is_local_path, local_path
 from cdk_processing.request.folders import LocalFolder
+from cdk_processing.request.likely import near_path, s3_uri
 from cdk_processing.request.limits import check_unique
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.tokens import is_known
@@ -173,15 +174,17 @@ def check_code(field: str, code: object) -> list[Problem]:
     if is_local_path(code):
         return _check_file(field, code, Path(code))
     if not isinstance(code, (str, os.PathLike, S3Location)):
-        return [
-            Problem(field, code, "the path of a script, or an s3:// URI", f"pass the path of the script as {field}")
-        ]
+        one = code[0] if isinstance(code, (list, tuple)) and len(code) == 1 else None
+        fix = f"pass the path of the script as {field}" if one is None else f"write {one!r}"
+        return [Problem(field, code, "the path of a script, or an s3:// URI", fix)]
     if isinstance(code, str) and code.startswith("file://"):
         fix = f"write {code.removeprefix('file://')!r}"
         return [Problem(field, code, "the path of a script, without file://", fix)]
     location = S3Location.of(code)
     if location is None or not location.key or location.key.endswith("/"):
-        return [Problem(field, code, "the s3:// URI of one script", "write s3://bucket/key of the file")]
+        meant = s3_uri(code) if location is None else None
+        fix = "write s3://bucket/key of the file" if meant is None else f"write {meant!r}"
+        return [Problem(field, code, "the s3:// URI of one script", fix)]
     return [problem.inside(field) for problem in location.problems()]
 
 
@@ -192,7 +195,11 @@ def _check_file(field: str, given: object, path: Path) -> list[Problem]:
         fix = f"name the script in it, and the folder as source_dir: code='main.py', source_dir={str(given)!r}"
         return [Problem(field, str(given), "the path of a script; this is a folder", fix)]
     kind = "a folder" if path.is_dir() else "nothing"
-    fix = f"there is {kind} at {path.resolve()}; correct the path, it is relative to where cdk runs"
+    near, meant = near_path(str(given)), s3_uri(given)
+    correct = "correct the path, it is relative to where cdk runs"
+    if near is not None and Path(near).is_file():
+        correct = f"write {near!r}, or correct the path"
+    fix = f"there is {kind} at {path.resolve()}; {correct}" if meant is None else f"write {meant!r}"
     return [Problem(field, str(given), "the path of an existing script, or an s3:// URI", fix)]
 
 

@@ -12,6 +12,7 @@ from cdk_processing.request import limits
 from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
 from cdk_processing.request.conformity import KNOWN_LATER, conformity_problems, known_network
 from cdk_processing.request.images import ProcessingImage
+from cdk_processing.request.likely import flat_words, nearest
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.manifests import missing_objects
 from cdk_processing.request.network import NetworkConfig
@@ -339,7 +340,7 @@ class ProcessingRequest:
                 fix = "drop it, or pass the word that the script expects: SageMaker refuses null"
                 found.append(Problem(f"arguments[{index}]", argument, "a str or a run-time value", fix))
             elif not isinstance(argument, (str, ExecutionVariable, Parameter)):
-                fix = f"write {str(argument)!r}"
+                fix = f"write {', '.join(map(repr, flat_words(argument)))}"
                 found.append(Problem(f"arguments[{index}]", argument, "a str or a run-time value", fix))
             elif is_known(argument):
                 fix = "pass long values in a file" if argument else "drop it: SageMaker refuses empty arguments"
@@ -350,7 +351,9 @@ class ProcessingRequest:
         for key, value in (self.experiment_config or {}).items():
             if key not in _EXPERIMENT_FIELDS:
                 allowed = f"one of {', '.join(_EXPERIMENT_FIELDS)}"
-                found.append(Problem("experiment_config key", key, allowed, "rename it"))
+                meant = nearest(key, _EXPERIMENT_FIELDS)
+                fix = "rename it" if meant is None else f"write {meant!r}"
+                found.append(Problem("experiment_config key", key, allowed, fix))
             else:
                 found += limits.check_text(
                     f"experiment_config[{key!r}]", text_of(value), limits.EXPERIMENT_NAME_LENGTH, "shorten it"
@@ -361,7 +364,7 @@ class ProcessingRequest:
 def as_words(given: object) -> list[str]:
     """A command line given as one text, as the words that a shell would make of it."""
     try:
-        return shlex.split(str(given))
+        return shlex.split(given) if isinstance(given, str) else flat_words(given)
     except ValueError:  # a quotation mark without its partner
         return str(given).split()
 
@@ -369,7 +372,15 @@ def as_words(given: object) -> list[str]:
 def _wrong_kind(field: str, kind: type, channels: object) -> Problem | None:
     if isinstance(channels, tuple) and all(isinstance(channel, kind) for channel in channels):
         return None
-    return Problem(field, channels, f"a list of {kind.__name__}", f"write {field}=[{kind.__name__}(...)]")
+    fix = f"write {field}=[{kind.__name__}(...)]"
+    if isinstance(channels, Mapping) and channels:
+        fix = f"write {field}=[{kind.__name__}(..., {field.removesuffix('s')}_name={str(next(iter(channels)))!r})]"
+    elif isinstance(channels, tuple) and any(S3Location.of(each) for each in channels):
+        ends = ("source=...", "destination='/opt/ml/processing/input'")
+        if kind is ProcessingOutput:
+            ends = ("source='/opt/ml/processing/output'", "destination=...")
+        fix = f"write {field}=[{kind.__name__}({', '.join(ends)})]"
+    return Problem(field, channels, f"a list of {kind.__name__}", fix)
 
 
 def _is(value: object, *kinds: type) -> bool:

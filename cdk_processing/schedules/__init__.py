@@ -16,9 +16,18 @@ offsets    how a timezone's offset from UTC changes, as a table
 ========== =======================================================
 """
 
-from cdk_processing.schedules.expression import Expression, expression_problems, parse
+from cdk_processing.schedules.expression import Expression, expression_problems, likely_expression, parse
 from cdk_processing.schedules.gaps import longest_gap
 from cdk_processing.schedules.schedule import Schedule
 from cdk_processing.schedules.timezones import timezone_problems, zone_named
 
-__all__ = ["Expression", "Schedule", "expression_problems", "longest_gap", "parse", "timezone_problems", "zone_named"]
+__all__ = [
+    "Expression",
+    "Schedule",
+    "expression_problems",
+    "likely_expression",
+    "longest_gap",
+    "parse",
+    "timezone_problems",
+    "zone_named",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -12,12 +13,16 @@ from cdk_processing.schedules.cron import Cron
 from cdk_processing.schedules.rate import Rate
 from cdk_processing.schedules.unix import from_crontab, names_both_days
 
-__all__ = ["Expression", "expression_problems", "parse"]
+__all__ = ["Expression", "expression_problems", "likely_expression", "parse"]
 
 #: What an expression means.
 Expression = Cron | Rate | At
 
 _KINDS: dict[str, type[Cron] | type[Rate] | type[At]] = {"cron": Cron, "rate": Rate, "at": At}
+_FORM = re.compile(r"(cron|rate|at)\((.*)\)")
+_CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+_EVERY = re.compile(r"every\s+(\d+)?\s*(minute|hour|day)s?", re.IGNORECASE)
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 _ALLOWED = "such as cron(0 6 * * ? *), rate(12 hours) or at(2030-01-31T06:00:00)"
 
 
@@ -28,7 +33,7 @@ def parse(expression: str) -> Expression:
     Raises:
         ScheduleError: EventBridge Scheduler would refuse it, or it would never fire.
     """
-    match = re.fullmatch(r"(cron|rate|at)\((.*)\)", expression.strip())
+    match = _FORM.fullmatch(expression.strip())
     if match is None:
         raise ScheduleError([Problem("expression", expression, _ALLOWED, _fix(expression))])
     return _KINDS[match[1]].read(match[2].strip())
@@ -38,7 +43,8 @@ def expression_problems(expression: Any) -> list[Problem]:
     """What is wrong with an expression, each with the fix."""
     if not isinstance(expression, str):
         text = getattr(expression, "expression_string", None)  # the schedules of aws_events and aws_scheduler
-        fix = f"write {text!r}" if isinstance(text, str) else "write it as text"
+        text = text if isinstance(text, str) else _of_time(expression)
+        fix = "write it as text" if text is None else f"write {text!r}"
         return [Problem("expression", expression, _ALLOWED, fix)]
     try:
         parse(expression)
@@ -47,13 +53,49 @@ def expression_problems(expression: Any) -> list[Problem]:
     return []
 
 
+def likely_expression(text: str) -> str | None:
+    """The expression that a text probably means: itself, or what a crontab or a sentence says."""
+    likely = [text, from_crontab(text)]
+    likely += [f"cron({text})", f"rate({text})", f"at({text})", text.strip().lower()]
+    if clock := _CLOCK.fullmatch(text.strip()):
+        likely.append(f"cron({int(clock[2])} {int(clock[1])} * * ? *)")
+    if every := _EVERY.fullmatch(text.strip()):
+        likely.append(_rate(int(every[1] or 1), every[2].lower()))
+    return next((each for each in likely if each and _can_be_read(each)), None)
+
+
+def _can_be_read(text: str) -> bool:
+    match = _FORM.fullmatch(text.strip())
+    if match is None:
+        return False
+    try:
+        _KINDS[match[1]].read(match[2].strip())
+    except ScheduleError:
+        return False
+    return True
+
+
+def _rate(value: int, unit: str) -> str:
+    return f"rate({value} {unit}{'' if value == 1 else 's'})"
+
+
+def _of_time(value: Any) -> str | None:
+    """A time of some class as an expression: a ``timedelta`` or ``Duration`` as a rate, a ``datetime`` once."""
+    if hasattr(value, "strftime") and hasattr(value, "hour") and hasattr(value, "year"):
+        return str(value.strftime("at(%Y-%m-%dT%H:%M:%S)"))
+    with suppress(Exception):  # a Duration that is a token, or no whole number
+        seconds = value.total_seconds() if hasattr(value, "total_seconds") else value.to_seconds()
+        for unit, length in _UNITS:
+            if seconds >= length and seconds % length == 0:
+                return _rate(int(seconds) // length, unit)
+    return None
+
+
 def _fix(text: str) -> str:
     """What to write instead, where that can be known."""
-    likely = [from_crontab(text)]
-    likely += [f"cron({text})", f"rate({text})", f"at({text})", text.strip().lower()]
-    for candidate in likely:
-        if candidate and candidate != text and not expression_problems(candidate):
-            return f"write {candidate}"
+    meant = likely_expression(text) if text else None
+    if meant is not None:
+        return f"write {meant}"
     if names_both_days(text):
         return "make two schedules: a crontab line that names a day of the month and a day of the week means either"
     return "see https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html"

@@ -103,7 +103,7 @@ def test_triggers_that_are_no_list_are_told(told, request_for, triggers):
 def test_what_is_no_trigger_is_told(told, request_for):
     assert told(request_for(), triggers=["cron(0 6 * * ? *)"]) == (
         "triggers[0] must be a trigger such as OnObjectCreated or OnSchedule, got 'cron(0 6 * * ? *)'; "
-        "pass a trigger (Preprocess)"
+        "write OnSchedule('cron(0 6 * * ? *)') (Preprocess)"
     )
 
 
@@ -407,8 +407,9 @@ def test_a_schedule_that_cannot_be_is_told(change, message):
 
 ARRIVALS = [
     (
-        OnObjectCreated("s3://raw-data/in/"),
-        "location must be an S3Location, got 's3://raw-data/in/'; pass bucket.at(\"prefix/\")",
+        OnObjectCreated("s3a://raw-data/in/"),
+        "location must be an S3Location, an s3:// URI or an s3.IBucket, got 's3a://raw-data/in/'; "
+        "write 's3://raw-data/in/'",
     ),
     (
         OnObjectCreated(S3Location("raw-data", "/in/")),

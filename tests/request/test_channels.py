@@ -37,16 +37,16 @@ BAD_INPUTS = [
     ({"input_name": 5}, "input_name must be a str, got 5; shorten the name"),
     (
         {"s3_data_type": "S3prefix"},
-        "s3_data_type must be 'S3Prefix' or 'ManifestFile', got 'S3prefix'; see the API reference of ProcessingS3Input",
+        "s3_data_type must be 'S3Prefix' or 'ManifestFile', got 'S3prefix'; write 'S3Prefix'",
     ),
     (
         {"s3_input_mode": "FastFile"},
-        "s3_input_mode must be 'File' or 'Pipe', got 'FastFile'; see the API reference of ProcessingS3Input",
+        "s3_input_mode must be 'File' or 'Pipe', got 'FastFile'; write 'File'",
     ),
     (
         {"s3_data_distribution_type": "Sharded"},
         "s3_data_distribution_type must be 'FullyReplicated' or 'ShardedByS3Key', got 'Sharded'; "
-        "see the API reference of ProcessingS3Input",
+        "write 'ShardedByS3Key'",
     ),
     (
         {"s3_compression_type": "Gzip"},
@@ -55,7 +55,7 @@ BAD_INPUTS = [
     (
         {"source": "https://raw-data.s3.amazonaws.com/in/"},
         "source must be an S3Location, an s3:// URI, a local file or a run-time value, "
-        "got 'https://raw-data.s3.amazonaws.com/in/'; pass bucket.at(\"prefix/\")",
+        "got 'https://raw-data.s3.amazonaws.com/in/'; write 's3://raw-data/in/'",
     ),
     (
         {"source": None},

@@ -29,7 +29,7 @@ def test_options_with_both_or_neither_have_no_problems():
         ),
         (
             NetworkConfig(security_group_ids="sg-1", subnets=SUBNETS),
-            "security_group_ids must be a list of 1-5, got 'sg-1'; set security_group_ids on NetworkConfig",
+            "security_group_ids must be a list of 1-5, got 'sg-1'; write security_group_ids=['sg-1']",
         ),
     ],
 )

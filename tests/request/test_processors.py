@@ -48,14 +48,21 @@ def test_what_only_a_start_could_take_is_refused_with_what_to_use_instead(proces
 BAD_VALUES = [
     ("instance_count", 0, "instance_count must be 1-100, got 0; raise instance_count on ScriptProcessor"),
     ("instance_count", 101, "instance_count must be 1-100, got 101; lower instance_count on ScriptProcessor"),
-    ("instance_count", None, "instance_count must be 1-100, got None; pass a whole number to ScriptProcessor"),
-    ("instance_count", True, "instance_count must be 1-100, got True; lower instance_count on ScriptProcessor"),
-    ("instance_count", "2", "instance_count must be 1-100, got '2'; pass a whole number to ScriptProcessor"),
+    (
+        "instance_count",
+        None,
+        "instance_count must be a whole number, 1-100, got None; set instance_count on ScriptProcessor",
+    ),
+    (
+        "instance_count",
+        True,
+        "instance_count must be a whole number, 1-100, got True; set instance_count on ScriptProcessor",
+    ),
+    ("instance_count", "2", "instance_count must be a whole number, 1-100, got '2'; write 2"),
     (
         "instance_type",
         "m5.xlarge",
-        "instance_type must be a SageMaker instance type such as 'ml.m5.xlarge', got 'm5.xlarge'; "
-        "set instance_type on ScriptProcessor",
+        "instance_type must be a SageMaker instance type such as 'ml.m5.xlarge', got 'm5.xlarge'; write 'ml.m5.xlarge'",
     ),
     (
         "instance_type",
@@ -111,7 +118,7 @@ BAD_VALUES = [
     (
         "network_config",
         {"subnets": []},
-        "network_config must be a NetworkConfig, got {'subnets': []}; import NetworkConfig from cdk_processing",
+        "network_config must be a NetworkConfig, got {'subnets': []}; write NetworkConfig(subnets=[])",
     ),
     ("command", None, "command must be a list such as ['python3'], got None; set command on ScriptProcessor"),
     ("command", [], "command must be a list such as ['python3'], got []; set command on ScriptProcessor"),

@@ -94,7 +94,7 @@ def test_an_existing_script_is_taken(processor, tmp_path):
     assert processor.run(str(script)).problems() == []
 
 
-@pytest.mark.parametrize("code", [5, ["prep.py"], ExecutionVariables.OBJECT_URI])
+@pytest.mark.parametrize("code", [5, ["prep.py", "a"], ExecutionVariables.OBJECT_URI])
 def test_a_script_that_is_no_path_is_told(processor, told, code):
     message = told(processor.run(code).problems())
 
@@ -296,7 +296,7 @@ def test_channels_of_the_wrong_kind_are_told(processor, told, field, value):
         (
             {"Experiment": "x"},
             "experiment_config key must be one of ExperimentName, TrialName, TrialComponentDisplayName, RunName, "
-            "got 'Experiment'; rename it",
+            "got 'Experiment'; write 'ExperimentName'",
         ),
         (
             {"ExperimentName": "x" * 121},

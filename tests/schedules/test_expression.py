@@ -52,7 +52,7 @@ def test_a_crontab_line_that_means_either_of_two_days_is_two_schedules():
     )
 
 
-@pytest.mark.parametrize("text", ["every day", "", "61 6 * * *", "0 6 * *", "cron", "cron(", "daily", "rate(1 hour"])
+@pytest.mark.parametrize("text", ["every year", "", "61 6 * * *", "0 6 * *", "cron", "cron(", "daily", "rate(1 hour"])
 def test_what_nobody_can_read_is_told_where_to_look(text):
     assert told(text).endswith("; see https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html")
 

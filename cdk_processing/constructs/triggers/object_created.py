@@ -14,8 +14,10 @@ from cdk_processing.constructs.triggers.base import OBJECT_VALUES, Launch, Trigg
 from cdk_processing.constructs.triggers.missed import expect_arrivals, within_problems
 from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
+from cdk_processing.request.likely import s3_uri
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import RunTimeValue, has_run_time_value
+from cdk_processing.request.types import Bucket
 from cdk_processing.workflow.launches import ARRIVAL_KEYS, Reading
 from cdk_processing.workflow.patterns import condition
 
@@ -36,7 +38,8 @@ class OnObjectCreated(Trigger):
     within seconds; a second telling of the same version makes no second job.
 
     Args:
-        location: The bucket and the key prefix to watch: ``bucket.at("census/")``.
+        location: The bucket and the key prefix to watch: ``bucket.at("census/")``, an ``s3://`` URI, or an
+            ``s3.IBucket`` (the whole bucket).
         suffix: Only keys that end so, for example ``.csv``.
         dedupe: What makes two arrivals the same, so that the second makes no job. ``version``: the object's version
             (on a bucket without versions, the write). ``content``: key and content, so that the same file put there
@@ -56,7 +59,7 @@ class OnObjectCreated(Trigger):
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html
     """
 
-    location: S3Location
+    location: S3Location | Bucket | str
     suffix: str = ""
     dedupe: Dedupe = "version"
     newest_only: bool = False
@@ -65,7 +68,13 @@ class OnObjectCreated(Trigger):
     @property
     def watched(self) -> S3Location | None:
         """The watched prefix."""
-        return self.location
+        return S3Location.of(self.location)
+
+    @property
+    def _place(self) -> S3Location:
+        place = self.watched
+        assert place is not None  # validated before
+        return place
 
     def supplies(self, value: RunTimeValue) -> bool:
         """All values of the object, and parameters that have a default."""
@@ -74,27 +83,33 @@ class OnObjectCreated(Trigger):
     def describe(self) -> str:
         """The trigger in a few words."""
         ending = f" ending {self.suffix}" if self.suffix else ""
-        return f"object created in {self.location.uri}{ending}"
+        return f"object created in {self._place.uri}{ending}"
 
     def problems(self) -> list[Problem]:
         """What is wrong with the trigger alone."""
-        if not isinstance(self.location, S3Location):
-            return [Problem("location", self.location, "an S3Location", 'pass bucket.at("prefix/")')]
-        found = [problem.inside("location") for problem in self.location.problems()]
-        for field, value in (("location.key", self.location.key), ("suffix", self.suffix)):
+        place = self.watched
+        if place is None:
+            meant = s3_uri(self.location)
+            fix = 'pass bucket.at("prefix/")' if meant is None else f"write {meant!r}"
+            return [Problem("location", self.location, "an S3Location, an s3:// URI or an s3.IBucket", fix)]
+        found = [problem.inside("location") for problem in place.problems()]
+        for field, value in (("location.key", place.key), ("suffix", self.suffix)):
             if not isinstance(value, str):
                 found.append(Problem(field, value, "a str", "write it as text"))
             elif has_run_time_value(value):
                 found.append(Problem(field, value, "known at synth: nothing runs yet", "leave the run-time value out"))
             elif "**" in value:
                 found.append(Problem(field, value, "without two * in a row", "EventBridge refuses them"))
+            elif field == "suffix" and value.startswith("*"):
+                allowed = "what keys end with; a * in it is no pattern"
+                found.append(Problem(field, value, allowed, f"write {value[1:]!r}"))
         if self.dedupe not in get_args(Dedupe):
             found.append(Problem("dedupe", self.dedupe, "'version', 'content' or 'event'", "write one of those"))
         if not isinstance(self.newest_only, bool):
             found.append(Problem("newest_only", self.newest_only, "True or False", "write one of those"))
         if self.expect_within is not None:
             found += within_problems("expect_within", self.expect_within)
-        if not found and self.dedupe == "content" and is_encrypted_with_a_key(self.location):
+        if not found and self.dedupe == "content" and is_encrypted_with_a_key(place):
             # https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html, ETag
             allowed = "'version' or 'event' where the bucket has a KMS key: each upload has another ETag there"
             found.append(
@@ -110,29 +125,31 @@ class OnObjectCreated(Trigger):
 
     def bind(self, launch: Launch) -> None:
         """Make the rule."""
-        send_events(self.location, launch.scope)
+        send_events(self._place, launch.scope)
         rule = make_rule(launch, self.pattern())
         if self.expect_within is not None:
             expect_arrivals(launch, rule_name=rule.ref, within=self.expect_within)
 
     def pattern(self) -> dict[str, Any]:
         """The event pattern."""
+        place = self._place
         watched: dict[str, Any] = {"size": [{"numeric": [">", 0]}]}
-        if self.location.key or self.suffix:
+        if place.key or self.suffix:
             watched["key"] = [self._key_filter()]
         return {
             "source": ["aws.s3"],
             "detail-type": ["Object Created"],
-            "detail": {"bucket": {"name": [self.location.bucket_name]}, "object": watched},
+            "detail": {"bucket": {"name": [place.bucket_name]}, "object": watched},
         }
 
     def _key_filter(self) -> dict[str, str]:
+        key = self._place.key
         if not self.suffix:
-            return {"prefix": self.location.key}
-        if not self.location.key:
+            return {"prefix": key}
+        if not key:
             return {"suffix": self.suffix}
         # Prefix and suffix in one list would mean either; a wildcard means both.
-        return {"wildcard": f"{_literal(self.location.key)}*{_literal(self.suffix)}"}
+        return {"wildcard": f"{_literal(key)}*{_literal(self.suffix)}"}
 
 
 def _literal(text: str) -> str:

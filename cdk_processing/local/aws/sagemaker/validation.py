@@ -12,7 +12,7 @@ from typing import Any
 
 from cdk_processing.local.api_models.loader import shared_loader
 from cdk_processing.local.aws.sagemaker.errors import ServiceError, validation
-from cdk_processing.request.limits import INSTANCE_TYPE
+from cdk_processing.request.instances import is_instance_type
 from cdk_processing.request.shapes import Entry, Flaw, Key, Shape, Shapes, Step, reachable
 
 __all__ = ["OPERATIONS", "is_operation", "validate"]
@@ -80,7 +80,7 @@ def _passes(flaw: Flaw) -> bool:
         case ("null",):
             return bool(flaw.path) and isinstance(flaw.path[-1], str)
         case ("enum",):
-            return flaw.shape.name == "ProcessingInstanceType" and INSTANCE_TYPE.fullmatch(flaw.value) is not None
+            return flaw.shape.name == "ProcessingInstanceType" and is_instance_type(str(flaw.value))
     return False
 
 
