@@ -19,6 +19,7 @@ from cdk_processing.constructs.places import (
 )
 from cdk_processing.constructs.platform import IProcessingPlatform, ProcessingPlatform
 from cdk_processing.constructs.resources import known_as, node_of, path_of, place_below, place_of, stack_of
+from cdk_processing.constructs.shared_outputs import warn_of_shared_outputs
 from cdk_processing.constructs.triggers.base import Trigger, Upstream, upstream_chain
 from cdk_processing.constructs.validation import (
     declaration_problems,
@@ -110,6 +111,7 @@ class ProcessingJob(Construct):
         #: What the job shares with others.
         self.platform: IProcessingPlatform = platform or ProcessingPlatform.of(self)
         self._request = packed(self._placed(request))
+        warn_of_shared_outputs(self, self.path, self._request, triggers)
 
         self._bound = BoundRequest(self, self._request, self.base_name, self.platform, triggers)
         self._launching = Launching(

@@ -11,11 +11,11 @@ import re
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from aws_cdk import Annotations, Stack, Stage
+from aws_cdk import Annotations
 from constructs import Construct, IConstruct
 
 from cdk_processing.access.statement import Place
-from cdk_processing.constructs.resources import path_of, place_of, stack_of
+from cdk_processing.constructs.resources import path_of, place_of, stack_of, tree_of
 from cdk_processing.errors import Problem
 from cdk_processing.request.limits import BASE_NAME_LENGTH
 from cdk_processing.request.tokens import is_token
@@ -91,7 +91,6 @@ class _Claim:
         return not (is_token(self.place.account) or is_token(self.place.region))
 
 
-_trees: WeakKeyDictionary[Stack, tuple[IConstruct, str]] = WeakKeyDictionary()
 _claims: WeakKeyDictionary[IConstruct, dict[str, list[_Claim]]] = WeakKeyDictionary()
 
 
@@ -102,10 +101,7 @@ def claim_base_name(job: Construct, base_name: str) -> list[Problem]:
     stage may not; two jobs of different stages get a warning.
     """
     stack = stack_of(job)
-    if stack not in _trees:
-        stage = Stage.of(stack)
-        _trees[stack] = (stack.node.root, "" if stage is None else stage.node.path)
-    root, stage_path = _trees[stack]
+    root, stage_path = tree_of(stack)
     claim = _Claim(path_of(job), place_of(stack), stage_path)
     others = _claims.setdefault(root, {}).setdefault(base_name, [])
     for other in others:

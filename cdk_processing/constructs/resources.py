@@ -12,8 +12,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import jsii
-from aws_cdk import Aws, CfnResource, IStringProducer, Lazy, Stack
-from constructs import Construct, Node
+from aws_cdk import Aws, CfnResource, IStringProducer, Lazy, Stack, Stage
+from constructs import Construct, IConstruct, Node
 
 from cdk_processing.access.statement import Place, Statement, policy_document, service_trust
 from cdk_processing.constructs.checks import checks_of
@@ -35,10 +35,12 @@ __all__ = [
     "resource",
     "role",
     "stack_of",
+    "tree_of",
 ]
 
 _stacks: WeakKeyDictionary[Construct, Stack] = WeakKeyDictionary()
 _places: WeakKeyDictionary[Stack, Place] = WeakKeyDictionary()
+_trees: WeakKeyDictionary[Stack, tuple[IConstruct, str]] = WeakKeyDictionary()
 _nodes: WeakKeyDictionary[Construct, Node] = WeakKeyDictionary()
 _paths: WeakKeyDictionary[Construct, str] = WeakKeyDictionary()
 
@@ -120,6 +122,14 @@ def place_of(stack: Stack) -> Place:
     if stack not in _places:
         _places[stack] = Place(partition_token(), stack.region, stack.account)
     return _places[stack]
+
+
+def tree_of(stack: Stack) -> tuple[IConstruct, str]:
+    """The root of a stack's tree, and the path of its stage, "" where it has none; fetched from Node once."""
+    if stack not in _trees:
+        stage = Stage.of(stack)
+        _trees[stack] = (stack.node.root, "" if stage is None else stage.node.path)
+    return _trees[stack]
 
 
 def stack_of(scope: Construct) -> Stack:

@@ -14,8 +14,9 @@ from cdk_processing.constructs.resources import partition_token
 from cdk_processing.request.datasets import AthenaDatasetDefinition, RedshiftDatasetDefinition
 from cdk_processing.request.keys import key_name
 from cdk_processing.request.location import S3Location
+from cdk_processing.request.tokens import is_token
 
-__all__ = ["bucket_access", "is_encrypted_with_a_key", "result_access"]
+__all__ = ["bucket_access", "is_encrypted_with_a_key", "result_access", "shown"]
 
 
 class _Bucket(NamedTuple):
@@ -51,6 +52,14 @@ def result_access(query: AthenaDatasetDefinition | RedshiftDatasetDefinition) ->
     result = bucket_access(query.location)
     own = key_name(query.kms_key_id)
     return [result] if own is None else [result, replace(result, key_arn=own)]
+
+
+def shown(location: S3Location) -> str:
+    """A location as people know it: a bucket whose name is a token is called by its construct's path."""
+    bucket = location.bucket
+    if isinstance(bucket, str) or not is_token(location.bucket_name):
+        return location.uri
+    return f"s3://<{bucket.node.path}>/{location.key}"
 
 
 def _bucket(location: S3Location) -> _Bucket:

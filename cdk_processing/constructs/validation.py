@@ -13,6 +13,7 @@ from constructs import Construct
 from cdk_processing.constructs.image import image_problems
 from cdk_processing.constructs.network import network_problems
 from cdk_processing.constructs.platform import is_platform
+from cdk_processing.constructs.storage import shown
 from cdk_processing.constructs.triggers.base import EventField, Trigger
 from cdk_processing.errors import Problem
 from cdk_processing.request.files import LocalFile, LocalFiles
@@ -185,7 +186,7 @@ def _wrongly_given(request: ProcessingRequest, trigger: Trigger, index: int) -> 
 
 def _described(trigger: Trigger) -> str:
     watched, text = trigger.watched, trigger.describe()
-    return text if watched is None else text.replace(watched.uri, _shown(watched))
+    return text if watched is None else text.replace(watched.uri, shown(watched))
 
 
 def _parameter_fix(value: RunTimeValue, trigger: Trigger) -> str:
@@ -202,8 +203,8 @@ def _loops(request: ProcessingRequest, trigger: Trigger) -> list[Problem]:
     return [
         Problem(
             field,
-            _shown(location),
-            f"outside {_shown(watched)}, which launches this job",
+            shown(location),
+            f"outside {shown(watched)}, which launches this job",
             "write to another prefix or bucket",
         )
         for field, location in _written(request)
@@ -222,14 +223,6 @@ def _written(request: ProcessingRequest) -> Iterator[tuple[str, S3Location | Non
             query = getattr(channel.dataset_definition, name, None)
             field = f"inputs[{index}].dataset_definition.{name}.output_s3_uri"
             yield field, getattr(query, "location", None)
-
-
-def _shown(location: S3Location) -> str:
-    """A location as people know it: a bucket whose name is a token is called by its construct's path."""
-    bucket = location.bucket
-    if isinstance(bucket, str) or not is_token(location.bucket_name):
-        return location.uri
-    return f"s3://<{bucket.node.path}>/{location.key}"
 
 
 def _same_bucket(one: S3Location, other: S3Location) -> bool:
