@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,6 +10,8 @@ from constructs import Construct
 
 from cdk_processing.constructs.alarms import alarm_on_failure
 from cdk_processing.constructs.bound_request import BoundRequest
+from cdk_processing.constructs.checks import checks_of
+from cdk_processing.constructs.job_outputs import JobOutputs, output_places
 from cdk_processing.constructs.launching import Launching
 from cdk_processing.constructs.naming import base_name_for, claim_base_name
 from cdk_processing.constructs.places import (
@@ -26,15 +28,15 @@ from cdk_processing.constructs.validation import (
     platform_problems,
     policy_problems,
     trigger_problems,
+    unlaunched_problems,
     warn_of_patterns,
     warn_of_unknown_instance_types,
 )
 from cdk_processing.contract.description import METADATA, JobDescription
 from cdk_processing.errors import DeclarationError, Problem
-from cdk_processing.request.location import JobOutput, S3Location
+from cdk_processing.request.location import JobOutput
 from cdk_processing.request.packing import packed
 from cdk_processing.request.request import ProcessingRequest
-from cdk_processing.request.runtime import upstream_output
 from cdk_processing.workflow.launch_policy import PATIENT, LaunchPolicy
 
 if TYPE_CHECKING:
@@ -124,6 +126,8 @@ class ProcessingJob(Construct):
         )
         self._launching.bind(triggers)
         node_of(self).default_child = self._launching.machine
+        # Triggers may be added until the end of synth.
+        checks_of(stack_of(self)).late.append(lambda: unlaunched_problems(self.path, request, self._launching.triggers))
         self._describe()
 
     # -- what users hold ----------------------------------------------------------------------------------------------
@@ -152,19 +156,11 @@ class ProcessingJob(Construct):
         Where a destination holds a run-time value, each run writes to a place of its own. The output then means what
         the run wrote that launched the other job, so all triggers of that job must be ``OnSuccessOf`` this one.
         ``outputs["name"].folder`` is the part that all runs share, for a job that reads what all of them wrote.
-        """
-        return {
-            name: folder
-            if folder.key == location.key
-            else JobOutput(folder.bucket, folder.key + upstream_output(self.path, name, folder.key))
-            for name, location, folder in self._output_places()
-        }
 
-    def _output_places(self) -> Iterator[tuple[str, S3Location, JobOutput]]:
-        """Each output: its name, its place, and the part of that which is the same for every run."""
-        for channel in self._request.named_outputs:
-            if (location := channel.location) is not None:
-                yield channel.output_name or "", location, JobOutput(location.bucket, _fixed_folder(location))
+        Raises:
+            DeclarationError: There is no output of the name that is asked for.
+        """
+        return JobOutputs(self.path, self._request)
 
     def add_trigger(self, trigger: Trigger) -> None:
         """Let one more thing launch the job.
@@ -297,7 +293,7 @@ class ProcessingJob(Construct):
             self.path,
             self.base_name,
             triggers=tuple(trigger.describe() for trigger in self._launching.triggers),
-            outputs={name: folder.uri for name, _, folder in self._output_places()},
+            outputs={place.name: place.shared.uri for place in output_places(self._request)},
         )
         self._launching.machine.add_metadata(METADATA, described.render())
 
@@ -311,9 +307,3 @@ class ProcessingJob(Construct):
             statistic="Sum",
             period=Duration.minutes(5),
         )
-
-
-def _fixed_folder(location: S3Location) -> str:
-    """A location's fixed key, cut back to the last whole folder where a run-time value follows."""
-    key = location.fixed_key
-    return key if key == location.key or "/" not in key else key.rsplit("/", 1)[0] + "/"

@@ -247,13 +247,23 @@ class StateTask:
                 found.append(Problem(f"parameters[{value.parameter!r}]", None, "given: it has no default", fix))
             elif value.name != "PARAMETER" and value.name not in ALWAYS_KNOWN:
                 allowed = "left out of a job that a state machine runs, which cannot supply it"
-                found.append(Problem(value.label, self.job, allowed, "make it a Parameter of the job"))
+                found.append(Problem(value.label, self.job, allowed, _instead(value)))
         return found
 
     def _run_key_problems(self) -> list[Problem]:
         if self.run_key is None or (isinstance(self.run_key, str) and self.run_key):
             return []
         return [Problem("run_key", self.run_key, "text that is not empty", "leave it out, so that each start is a run")]
+
+
+def _instead(value: RunTimeValue) -> str:
+    """What a job may use in place of a value that a state machine cannot supply."""
+    if value.name == "UPSTREAM_OUTPUT":
+        return (
+            f"read what all its runs wrote, outputs[{value.output!r}].folder, or name the folder of one run by a "
+            "Parameter of the job"
+        )
+    return "make it a Parameter of the job"
 
 
 def _is_known_later(value: Any) -> bool:

@@ -33,10 +33,13 @@ __all__ = [
     "platform_problems",
     "policy_problems",
     "trigger_problems",
+    "unlaunched_problems",
     "warn_of_patterns",
     "warn_of_unknown_instance_types",
 ]
 
+#: Values that only the success of another job brings.
+_ONLY_FROM_UPSTREAM = frozenset({"UPSTREAM_OUTPUT", "UPSTREAM_RUN_ID"})
 #: Values that can hold any text, so that a key made of them can begin with anything.
 _ANY_TEXT = frozenset({"OBJECT_KEY", "OBJECT_URI", "PARAMETER", "UPSTREAM_OUTPUT"})
 
@@ -141,6 +144,25 @@ def _unsupplied(request: ProcessingRequest, trigger: Trigger, index: int) -> lis
         for value in request.run_time_values()
         if not trigger.supplies(value)
     ]
+
+
+def unlaunched_problems(path: str, request: ProcessingRequest, triggers: Sequence[Trigger]) -> list[str]:
+    """What a job uses that it can never have, because nothing launches it but a start by hand."""
+    if triggers:
+        return []
+    values = [value for value in request.run_time_values() if value.name in _ONLY_FROM_UPSTREAM]
+    return [str(_unsupplied_by_hand(value).on(path)) for value in values]
+
+
+def _unsupplied_by_hand(value: RunTimeValue) -> Problem:
+    allowed = "supplied by a trigger: the job has none, and a start by hand does not know it"
+    if value.name == "UPSTREAM_OUTPUT":
+        fix = (
+            f"launch the job by OnSuccessOf that job, or read what all its runs wrote, outputs[{value.output!r}].folder"
+        )
+    else:
+        fix = "launch the job by OnSuccessOf, or make the value a Parameter"
+    return Problem(value.label, "no triggers", allowed, fix)
 
 
 def _supply_fix(value: RunTimeValue, trigger: Trigger) -> str:

@@ -316,7 +316,8 @@ def test_the_metrics_are_those_of_the_state_machine(job, metric, name):
     ("key", "fixed"),
     [
         ("out/", "out/"),
-        ("out/train", "out/train"),
+        ("out/train", "out/train/"),  # not what lies in out/train-old/
+        (f"out/{V.RUN_ID}", "out/"),
         (f"out/{V.RUN_ID}/", "out/"),
         (f"out/run-{V.RUN_ID}/", "out/"),
         (f"run-{V.RUN_ID}/", "run-"),

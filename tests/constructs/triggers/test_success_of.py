@@ -9,15 +9,19 @@ from cdk_processing import (
     DeclarationError,
     EventField,
     ExecutionVariables,
+    FeatureStoreOutput,
     OnDeploy,
     OnEvent,
     OnSchedule,
     OnSuccessOf,
     Parameter,
+    ProcessingInput,
     ProcessingJob,
+    ProcessingOutput,
     S3Location,
 )
 from cdk_processing.constructs.triggers.base import upstream_chain
+from cdk_processing.request.location import JobOutput
 from tests.constructs.triggers.runs import CONTEXT, PATTERN, run_of
 from tests.workflow.states_language import evaluate
 
@@ -227,8 +231,177 @@ def test_the_folder_of_an_output_is_what_all_runs_wrote_and_may_be_read_at_any_t
 def test_a_job_that_reads_the_output_of_a_run_is_refused_as_a_state(stack, dated, request_for):
     job = ProcessingJob(stack, "Report", request_for(dated.outputs["train"]), triggers=[OnSuccessOf(dated)])
 
-    with pytest.raises(DeclarationError, match=r"outputs\['train'\] of Census/Clean must be left out of a job that"):
+    with pytest.raises(DeclarationError) as raised:
         job.as_state(stack, "State")
+
+    [problem] = raised.value.problems
+    assert str(problem) == (
+        "outputs['train'] of Census/Clean must be left out of a job that a state machine runs, which cannot supply it, "
+        "got 'Census/Report'; read what all its runs wrote, outputs['train'].folder, or name the folder of one run by "
+        "a Parameter of the job (as_state of Census/Report)"
+    )
+
+
+def test_a_job_that_reads_the_folder_of_all_runs_or_one_that_it_is_told_may_be_a_state(
+    stack, dated, curated, request_for
+):
+    whole = ProcessingJob(stack, "Whole", request_for(dated.outputs["train"].folder))
+    told = ProcessingJob(stack, "Told", request_for(curated.at(f"clean/dt={Parameter('day')}/")))
+
+    whole.as_state(stack, "WholeState")
+    told.as_state(stack, "ToldState", parameters={"day": "{% $states.input.day %}"})
+
+
+def test_an_output_of_each_run_is_refused_for_a_trigger_that_is_added_later(stack, dated, request_for):
+    job = ProcessingJob(stack, "Report", request_for(dated.outputs["train"]), triggers=[OnSuccessOf(dated)])
+
+    with pytest.raises(DeclarationError, match=r"outputs\['train'\] of Census/Clean must be supplied by every trigger"):
+        job.add_trigger(OnSchedule("rate(1 day)"))
+
+
+def test_a_job_between_two_is_no_way_round_to_the_first_ones_output(stack, dated, request_for):
+    between = ProcessingJob(stack, "Between", request_for(), triggers=[OnSuccessOf(dated)])
+
+    with pytest.raises(
+        DeclarationError, match="got 'triggers\\[0\\]: success of Census/Between'; each run of Census/Clean"
+    ):
+        ProcessingJob(stack, "Report", request_for(dated.outputs["train"]), triggers=[OnSuccessOf(between)])
+
+
+def test_outputs_of_two_jobs_cannot_both_be_those_of_the_run_that_launched_the_job(stack, dated, curated, request_for):
+    other = ProcessingJob(stack, "Load", request_for(destination=curated.at(f"load/{V.RUN_ID}/")))
+    inputs = [
+        ProcessingInput(job.outputs["train"], f"/opt/ml/processing/{number}")
+        for number, job in enumerate((dated, other))
+    ]
+
+    with pytest.raises(DeclarationError) as raised:
+        ProcessingJob(stack, "Join", request_for(inputs=inputs), triggers=[OnSuccessOf(dated), OnSuccessOf(other)])
+
+    assert [(problem.field, problem.value) for problem in raised.value.problems] == [
+        ("outputs['train'] of Census/Load", "triggers[0]: success of Census/Clean"),
+        ("outputs['train'] of Census/Clean", "triggers[1]: success of Census/Load"),
+    ]
+    # One as the run wrote it, the other whole: one of the ways out that the errors name.
+    inputs[1] = ProcessingInput(other.outputs["train"].folder, "/opt/ml/processing/1")
+    ProcessingJob(stack, "Joined", request_for(inputs=inputs), triggers=[OnSuccessOf(dated)])
+
+
+def test_an_output_in_one_place_may_be_read_after_any_trigger(stack, curated, request_for):
+    fixed = ProcessingJob(stack, "Fixed", request_for(destination=curated.at("latest/")))
+    request = request_for(fixed.outputs["train"])
+
+    job = ProcessingJob(stack, "Report", request, triggers=[OnSuccessOf(fixed), OnSchedule("rate(1 day)")])
+    job.as_state(stack, "State")
+
+    assert fixed.outputs["train"] == JobOutput(curated, "latest/")
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (f"clean/{V.RUN_ID}/", "clean/0123/"),
+        (f"clean/{V.RUN_ID}", "clean/0123/"),
+        (f"clean/run-{V.RUN_ID}/rows/", "clean/run-0123/rows/"),
+        (f"{V.RUN_ID}/", "0123/"),
+        (f"run-{V.RUN_ID}/", "run-0123/"),
+    ],
+)
+def test_whatever_a_run_writes_to_is_read_as_a_folder(stack, curated, request_for, states, written, read):
+    upstream = ProcessingJob(stack, "Clean", request_for(destination=curated.at(written)))
+    ProcessingJob(stack, "Report", request_for(upstream.outputs["train"]), triggers=[OnSuccessOf(upstream)])
+    found = states("Report")
+    announced = f"s3://curated-bucket/{written.replace(str(V.RUN_ID), '0123')}"
+
+    event = success_of(upstream, {"train": announced}, "any")
+    known = evaluate(found["Prepare"]["Assign"], input=event, context=CONTEXT)
+    [channel] = [each for each in found["RunJob"]["Arguments"]["ProcessingInputs"] if each["InputName"] == "input-1"]
+
+    assert evaluate(channel["S3Input"]["S3Uri"], known).endswith(f">/{read}")
+
+
+def test_a_redrive_reads_what_its_own_upstream_run_wrote(stack, dated, request_for, states):
+    ProcessingJob(stack, "Report", request_for(dated.outputs["train"]), triggers=[OnSuccessOf(dated)])
+    event = success_of(dated, {"train": "s3://curated-bucket/clean/dt=2024-03-05/"}, "any")
+
+    run = run_of(states("Report"), {"redrive": {"event": event, "run_key": "k", "run_id": "0" * 32, "attempt": 2}})
+
+    assert run["outputs"] == {"train": "dt=2024-03-05/"}
+    assert (run["attempt"], run["redriven"]) == (2, True)
+
+
+def test_an_upstream_job_of_another_stack_tells_where_it_wrote_as_well(
+    app, dated, request_for, synth, definition, flat
+):
+    other = Stack(app, "Other")
+    ProcessingJob(other, "Report", request_for(dated.outputs["train"]), triggers=[OnSuccessOf(dated)])
+
+    template = synth(other)
+    [channel] = [
+        each
+        for each in definition(template, "Report")["States"]["RunJob"]["Arguments"]["ProcessingInputs"]
+        if each["InputName"] == "input-1"
+    ]
+    uri = channel["S3Input"]["S3Uri"]
+    assert uri.startswith("{% 's3://<Census:ExportsOutputRefCurated")
+    assert uri.endswith(">/clean/' & $lookup($run.outputs, 'train') %}")
+
+
+@pytest.mark.parametrize("overlap", ["skip", "queue"])
+def test_a_run_that_had_no_turn_announces_nothing(stack, dated, states, request_for, overlap):
+    dated.add_trigger(OnSchedule("rate(1 hour)", overlap=overlap))
+    ProcessingJob(stack, "Report", request_for(dated.outputs["train"]), triggers=[OnSuccessOf(dated)])
+
+    found = states("Clean")
+    leading = [name for name, state in found.items() if '"Next": "Announce"' in json.dumps(state)]
+    assert sorted(leading) == ["Adopted", "RunJob"]
+    assert found["Skipped" if overlap == "skip" else "Duplicate"]["Type"] == "Succeed"
+
+
+@pytest.mark.parametrize("value", ["outputs['train'] of Census/Clean", "ExecutionVariables.UPSTREAM_RUN_ID"])
+def test_what_only_an_upstream_run_knows_is_refused_at_synth_in_a_job_without_triggers(
+    stack, dated, request_for, synth, value
+):
+    reads = value.startswith("outputs")
+    request = request_for(dated.outputs["train"]) if reads else request_for(arguments=[V.UPSTREAM_RUN_ID])
+    job = ProcessingJob(stack, "Report", request)
+
+    with pytest.raises(RuntimeError) as raised:
+        synth(stack)
+    fix = (
+        "OnSuccessOf that job, or read what all its runs wrote, outputs['train'].folder" if reads else "OnSuccessOf, or"
+    )
+    assert (
+        f"{value} must be supplied by a trigger: the job has none, and a start by hand does not know it, got "
+        f"'no triggers'; launch the job by {fix}"
+    ) in str(raised.value)
+
+    job.add_trigger(OnSuccessOf(dated))
+    synth(stack)
+
+
+def test_an_output_that_a_job_does_not_have_is_refused_with_those_it_has(stack, dated, request_for):
+    with pytest.raises(DeclarationError) as raised:
+        dated.outputs["trian"]
+    assert str(raised.value.problems[0]) == (
+        "outputs[...] must be one of 'train', got 'trian'; take one of those (Census/Clean)"
+    )
+    assert dated.outputs.get("trian") is None
+
+    none = ProcessingJob(stack, "None", request_for())
+    with pytest.raises(
+        DeclarationError, match=r"must be left out: the job has no outputs, got 'train'; give its run\(\)"
+    ):
+        none.outputs["train"]
+
+    features = ProcessingOutput(
+        output_name="features", app_managed=True, feature_store_output=FeatureStoreOutput("customers")
+    )
+    store = ProcessingJob(stack, "Store", request_for(outputs=[features]))
+    with pytest.raises(
+        DeclarationError, match="must be an output that goes to S3, got 'features'; the feature store is"
+    ):
+        store.outputs["features"]
 
 
 def test_the_role_may_read_what_any_run_wrote_below_the_shared_folder(
