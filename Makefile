@@ -13,7 +13,7 @@ SETUP_NEEDS := pyproject.toml uv.lock scripts/setup.sh
 PURE := $(wildcard tests/contract tests/schedules) tests/request tests/access tests/workflow tests/test_errors.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks demo quick test check format bench images limits upstream lock clean
+.PHONY: help setup hooks demo quick test check format bench images limits policies upstream lock clean
 
 help: ## List what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench: $(VENV)/.set-up-all ## Measure against the budgets
 
 images: $(VENV)/.set-up-all ## Write the table of AWS's images anew, from the newest SageMaker SDK
 	@$(BIN)/python scripts/make_images.py $(ARGS)
+
+policies: $(VENV)/.set-up-all ## Write the table of AWS's managed policies anew, from the newest release of moto
+	@$(BIN)/python scripts/make_managed_policies.py
 
 upstream: $(VENV)/.set-up-all ## Compare with the newest releases of what this stands on; needs the package index
 	@$(BIN)/python -m pytest -m upstream $(ARGS)

@@ -147,6 +147,17 @@ class LocalAws:
         return self._folder.path if self._folder is not None else None
 
     @property
+    def pid(self) -> int:
+        """The id of the server's process, to see what it uses.
+
+        Raises:
+            LocalAwsError: It does not run.
+        """
+        if self._process is None:
+            raise LocalAwsError("this embedded AWS does not run")
+        return self._process.pid
+
+    @property
     def endpoint_url(self) -> str:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"

@@ -19,10 +19,11 @@ from cdk_processing.local.aws.dynamodb.leading_keys import with_leading_keys
 from cdk_processing.local.aws.events.faulty_deliveries import struck_by
 from cdk_processing.local.aws.events.targets import remember_target, start_with_role
 from cdk_processing.local.aws.iam.key_permissions import enforce_key_too, name_the_key
+from cdk_processing.local.aws.iam.managed_policies import known, refuse_unknown, refuse_unknown_of_stack
 from cdk_processing.local.aws.iam.transport import always_secure, secure_by_default
 from cdk_processing.local.aws.iam.wildcards import across_lines
 from cdk_processing.local.aws.logs.streams import Forgetful, append_to_files, describe_groups, describe_streams
-from cdk_processing.local.aws.s3.buckets import empty, keep_encryption, set_notifications
+from cdk_processing.local.aws.s3.buckets import empty, keep_encryption, set_notifications, with_default_key
 from cdk_processing.local.aws.s3.multipart import complete, keep_part
 from cdk_processing.local.aws.s3.stored import ObjectFiles
 from cdk_processing.local.aws.s3.transfers import (
@@ -47,11 +48,12 @@ from cdk_processing.local.wire.job_doors import JobDoors
 from cdk_processing.local.wire.served import refuse_custom_resource, refuse_to_start, refusing, serve_buckets_by_host
 from cdk_processing.local.wire.signatures import resolve_with_secrets
 
-__all__ = ["Parts", "extend_provisioning", "extend_tasks", "replacements"]
+__all__ = ["Parts", "extend_iam", "extend_provisioning", "extend_tasks", "replacements"]
 
 _ALARMS = _METRICS = "ministack.services.cloudwatch"
 _EVENTS = "ministack.services.eventbridge"
 _EVALUATOR = "ministack.core.iam_evaluator"
+_IAM = "ministack.services.iam"
 _IAM_ACTIONS = "ministack.core.iam_actions"
 _LOGS = "ministack.services.cloudwatch_logs"
 _S3 = "ministack.services.s3"
@@ -105,15 +107,18 @@ def _requests(secrets: ServerSecrets) -> Iterator[Replacement]:
     yield Replacement(_EVALUATOR, "_fnmatch_compile", across_lines)
     yield Replacement(_IAM_ACTIONS, "access_denied_response", name_the_key)
     yield Replacement(_IAM_ACTIONS, "dynamodb_service_context", with_leading_keys)
+    yield Replacement(_IAM, "_lookup_policy", known)
+    yield Replacement(_IAM, "attach_managed_policy", refuse_unknown_of_stack)
 
 
 def _objects(files: ObjectFiles) -> Iterator[Replacement]:
-    """Where the bytes of objects are: in files."""
+    """Where the bytes of objects are, in files, and which key encrypts them."""
     yield Replacement("ministack.app", "_read_request_body", partial(read_into_file, files))
     yield Replacement("ministack.app", "_send_response", send_in_chunks)
     yield Replacement(_S3, "_build_object_record", partial(into_files, files))
     yield Replacement(_S3, "_version_entry_from_record", entry_of)
     yield Replacement(_S3, "_get_object_data", read_whole)
+    yield Replacement(_S3, "_resolve_sse_write_headers", with_default_key)
     yield Replacement(_S3, "_upload_part", partial(keep_part, files))
     yield Replacement(_S3, "_complete_multipart_upload", partial(complete, files))
     yield Replacement(_S3, "md5_hash", md5_of)
@@ -204,6 +209,13 @@ def extend_tasks(parts: Parts) -> None:
     dispatch[processing.RESOURCE] = parts.processing_tasks.task
     for resource in calls.OPTIMIZED:
         dispatch[resource] = parts.role_calls.optimized_task
+
+
+def extend_iam() -> None:
+    """Make IAM refuse to attach a policy that does not exist."""
+    handlers = internal(_IAM, "_IAM_HANDLERS")
+    for operation in ("AttachRolePolicy", "AttachUserPolicy", "AttachGroupPolicy"):
+        handlers[operation] = refuse_unknown(handlers[operation])
 
 
 def extend_provisioning() -> None:

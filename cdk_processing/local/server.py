@@ -156,7 +156,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     from cdk_processing.local.aws.stepfunctions.processing import ProcessingTasks
     from cdk_processing.local.files import FileStore
     from cdk_processing.local.injection import Faults
-    from cdk_processing.local.replacements import Parts, extend_provisioning, extend_tasks, replacements
+    from cdk_processing.local.replacements import Parts, extend_iam, extend_provisioning, extend_tasks, replacements
     from cdk_processing.local.wire.faulty_calls import FaultyCalls
     from cdk_processing.local.wire.guard import Guard
     from cdk_processing.local.wire.job_doors import JobDoors
@@ -190,6 +190,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     )
     ministack.register_service("sagemaker", "SageMaker.", sagemaker.handle, reset)
     ministack.replace_all(replacements(parts))
+    extend_iam()
     extend_tasks(parts)
     extend_provisioning()
     close_all_else()

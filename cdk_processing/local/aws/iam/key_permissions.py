@@ -12,7 +12,7 @@ from typing import Any
 
 from cdk_processing.local import ministack
 from cdk_processing.local.aws.kms.keys import key_aliases, key_arn
-from cdk_processing.local.aws.s3.buckets import bucket_key
+from cdk_processing.local.aws.s3.buckets import bucket_key, object_key
 from cdk_processing.local.aws.sqs.queues import queue_key
 
 __all__ = ["enforce_key_too", "name_the_key"]
@@ -50,7 +50,7 @@ def enforce_key_too(enforce: Callable[..., Any]) -> Callable[..., Any]:
         needed = _NEEDS.get(action)
         if denied is not None or needed is None:
             return denied
-        key = _key_of(service, resource_arn, service_context or {})
+        key = _key_of(action, service, resource_arn, service_context or {})
         if key is None:
             return None
         # https://docs.aws.amazon.com/kms/latest/developerguide/policy-conditions.html
@@ -65,11 +65,14 @@ def enforce_key_too(enforce: Callable[..., Any]) -> Callable[..., Any]:
     return enforce_both
 
 
-def _key_of(service: str, resource_arn: str, context: Mapping[str, Any]) -> str | None:
+def _key_of(action: str, service: str, resource_arn: str, context: Mapping[str, Any]) -> str | None:
     if service == "sqs":
         return queue_key(resource_arn)
+    bucket, _, key = resource_arn.partition(":::")[2].partition("/")
+    if action != "s3:PutObject":
+        return object_key(bucket, key)
     given = next((value for name, value in context.items() if name.lower() == _KEY_IN_REQUEST), None)
-    return key_arn(given) or bucket_key(resource_arn.partition(":::")[2].partition("/")[0])
+    return key_arn(given) or bucket_key(bucket)
 
 
 def name_the_key(respond: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from cdk_processing.local.aws.kms.keys import key_arn
-from cdk_processing.local.ministack import internal
+from cdk_processing.local.ministack import internal, scope
 
-__all__ = ["bucket_key", "empty", "keep_encryption", "set_notifications"]
+__all__ = ["bucket_key", "empty", "keep_encryption", "object_key", "set_notifications", "with_default_key"]
+
+_KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
 
 #: HTTP statuses from here on refuse a call.
 _REFUSED = 300
@@ -18,7 +20,25 @@ _REFUSED = 300
 def bucket_key(bucket: str) -> str | None:
     """ARN of the customer managed key a bucket encrypts with by default, if any."""
     headers = internal("ministack.services.s3", "_bucket_default_sse_headers")(bucket)
-    return key_arn(headers.get("x-amz-server-side-encryption-aws-kms-key-id"))
+    return key_arn(headers.get(_KEY_HEADER))
+
+
+def object_key(bucket: str, key: str) -> str | None:
+    """ARN of the customer managed key that an object is encrypted with, if any."""
+    held = (internal("ministack.services.s3", "_buckets").get(bucket) or {"objects": {}})["objects"].get(key) or {}
+    return key_arn(held.get("preserved_headers", {}).get(_KEY_HEADER))
+
+
+def with_default_key(resolve: Callable[..., Any]) -> Callable[..., Any]:
+    """Take the account's key ``aws/s3`` where a request asks for ``aws:kms`` and names no key, as S3 does."""
+
+    def resolve_sse_write_headers(headers: Mapping[str, str], bucket: str) -> Any:
+        if headers.get("x-amz-server-side-encryption") == "aws:kms" and not headers.get(_KEY_HEADER):
+            account, region = scope()
+            headers = {**headers, _KEY_HEADER: f"arn:aws:kms:{region}:{account}:alias/aws/s3"}
+        return resolve(headers, bucket)
+
+    return resolve_sse_write_headers
 
 
 def keep_encryption(bucket: str, properties: Mapping[str, Any]) -> None:

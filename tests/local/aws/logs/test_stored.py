@@ -158,11 +158,11 @@ def test_an_unknown_group_is_refused(logs):
 
 def test_the_server_does_not_hold_in_memory_what_it_logs(world, logs, stream):
     line = "x" * 9_900
-    before = anonymous_bytes(world.aws._process.pid)
+    before = anonymous_bytes(world.aws.pid)
     for _ in range(150):
         logs.put_log_events(**stream, logEvents=[{"timestamp": now(), "message": line} for _ in range(100)])
 
     described = logs.describe_log_streams(logGroupName=stream["logGroupName"])["logStreams"]
 
     assert described[0]["storedBytes"] == 150 * 100 * len(line)
-    assert anonymous_bytes(world.aws._process.pid) - before < 60 * MIB
+    assert anonymous_bytes(world.aws.pid) - before < 60 * MIB

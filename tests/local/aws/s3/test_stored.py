@@ -279,7 +279,7 @@ class TestFramedBodies:
 
 
 def test_the_server_does_not_hold_in_memory_what_it_stores(world, s3, bucket):
-    before = anonymous_bytes(world.aws._process.pid)
+    before = anonymous_bytes(world.aws.pid)
     config = TransferConfig(multipart_threshold=16 * MIB, multipart_chunksize=16 * MIB)
     for number in range(4):
         s3.upload_fileobj(io.BytesIO(content(100 * MIB, number)), bucket, f"big/{number}", Config=config)
@@ -290,7 +290,7 @@ def test_the_server_does_not_hold_in_memory_what_it_stores(world, s3, bucket):
         target.update(chunk)
 
     assert target.hexdigest() == hashlib.sha256(content(100 * MIB, 5)).hexdigest()
-    assert anonymous_bytes(world.aws._process.pid) - before < 100 * MIB
+    assert anonymous_bytes(world.aws.pid) - before < 100 * MIB
 
 
 def anonymous_bytes(pid):
