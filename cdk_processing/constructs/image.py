@@ -9,10 +9,11 @@ from aws_cdk import CfnMapping, Stack, Token
 from constructs import Construct
 
 from cdk_processing.constructs.resources import partition_token, region_token, stack_of, url_suffix_token
+from cdk_processing.constructs.whereabouts import Spot, Whereabouts, where_is
 from cdk_processing.errors import Problem
 from cdk_processing.request.images import AwsImage, ProcessingImage
 
-__all__ = ["BoundImage", "bind_image", "image_problems", "mapping_id", "region_of"]
+__all__ = ["BoundImage", "bind_image", "image_problems", "location_of", "mapping_id"]
 
 _ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<repository>[^:@]+)"
@@ -38,16 +39,12 @@ def image_problems(image: ProcessingImage, region: str) -> list[Problem]:
     return image.aws.region_problems(region)
 
 
-def region_of(image: ProcessingImage) -> str:
-    """The region whose registry holds an image; "" where nothing says so."""
+def location_of(image: ProcessingImage) -> Whereabouts:
+    """Where the registry is that holds an image of one's own."""
     if image.repository is not None:
-        # The ARN first: the env of a repository that was imported by attributes is the importing stack's.
-        arn = image.repository.repository_arn
-        if not Token.is_unresolved(arn):
-            return arn.split(":")[3]
-        return str(getattr(getattr(image.repository, "env", None), "region", ""))
+        return where_is(image.repository, image.repository.repository_arn)
     match = _ECR.match(image.registry_uri or "")
-    return match["region"] if match else ""
+    return Whereabouts(Spot(match["account"], match["region"]) if match else Spot())
 
 
 def bind_image(image: ProcessingImage, scope: Construct) -> BoundImage:

@@ -14,11 +14,8 @@ from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.job_outputs import JobOutputs, output_places
 from cdk_processing.constructs.launching import Launching
 from cdk_processing.constructs.naming import base_name_for, claim_base_name
-from cdk_processing.constructs.places import (
-    platform_place_problems,
-    request_place_problems,
-    trigger_place_problems,
-)
+from cdk_processing.constructs.placement import place_problems, warn_of_places
+from cdk_processing.constructs.places import grantee_placement, job_placements, trigger_placements
 from cdk_processing.constructs.platform import IProcessingPlatform, ProcessingPlatform
 from cdk_processing.constructs.resources import known_as, node_of, path_of, place_below, place_of, stack_of
 from cdk_processing.constructs.shared_outputs import warn_of_shared_outputs
@@ -100,8 +97,8 @@ class ProcessingJob(Construct):
         self.path: str = known_as(self)
         problems = declaration_problems(request, triggers, self._place.region)
         problems += platform_problems(platform) + policy_problems(launch_policy)
-        # Where things are is compared only once they are known to be what they should be.
-        problems = problems or self._place_problems(request, triggers, platform)
+        placements = job_placements(self, request, triggers, platform)
+        problems += place_problems(placements)
         if not problems:
             #: What names of this job's runs begin with.
             self.base_name: str = request.processor.base_job_name or base_name_for(path_of(self))
@@ -110,6 +107,7 @@ class ProcessingJob(Construct):
             raise DeclarationError(path_of(self), [problem.on(construct_id) for problem in problems])
         warn_of_unknown_instance_types(self, request)
         warn_of_patterns(self, request, triggers)
+        warn_of_places(self, placements)
         #: What the job shares with others.
         self.platform: IProcessingPlatform = platform or ProcessingPlatform.of(self)
         self._request = packed(self._placed(request))
@@ -168,10 +166,12 @@ class ProcessingJob(Construct):
         Raises:
             DeclarationError: The trigger cannot work, or does not supply a run-time value that the job uses.
         """
+        placements = trigger_placements(self, [trigger])
         problems = trigger_problems(self._request, [trigger]) or self._cycle_problems(trigger)
-        problems = problems or trigger_place_problems(self, [trigger])
+        problems += place_problems(placements)
         if problems:
             raise DeclarationError(self.path, [problem.on(self.node.id) for problem in problems])
+        warn_of_places(self, placements)
         if trigger.watched is not None and self._request.reads_arrivals:
             self._bound.allow_reading(trigger.watched)
         self._launching.add(trigger)
@@ -187,7 +187,14 @@ class ProcessingJob(Construct):
         self._launching.announce()
 
     def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Allow somebody to start the job by hand."""
+        """Allow somebody to start the job by hand.
+
+        Raises:
+            DeclarationError: The grantee is in another account, where Step Functions admits nobody.
+        """
+        problems = place_problems([grantee_placement(self, grantee)])
+        if problems:
+            raise DeclarationError(self.path, [problem.on(self.node.id) for problem in problems])
         return self.state_machine.grant_start_execution(grantee)
 
     def as_state(
@@ -264,15 +271,6 @@ class ProcessingJob(Construct):
         if not any(channel.needs_place for channel in request.outputs):
             return request
         return request.placed(self.platform.data_bucket.at(f"{self.base_name}/"))
-
-    def _place_problems(
-        self, request: ProcessingRequest, triggers: Sequence[Trigger], platform: IProcessingPlatform | None
-    ) -> list[Problem]:
-        return [
-            *request_place_problems(self, request),
-            *trigger_place_problems(self, triggers),
-            *platform_place_problems(self, platform),
-        ]
 
     def _cycle_problems(self, trigger: Trigger) -> list[Problem]:
         """Jobs that launch each other never end."""

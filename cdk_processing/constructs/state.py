@@ -12,6 +12,8 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from cdk_processing.access.statement import Place
+from cdk_processing.constructs.placement import place_problems
+from cdk_processing.constructs.places import state_placement
 from cdk_processing.constructs.triggers.base import ALWAYS_KNOWN
 from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.runtime import RunTimeValue, has_run_time_value, parameter_text, value_problem
@@ -70,7 +72,7 @@ class JobState(sfn.CustomState):
     def __init__(self, scope: Construct, construct_id: str, task: StateTask) -> None:
         super().__init__(scope, construct_id, state_json={"Type": "Task"})
         self._task = task
-        self._refuse(task.problems())
+        self._refuse([*place_problems([state_placement(task.place, scope)]), *task.problems()])
 
     def to_state_json(self, top_level_query_language: sfn.QueryLanguage | None = None) -> Mapping[Any, Any]:
         """The state in Amazon States Language."""

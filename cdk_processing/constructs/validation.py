@@ -65,7 +65,14 @@ def declaration_problems(request: ProcessingRequest, triggers: Sequence[Trigger]
 
 def platform_problems(platform: object) -> list[Problem]:
     """What is wrong with the platform that a job is given; None means the stack's own."""
-    if platform is None or is_platform(platform):
+    if platform is None:
+        return []
+    if is_platform(platform):
+        queue = getattr(platform, "dead_letter_queue_arn", None)
+        if isinstance(queue, str) and queue.endswith(".fifo"):
+            # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+            fix = "name a standard queue: EventBridge and Scheduler send no dead letters to a FIFO queue"
+            return [Problem("platform.dead_letter_queue_arn", queue, "the ARN of a standard queue", fix)]
         return []
     fix = "leave it out for the stack's own, or pass ProcessingPlatform(stack, 'Platform')"
     return [Problem("platform", platform, "a ProcessingPlatform", fix)]

@@ -13,7 +13,7 @@ from cdk_processing.request.runtime import fixed_prefix, has_run_time_value, tex
 from cdk_processing.request.tokens import is_token
 from cdk_processing.request.types import Bucket
 
-__all__ = ["JobOutput", "S3Location"]
+__all__ = ["JobOutput", "S3Location", "is_bucket"]
 
 # Wider than S3's rules for new buckets: old ones in us-east-1 break them, and the API takes whatever exists.
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
