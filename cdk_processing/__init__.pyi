@@ -1,6 +1,8 @@
 from .constructs.bucket import DataBucket as DataBucket
 from .constructs.job import ProcessingJob as ProcessingJob
+from .constructs.platform import IProcessingPlatform as IProcessingPlatform
 from .constructs.platform import ProcessingPlatform as ProcessingPlatform
+from .constructs.roles import RoleStandards as RoleStandards
 from .constructs.triggers.base import EventField as EventField
 from .constructs.triggers.deploy import OnDeploy as OnDeploy
 from .constructs.triggers.event import OnEvent as OnEvent

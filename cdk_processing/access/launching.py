@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cdk_processing.access.keys import key_statements
 from cdk_processing.access.statement import Place, Statement, literal
 from cdk_processing.contract.names import job_pattern
 
@@ -12,6 +13,7 @@ __all__ = ["LaunchAccess", "start_statements", "turn_statements", "workflow_stat
 
 #: Step Functions makes this rule itself, to hear when a job ends.
 SYNC_RULE = "rule/StepFunctionsGetEventsForSageMakerProcessingJobsRule"
+_RE_ENCRYPT = ["kms:ReEncryptFrom", "kms:ReEncryptTo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,9 @@ class LaunchAccess:
         base_name: What its job names begin with.
         execution_role_arn: The role that the job runs as.
         queue_arn: The dead-letter queue.
-        key_arn: The key that encrypts the queue.
+        key_arn: The key that encrypts the queue and the table.
         manifests: Objects that the state machine writes manifests to: a bucket's ARN and a prefix; None without.
+        manifest_key: The key that encrypts the manifests; None where S3 manages it.
         table_arn: The table of turns and newest arrivals, where a trigger asks for them.
         item_prefix: What the job's items in the table begin with.
         announces: Whether the job tells others of its success.
@@ -36,6 +39,7 @@ class LaunchAccess:
     queue_arn: str
     key_arn: str
     manifests: str | None = None
+    manifest_key: str | None = None
     table_arn: str | None = None
     item_prefix: str = ""
     announces: bool = False
@@ -79,7 +83,9 @@ def turn_statements(place: Place, state_machine_name: str) -> list[Statement]:
 def send_dead_letters(access: LaunchAccess) -> Iterator[Statement]:
     """Put messages into the encrypted dead-letter queue."""
     yield Statement("SendDeadLetters", ["sqs:SendMessage"], [access.queue_arn])
-    yield Statement("EncryptDeadLetters", ["kms:GenerateDataKey", "kms:Decrypt"], [access.key_arn])
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    actions = ["kms:GenerateDataKey", "kms:Decrypt"]
+    yield Statement("EncryptDeadLetters", actions, [access.key_arn], _through("sqs"))
 
 
 def _run_jobs(access: LaunchAccess) -> Iterator[Statement]:
@@ -118,6 +124,9 @@ def _write_manifests(access: LaunchAccess) -> Iterator[Statement]:
             [f"{literal(access.manifests)}*"],
             wildcard_reason="Each run writes a manifest of its own, below this job's prefix.",
         )
+        keys = [access.manifest_key] if access.manifest_key else []
+        through_s3 = _through("s3")
+        yield from key_statements(access.place, "EncryptManifests", ["kms:GenerateDataKey"], keys, through_s3)
 
 
 def _keep_items(access: LaunchAccess) -> Iterator[Statement]:
@@ -129,6 +138,17 @@ def _keep_items(access: LaunchAccess) -> Iterator[Statement]:
             # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
             {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{literal(access.item_prefix)}*"]}},
         )
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+        actions = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", *_RE_ENCRYPT]
+        yield Statement("EncryptItems", actions, [access.key_arn], _through("dynamodb"))
+
+
+def _through(service: str) -> dict[str, dict[str, str]]:
+    """The service uses the key for the role; a stolen ciphertext of another service stays closed.
+
+    Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+    """
+    return {"StringLike": {"kms:ViaService": f"{service}.*"}}
 
 
 def _announce(access: LaunchAccess) -> Iterator[Statement]:

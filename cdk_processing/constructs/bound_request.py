@@ -39,6 +39,7 @@ class BoundRequest:
         manifest_bucket: Name of the bucket for manifests, where an input means exactly one object.
         manifest_prefix: Key prefix of the job's manifests.
         manifest_objects: ARN prefix of the job's manifests.
+        manifest_key: The key that encrypts the manifests.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class BoundRequest:
         self._queries = [channel.dataset_definition.query for channel in request.channels if channel.dataset_definition]
         self.manifest_bucket: str | None = None
         self.manifest_objects: str | None = None
+        self.manifest_key: str | None = None
         self.manifest_prefix = f"manifests/{base_name}/"
         self._manifests: BucketAccess | None = None
         if request.needs_manifest:
@@ -64,6 +66,7 @@ class BoundRequest:
         self._published: dict[S3Location, None] = {}
         self._inputs = [self._locate_input(channel) for channel in request.channels]
         self._watched = [trigger.watched for trigger in triggers if trigger.watched is not None]
+        self._standards = platform.role_standards
         self._role: TypedResource | None = None
         self.role_arn: str = self._make_role()
 
@@ -115,6 +118,7 @@ class BoundRequest:
             services=["sagemaker.amazonaws.com"],
             statements=self._statements(),
             description=f"Runs {known_as(self._scope)}",
+            standards=self._standards,
         )
         return arn_of(self._role)
 
@@ -185,9 +189,10 @@ class BoundRequest:
         return published.location
 
     def _prepare_manifests(self, platform: IProcessingPlatform) -> None:
-        place = platform.work_bucket.at(self.manifest_prefix)
+        place = S3Location(platform.work_bucket, self.manifest_prefix)
         self._manifests = bucket_access(place)
         self.manifest_bucket = place.bucket_name
+        self.manifest_key = self._manifests.key_arn
         self.manifest_objects = f"{self._manifests.bucket_arn}/{self.manifest_prefix}"
 
 

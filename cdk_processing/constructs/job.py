@@ -16,13 +16,12 @@ from cdk_processing.constructs.launching import Launching
 from cdk_processing.constructs.naming import base_name_for, claim_base_name
 from cdk_processing.constructs.placement import place_problems, warn_of_places
 from cdk_processing.constructs.places import grantee_placement, job_placements, trigger_placements
-from cdk_processing.constructs.platform import IProcessingPlatform, ProcessingPlatform
+from cdk_processing.constructs.platform import IProcessingPlatform, ProcessingPlatform, platform_problems
 from cdk_processing.constructs.resources import known_as, node_of, path_of, place_below, place_of, stack_of
 from cdk_processing.constructs.shared_outputs import warn_of_shared_outputs
 from cdk_processing.constructs.triggers.base import Trigger, Upstream, upstream_chain
 from cdk_processing.constructs.validation import (
     declaration_problems,
-    platform_problems,
     policy_problems,
     trigger_problems,
     unlaunched_problems,
@@ -31,10 +30,9 @@ from cdk_processing.constructs.validation import (
 )
 from cdk_processing.contract.description import METADATA, JobDescription
 from cdk_processing.errors import DeclarationError, Problem
-from cdk_processing.request.location import JobOutput
+from cdk_processing.request.location import JobOutput, S3Location
 from cdk_processing.request.packing import packed
 from cdk_processing.request.request import ProcessingRequest
-from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.workflow.launch_policy import PATIENT, LaunchPolicy
 
 if TYPE_CHECKING:
@@ -250,7 +248,7 @@ class ProcessingJob(Construct):
             machine_arn=self.state_machine_arn,
             machine_name=self._launching.machine.attribute("Name"),
             place=self._place,
-            values=self._values_with_room(),
+            values=self._request.run_time_values(),
             parameters=parameters or {},
             run_key=run_key,
             wait=wait,
@@ -271,7 +269,7 @@ class ProcessingJob(Construct):
     def _placed(self, request: ProcessingRequest) -> ProcessingRequest:
         if not any(channel.needs_place for channel in request.outputs):
             return request
-        return request.placed(self.platform.data_bucket.at(f"{self.base_name}/"))
+        return request.placed(S3Location(self.platform.data_bucket, f"{self.base_name}/"))
 
     def _cycle_problems(self, trigger: Trigger) -> list[Problem]:
         """Jobs that launch each other never end."""
@@ -285,10 +283,6 @@ class ProcessingJob(Construct):
     def upstream_jobs(self) -> list[Upstream]:
         """The jobs whose success launches this one, without those further up."""
         return [trigger.upstream for trigger in self._launching.triggers if trigger.upstream is not None]
-
-    def _values_with_room(self) -> list[RunTimeValue]:
-        others = [value for value in self._request.run_time_values() if value.name != "PARAMETER"]
-        return [*self._request.parameters(), *others]
 
     def _describe(self) -> None:
         """Say in the template what the state machine is, for people and tools that read it there."""

@@ -165,6 +165,7 @@ class Launching:
             services=["states.amazonaws.com"],
             statements=workflow_statements(self._access()),
             description=f"Launches {self._path}",
+            standards=self._platform.role_standards,
         )
 
     def _make_machine(self) -> TypedResource:
@@ -231,6 +232,7 @@ class Launching:
             queue_arn=self._platform.dead_letter_queue_arn,
             key_arn=self._platform.key_arn,
             manifests=self._bound.manifest_objects,
+            manifest_key=self._bound.manifest_key,
             table_arn=self._platform.table_arn if self._keeps_items else None,
             item_prefix=f"{self._path}#",
             announces=self._announces,
@@ -273,6 +275,7 @@ class Launching:
                 services=services,
                 statements=statements,
                 description=f"Starts {self._path}",
+                standards=self._platform.role_standards,
             )
         else:
             self._start_role.write("AssumeRolePolicyDocument", service_trust(services, account_token()))

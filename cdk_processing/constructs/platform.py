@@ -1,9 +1,9 @@
-"""What the jobs of a stack share: a key, a dead-letter queue, a topic for alerts, a log group."""
+"""What jobs share: a key, a dead-letter queue, a topic for alerts, a log group, and what their roles have in common."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from weakref import WeakKeyDictionary
 
 from aws_cdk import Stack
@@ -15,12 +15,16 @@ from cdk_processing.constructs.resources import (
     acknowledge,
     arn_of,
     known_as,
-    partition_token,
-    region_token,
+    path_of,
     resource,
     stack_of,
 )
+from cdk_processing.constructs.roles import ManagedPolicy, RoleStandards
+from cdk_processing.constructs.service_key import admit_services, key_statements, shared_key_problems
 from cdk_processing.constructs.typed import TypedResource
+from cdk_processing.errors import DeclarationError, Problem
+from cdk_processing.request.keys import key_name
+from cdk_processing.request.types import Bucket, Key
 from cdk_processing.workflow.turns import EXPIRES, ITEM_ID
 
 if TYPE_CHECKING:
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
 
     from cdk_processing.constructs.bucket import DataBucket
 
-__all__ = ["IProcessingPlatform", "ProcessingPlatform", "is_platform"]
+__all__ = ["IProcessingPlatform", "ProcessingPlatform", "is_platform", "platform_problems"]
 
 _FOURTEEN_DAYS = 1_209_600
 _DEFAULT_ID = "ProcessingPlatform"
@@ -38,11 +42,17 @@ _defaults: WeakKeyDictionary[Stack, ProcessingPlatform] = WeakKeyDictionary()
 
 
 class IProcessingPlatform(Protocol):
-    """What a job needs of a platform, whether this app makes the platform or imports it."""
+    """What a job needs of a platform, whether this app makes the platform or imports it.
+
+    A class of your own that has these members is a platform: ``ProcessingJob(..., platform=CompanyPlatform(...))``. Its
+    queue's policy must admit ``events.amazonaws.com`` (``sqs:SendMessage``), its topic's ``cloudwatch.amazonaws.com``
+    (``sns:Publish``), and its key's both of them (``kms:Decrypt``, ``kms:GenerateDataKey``), as those of
+    :class:`ProcessingPlatform` do. Members that no job asks for may raise.
+    """
 
     @property
     def key_arn(self) -> str:
-        """ARN of the key that encrypts the queue, the topic and the logs."""
+        """ARN of the key that encrypts the queue, the topic, the logs and the table."""
 
     @property
     def dead_letter_queue_arn(self) -> str:
@@ -66,21 +76,55 @@ class IProcessingPlatform(Protocol):
 
     @property
     def table_name(self) -> str:
-        """Name of the table of turns and newest arrivals."""
+        """Name of the table of turns and newest arrivals. Its partition key is the text ``id``."""
 
     @property
-    def work_bucket(self) -> DataBucket:
-        """Where manifests are written."""
+    def work_bucket(self) -> Bucket:
+        """Where manifests are written: an ``s3.IBucket``."""
 
     @property
-    def data_bucket(self) -> DataBucket:
-        """Where outputs go that name no destination."""
+    def data_bucket(self) -> Bucket:
+        """Where outputs go that name no destination: an ``s3.IBucket``."""
+
+    @property
+    def role_standards(self) -> RoleStandards:
+        """What the roles of the jobs have in common; ``RoleStandards()`` for nothing."""
 
 
 def is_platform(given: object) -> bool:
-    """Whether something has what a job needs of a platform; looks at its type, because asking may make resources."""
-    own = {name for name in vars(IProcessingPlatform) if not name.startswith("_")}
-    return all(hasattr(type(given), name) or name in getattr(given, "__dict__", {}) for name in own)
+    """Whether something has what a job needs of a platform."""
+    return not _missing_members(given)
+
+
+def platform_problems(platform: object) -> list[Problem]:
+    """What is wrong with the platform that a job is given; None means the stack's own."""
+    if platform is None:
+        return []
+    missing = _missing_members(platform)
+    if not missing:
+        return _queue_problems(platform)
+    if len(missing) == len(_MEMBERS):
+        fix = "leave it out for the stack's own, or pass ProcessingPlatform(stack, 'Platform')"
+        return [Problem("platform", platform, "a ProcessingPlatform", fix)]
+    allowed = "a ProcessingPlatform, or have all members of IProcessingPlatform"
+    return [Problem("platform", platform, allowed, f"add {', '.join(missing)} to {type(platform).__name__}")]
+
+
+_MEMBERS = sorted(name for name in vars(IProcessingPlatform) if not name.startswith("_"))
+
+
+def _missing_members(given: object) -> list[str]:
+    """What something lacks of a platform; looks at its type, because asking may make resources."""
+    return [name for name in _MEMBERS if not hasattr(type(given), name) and name not in getattr(given, "__dict__", {})]
+
+
+def _queue_problems(platform: Any) -> list[Problem]:
+    queue = platform.dead_letter_queue_arn
+    if isinstance(queue, str) and queue.endswith(".fifo"):
+        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+        fix = "name a standard queue: EventBridge and Scheduler send no dead letters to a FIFO queue"
+        return [Problem("platform.dead_letter_queue_arn", queue, "the ARN of a standard queue", fix)]
+    return []
 
 
 class ProcessingPlatform(Construct):
@@ -89,21 +133,45 @@ class ProcessingPlatform(Construct):
     Args:
         scope: The parent construct.
         construct_id: The construct's id.
+        encryption_key: A ``kms.IKey`` for the queue, the topic, the logs, the table and the platform's buckets. The
+            services that need it are admitted in its policy. Left out, a key is made.
+        permissions_boundary: An ``iam.IManagedPolicy`` or the ARN of one, for all roles of the jobs. Left out, none.
+        role_path: The path of all roles of the jobs, such as ``/data/``. Left out, ``/``.
+        role_name_prefix: 1-32 characters that the names of all roles of the jobs begin with. Left out, CloudFormation
+            makes the names.
+
+    Raises:
+        DeclarationError: An argument is not what it must be.
 
     Example:
         >>> import aws_cdk
         >>> stack = aws_cdk.Stack(aws_cdk.App(), "Census")
-        >>> ProcessingPlatform(stack, "Platform").node.path
+        >>> platform = ProcessingPlatform(stack, "Platform", role_path="/data/", role_name_prefix="data-")
+        >>> platform.node.path
         'Census/Platform'
     """
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        encryption_key: Key | None = None,
+        permissions_boundary: ManagedPolicy | str | None = None,
+        role_path: str | None = None,
+        role_name_prefix: str | None = None,
+    ) -> None:
         super().__init__(scope, construct_id)
-        self._key = self._make_key()
+        #: What the roles of the jobs have in common.
+        self.role_standards: RoleStandards = RoleStandards(permissions_boundary, role_path, role_name_prefix)
+        problems = self.role_standards.problems() + shared_key_problems(encryption_key, self)
+        if problems:
+            raise DeclarationError(path_of(self), [problem.on(construct_id) for problem in problems])
+        self._given_key = encryption_key
+        self.key_arn: str = self._prepare_key(encryption_key)
         self._queue = self._make_queue()
         self._topic = self._make_topic()
         self._log_group = self._make_log_group()
-        self.key_arn: str = self._key.attribute("Arn")
         self.dead_letter_queue_arn: str = self._queue.attribute("Arn")
         self.dead_letter_queue_url: str = self._queue.attribute("ref")
         self.alert_topic_arn: str = self._topic.attribute("ref")
@@ -122,9 +190,11 @@ class ProcessingPlatform(Construct):
 
     @cached_property
     def key(self) -> kms.IKey:
-        """The key that encrypts the queue, the topic and the logs."""
+        """The key that encrypts the queue, the topic, the logs, the table and the platform's buckets."""
         from aws_cdk import aws_kms
 
+        if self._given_key is not None:
+            return cast("kms.IKey", self._given_key)
         return aws_kms.Key.from_key_arn(self, "ImportedKey", self.key_arn)
 
     @cached_property
@@ -152,14 +222,14 @@ class ProcessingPlatform(Construct):
         expiry = s3.LifecycleRule(
             id="DropManifests", expiration=Duration.days(30), noncurrent_version_expiration=Duration.days(1)
         )
-        return DataBucket(self, "Work", lifecycle_rules=[expiry])
+        return DataBucket(self, "Work", encryption_key=self.key, lifecycle_rules=[expiry])
 
     @cached_property
     def data_bucket(self) -> DataBucket:
         """Where outputs go that name no destination; made when the first job has one."""
         from cdk_processing.constructs.bucket import DataBucket
 
-        return DataBucket(self, "Data")
+        return DataBucket(self, "Data", encryption_key=self.key)
 
     @property
     def table_arn(self) -> str:
@@ -182,6 +252,7 @@ class ProcessingPlatform(Construct):
                 "AttributeDefinitions": [{"AttributeName": ITEM_ID, "AttributeType": "S"}],
                 "KeySchema": [{"AttributeName": ITEM_ID, "KeyType": "HASH"}],
                 "BillingMode": "PAY_PER_REQUEST",
+                "SSESpecification": {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": self.key_arn},
                 "TimeToLiveSpecification": {"AttributeName": EXPIRES, "Enabled": True},
             },
         )
@@ -189,24 +260,29 @@ class ProcessingPlatform(Construct):
         acknowledge(made, self, "AwsSolutions-DDB3", reason)
         return made
 
-    def _make_key(self) -> TypedResource:
-        return resource(
+    def _prepare_key(self, given: Key | None) -> str:
+        """ARN of the key: one that is given and admits the services, or one that is made."""
+        if given is not None:
+            admit_services(given, self)
+            return str(key_name(given))
+        made = resource(
             self,
             "Key",
             "AWS::KMS::Key",
             {
-                "Description": f"Dead letters, alerts and logs of the processing jobs under {known_as(self)}",
+                "Description": f"What the processing jobs under {known_as(self)} share",
                 "EnableKeyRotation": True,
-                "KeyPolicy": {"Version": "2012-10-17", "Statement": _key_statements()},
+                "KeyPolicy": {"Version": "2012-10-17", "Statement": key_statements()},
             },
         )
+        return made.attribute("Arn")
 
     def _make_queue(self) -> TypedResource:
         queue = resource(
             self,
             "DeadLetters",
             "AWS::SQS::Queue",
-            {"KmsMasterKeyId": arn_of(self._key), "MessageRetentionPeriod": _FOURTEEN_DAYS},
+            {"KmsMasterKeyId": self.key_arn, "MessageRetentionPeriod": _FOURTEEN_DAYS},
         )
         acknowledge(queue, self, "AwsSolutions-SQS3", "This is the dead-letter queue; it has none of its own.")
         resource(
@@ -227,7 +303,7 @@ class ProcessingPlatform(Construct):
         return queue
 
     def _make_topic(self) -> TypedResource:
-        topic = resource(self, "Alerts", "AWS::SNS::Topic", {"KmsMasterKeyId": arn_of(self._key)})
+        topic = resource(self, "Alerts", "AWS::SNS::Topic", {"KmsMasterKeyId": self.key_arn})
         resource(
             self,
             "AlertsPolicy",
@@ -256,61 +332,10 @@ class ProcessingPlatform(Construct):
                 "LogGroupName": {
                     "Fn::Sub": f"/aws/vendedlogs/states/cdk-processing/${{AWS::StackName}}-{self.node.addr[-8:]}"
                 },
-                "KmsKeyId": arn_of(self._key),
+                "KmsKeyId": self.key_arn,
                 "RetentionInDays": 90,
             },
         )
-
-
-def _key_statements() -> list[dict[str, Any]]:
-    everything = "*"  # in a key's own policy: this key
-    root = f"arn:{partition_token()}:iam::{account_token()}:root"
-    logs = f"logs.{region_token()}.amazonaws.com"
-    groups = f"arn:{partition_token()}:logs:{region_token()}:{account_token()}:log-group:/aws/vendedlogs/states/*"
-    return [
-        # https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html: IAM policies decide
-        {
-            "Sid": "Account",
-            "Effect": "Allow",
-            "Principal": {"AWS": root},
-            "Action": "kms:*",
-            "Resource": everything,
-        },
-        # https://github.com/aws/aws-cdk/issues/33169: a queue whose key does not admit EventBridge drops silently
-        {
-            "Sid": "Alarms",
-            "Effect": "Allow",
-            "Principal": {"Service": "cloudwatch.amazonaws.com"},
-            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-            "Resource": everything,
-            "Condition": {"StringEquals": {"aws:SourceAccount": account_token()}},
-        },
-        # AWS does not say that EventBridge calls KMS with aws:SourceAccount. The policy of the queue, which EventBridge
-        # must pass too, does ask for it.
-        {
-            "Sid": "Events",
-            "Effect": "Allow",
-            "Principal": {"Service": "events.amazonaws.com"},
-            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-            "Resource": everything,
-        },
-        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
-        {
-            "Sid": "Logs",
-            "Effect": "Allow",
-            "Principal": {"Service": logs},
-            "Action": [
-                "kms:Decrypt",
-                "kms:DescribeKey",
-                "kms:Encrypt",
-                "kms:GenerateDataKey",
-                "kms:ReEncryptFrom",
-                "kms:ReEncryptTo",
-            ],
-            "Resource": everything,
-            "Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
-        },
-    ]
 
 
 def _tls_only(action: str, target: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from constructs import Construct, IConstruct, Node
 
 from cdk_processing.access.statement import Place, Statement, policy_document, service_trust
 from cdk_processing.constructs.checks import checks_of
+from cdk_processing.constructs.roles import RoleStandards
 from cdk_processing.constructs.typed import TypedResource, typed_resource
 from cdk_processing.contract.texts import ROLE_DESCRIPTION, TAG_VALUE, fit
 from cdk_processing.errors import DeclarationError, Problem
@@ -57,16 +58,42 @@ def role(
     services: Sequence[str],
     statements: Sequence[Statement],
     description: str,
+    standards: RoleStandards,
 ) -> TypedResource:
-    """A role for AWS services, with its statements inline and the reasons for its wildcards acknowledged."""
+    """A role for AWS services, with its statements inline and the reasons for its wildcards acknowledged.
+
+    Every role of this library is made here.
+
+    Args:
+        scope: The parent construct.
+        construct_id: The construct's id.
+        services: Who may assume the role.
+        statements: What it allows.
+        description: What it is for.
+        standards: What it has in common with the other roles of the platform.
+    """
+    path = f"{path_of(scope)}/{construct_id}"
     properties = {
+        **standards.properties(path),
         "AssumeRolePolicyDocument": service_trust(services, account_token()),
         "Description": fit(description, ROLE_DESCRIPTION),
         "Policies": inline_policy(statements),
     }
     made = resource(scope, construct_id, "AWS::IAM::Role", properties)
-    checks_of(stack_of(scope)).statements[made] = statements
+    checks = checks_of(stack_of(scope))
+    checks.statements[made] = statements
+    if standards.role_name_prefix is not None:
+        given = made.read("RoleName")
+        checks.late.append(lambda: _name_by_path(made, stack_of(scope), path, standards, given))
     return made
+
+
+def _name_by_path(made: TypedResource, stack: Stack, path: str, standards: RoleStandards, given: str) -> list[str]:
+    """Give a role another name where an aspect has given it another path: CloudFormation makes it anew."""
+    now = stack.resolve(made.read("Path"))
+    if now != standards.role_path and made.read("RoleName") == given:
+        made.write("RoleName", standards.name(path, now if now is None else str(now)))
+    return []
 
 
 def inline_policy(statements: Sequence[Statement]) -> list[dict[str, Any]]:
@@ -113,7 +140,7 @@ class _RoleFolder:
     def produce(self, context: object) -> str:
         """The text."""
         del context
-        path = jsii.kernel.get(self._made, "path")
+        path = self._made.read("Path")
         return path.rstrip("/") if isinstance(path, str) else ""
 
 

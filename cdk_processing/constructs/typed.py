@@ -7,6 +7,7 @@ and its properties have to cross to Node, so a typed resource costs what a plain
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, cast
@@ -18,6 +19,7 @@ from jsii._reference_map import _refs
 
 __all__ = ["TypedResource", "call_for", "typed_resource"]
 
+_CAPITALS = re.compile(r"^(?:[A-Z]+(?![a-z])|[A-Z])")
 #: Documents in a language of their own: their names stay as they are.
 _DOCUMENTS = frozenset({"AssumeRolePolicyDocument", "EventPattern", "KeyPolicy", "PolicyDocument"})
 
@@ -50,6 +52,10 @@ class TypedResource(CfnResource):
     def write(self, name: str, value: Any) -> None:
         """Set a property, in a template's words, as an aspect would: what an aspect sets later holds."""
         jsii.kernel.set(self, _camel_name(name), value if name in _DOCUMENTS else _camel(value))
+
+    def read(self, name: str) -> Any:
+        """A property as it is now."""
+        return jsii.kernel.get(self, _camel_name(name))
 
     def tags_and(self, name: str) -> tuple[dict[str, str], Any]:
         """The tags as they are now, complete once aspects have run; and a property. In one call."""
@@ -103,5 +109,7 @@ def _camel(value: Any) -> Any:
     return {_camel_name(name): item if name in _DOCUMENTS else _camel(item) for name, item in value.items()}
 
 
+@cache
 def _camel_name(name: str) -> str:
-    return name[:1].lower() + name[1:]
+    """``PolicyName`` as ``policyName``, and ``SSEType`` as ``sseType``."""
+    return _CAPITALS.sub(lambda capitals: capitals[0].lower(), name, count=1)

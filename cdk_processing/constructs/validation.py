@@ -12,7 +12,6 @@ from constructs import Construct
 
 from cdk_processing.constructs.image import image_problems
 from cdk_processing.constructs.network import network_problems
-from cdk_processing.constructs.platform import is_platform
 from cdk_processing.constructs.storage import shown
 from cdk_processing.constructs.triggers.base import EventField, Trigger
 from cdk_processing.errors import Problem
@@ -30,7 +29,6 @@ from cdk_processing.workflow.launch_policy import LaunchPolicy
 
 __all__ = [
     "declaration_problems",
-    "platform_problems",
     "policy_problems",
     "trigger_problems",
     "unlaunched_problems",
@@ -61,21 +59,6 @@ def declaration_problems(request: ProcessingRequest, triggers: Sequence[Trigger]
     found += _parameter_problems(request)
     found += _local_input_problems(request) or unpacked_problems(request)
     return found + trigger_problems(request, triggers)
-
-
-def platform_problems(platform: object) -> list[Problem]:
-    """What is wrong with the platform that a job is given; None means the stack's own."""
-    if platform is None:
-        return []
-    if is_platform(platform):
-        queue = getattr(platform, "dead_letter_queue_arn", None)
-        if isinstance(queue, str) and queue.endswith(".fifo"):
-            # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-            fix = "name a standard queue: EventBridge and Scheduler send no dead letters to a FIFO queue"
-            return [Problem("platform.dead_letter_queue_arn", queue, "the ARN of a standard queue", fix)]
-        return []
-    fix = "leave it out for the stack's own, or pass ProcessingPlatform(stack, 'Platform')"
-    return [Problem("platform", platform, "a ProcessingPlatform", fix)]
 
 
 def policy_problems(policy: LaunchPolicy) -> list[Problem]:
@@ -196,18 +179,9 @@ def _parameter_problems(request: ProcessingRequest) -> list[Problem]:
     return found
 
 
-def _parameters(request: ProcessingRequest) -> list[RunTimeValue]:
-    """The parameters with the room for their values; without, where the request cannot be rendered."""
-    if request.problems():
-        return [value for value in request.run_time_values() if value.name == "PARAMETER"]
-    return request.parameters()
-
-
 def _wrongly_given(request: ProcessingRequest, trigger: Trigger, index: int) -> list[Problem]:
     """Values that a trigger gives for parameters that the job does not have, or that they do not take."""
-    if not trigger.given:
-        return []
-    declared = {value.parameter: value for value in _parameters(request)}
+    declared = {value.parameter: value for value in request.run_time_values() if value.name == "PARAMETER"}
     owner, found = type(trigger).__name__, []
     for name, given in trigger.given.items():
         field = f"triggers[{index}].parameters[{name!r}]"

@@ -16,10 +16,12 @@ from cdk_processing.local.aws.cloudformation.stack_events import announce_stack_
 from cdk_processing.local.aws.cloudwatch.alarms import Alarms, refuse_too_long
 from cdk_processing.local.aws.cloudwatch.metrics import Metrics
 from cdk_processing.local.aws.dynamodb.leading_keys import with_leading_keys
+from cdk_processing.local.aws.dynamodb.tables import keep_table_key
 from cdk_processing.local.aws.events.faulty_deliveries import struck_by
 from cdk_processing.local.aws.events.targets import remember_target, start_with_role
 from cdk_processing.local.aws.iam.key_permissions import enforce_key_too, name_the_key
 from cdk_processing.local.aws.iam.managed_policies import known, refuse_unknown, refuse_unknown_of_stack
+from cdk_processing.local.aws.iam.roles import keep_boundary
 from cdk_processing.local.aws.iam.transport import always_secure, secure_by_default
 from cdk_processing.local.aws.iam.wildcards import across_lines
 from cdk_processing.local.aws.logs.streams import Forgetful, append_to_files, describe_groups, describe_streams
@@ -220,6 +222,8 @@ def extend_iam() -> None:
 
 def extend_provisioning() -> None:
     """Let CloudFormation keep what MiniStack drops, delete as AWS does, and provision the CDK's own resources."""
+    after_provisioning("AWS::DynamoDB::Table", keep_table_key)
+    after_provisioning("AWS::IAM::Role", keep_boundary)
     after_provisioning("AWS::S3::Bucket", keep_encryption)
     after_provisioning("AWS::SNS::Topic", keep_key)
     after_provisioning("AWS::Scheduler::Schedule", keep_every_property)

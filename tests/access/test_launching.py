@@ -22,6 +22,7 @@ SEND = [
         "Effect": "Allow",
         "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
         "Resource": KEY,
+        "Condition": {"StringLike": {"kms:ViaService": "sqs.*"}},
     },
 ]
 POLICY = [
@@ -90,6 +91,20 @@ def test_only_a_state_machine_that_writes_manifests_may_write_and_only_its_own()
     ]
 
 
+def test_a_manifest_is_encrypted_with_the_key_of_its_bucket_through_s3_alone():
+    manifests = "arn:aws:s3:::work/manifests/census-preprocess/"
+    access = replace(ACCESS, manifests=manifests, manifest_key=f"{KEY}2")
+    [encrypt] = [each for each in rendered(workflow_statements(access)) if each["Sid"] == "EncryptManifests"]
+
+    assert encrypt == {
+        "Sid": "EncryptManifests",
+        "Effect": "Allow",
+        "Action": "kms:GenerateDataKey",
+        "Resource": f"{KEY}2",
+        "Condition": {"StringLike": {"kms:ViaService": "s3.*"}},
+    }
+
+
 TABLE = "arn:aws:dynamodb:us-east-1:111122223333:table/Turns"
 
 
@@ -103,7 +118,21 @@ def test_only_a_job_with_turns_or_an_order_may_reach_the_table_and_only_its_own_
             "Action": ["dynamodb:GetItem", "dynamodb:UpdateItem"],
             "Resource": TABLE,
             "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["Census/Job#*"]}},
-        }
+        },
+        {
+            "Sid": "EncryptItems",
+            "Effect": "Allow",
+            "Action": [
+                "kms:Decrypt",
+                "kms:DescribeKey",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+            ],
+            "Resource": KEY,
+            "Condition": {"StringLike": {"kms:ViaService": "dynamodb.*"}},
+        },
     ]
 
 

@@ -22,6 +22,7 @@ from cdk_processing import (
     ProcessingJob,
     ProcessingOutput,
     ProcessingPlatform,
+    RoleStandards,
     S3Location,
     SKLearnProcessor,
 )
@@ -487,6 +488,7 @@ class Imported:
     table_arn = "arn:aws:dynamodb:eu-central-1:111122223333:table/turns"
     table_name = "turns"
     work_bucket = data_bucket = None
+    role_standards = RoleStandards()
 
 
 def test_a_platform_may_be_anything_that_has_what_a_job_needs(stack, request_for, synth, resources):
@@ -496,6 +498,17 @@ def test_a_platform_may_be_anything_that_has_what_a_job_needs(stack, request_for
     assert resources(template, "AWS::KMS::Key") == {}
     [alarm] = resources(template, "AWS::CloudWatch::Alarm").values()
     assert alarm["Properties"]["AlarmActions"] == [Imported.alert_topic_arn]
+
+
+def test_what_lacks_something_of_a_platform_is_told_what(stack, request_for):
+    class Old:
+        key_arn = Imported.key_arn
+
+    with pytest.raises(DeclarationError) as raised:
+        ProcessingJob(stack, "One", request_for(), platform=Old())
+
+    assert "platform must be a ProcessingPlatform, or have all members of IProcessingPlatform" in str(raised.value)
+    assert "add alert_topic_arn, data_bucket, dead_letter_queue_arn, dead_letter_queue_url" in str(raised.value)
 
 
 def test_something_else_in_place_of_a_platform_is_refused(stack, request_for):

@@ -22,6 +22,7 @@ from cdk_processing import (
     ProcessingInput,
     ProcessingJob,
     ProcessingPlatform,
+    RoleStandards,
     S3Location,
     ScriptProcessor,
 )
@@ -340,6 +341,7 @@ class Named:
         self.table_arn = f"arn:aws:{at.format('dynamodb')}:table/turns"
         self.table_name = "turns"
         self.work_bucket = self.data_bucket = None
+        self.role_standards = RoleStandards()
         for name, value in given.items():
             setattr(self, name, value)
 

@@ -21,7 +21,15 @@ EXECUTION = [
 ]
 # The embedded AWS uploads in one part, which S3 need not read back.
 EXECUTION_OF_LARGE_FILES = ["DecryptOutputParts"]
-WORKFLOW = ["RunJobs", "ListTags", "PassExecutionRole", "HearJobsEnd", "WriteManifests", "DeliverLogs"]
+WORKFLOW = [
+    "RunJobs",
+    "ListTags",
+    "PassExecutionRole",
+    "HearJobsEnd",
+    "WriteManifests",
+    "EncryptManifests",
+    "DeliverLogs",
+]
 DEAD_LETTERS = ["SendDeadLetters", "EncryptDeadLetters"]
 
 

@@ -18,8 +18,8 @@ SCRIPTS = Path(__file__).parent / "scripts"
 BROKEN = "AlgorithmError: the job's own code failed"
 NOON = datetime(2026, 6, 1, 12, tzinfo=timezone.utc)
 TELLING = ["SendDeadLetters", "EncryptDeadLetters"]
-LAUNCHING = ["RunJobs", "ListTags", "PassExecutionRole", "HearJobsEnd", "KeepItems", "DeliverLogs"]
-ARRIVALS = [*LAUNCHING, "WriteManifests", "Announce"]
+LAUNCHING = ["RunJobs", "ListTags", "PassExecutionRole", "HearJobsEnd", "KeepItems", "EncryptItems", "DeliverLogs"]
+ARRIVALS = [*LAUNCHING, "WriteManifests", "EncryptManifests", "Announce"]
 TICKS = LAUNCHING
 
 

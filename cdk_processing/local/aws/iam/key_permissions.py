@@ -1,4 +1,4 @@
-"""Customer managed keys held to: whoever uses a bucket or queue that has one needs the key too, as in AWS.
+"""Customer managed keys held to: whoever uses a bucket, queue or table that has one needs the key too, as in AWS.
 
 MiniStack encrypts, but does not ask whether the caller may use the key. A role without ``kms:Decrypt`` would work here
 and fail in AWS.
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cdk_processing.local import ministack
+from cdk_processing.local.aws.dynamodb.tables import table_key
 from cdk_processing.local.aws.kms.keys import key_aliases, key_arn
 from cdk_processing.local.aws.s3.buckets import bucket_key, object_key
 from cdk_processing.local.aws.sqs.queues import queue_key
@@ -21,7 +22,21 @@ _EVALUATOR = "ministack.core.iam_evaluator"
 _ACTIONS = "ministack.core.iam_actions"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html#require-sse-kms
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
 _NEEDS = {
+    **{
+        f"dynamodb:{action}": ("kms:Decrypt",)
+        for action in (
+            "BatchGetItem",
+            "BatchWriteItem",
+            "DeleteItem",
+            "GetItem",
+            "PutItem",
+            "Query",
+            "Scan",
+            "UpdateItem",
+        )
+    },
     "s3:GetObject": ("kms:Decrypt",),
     "s3:GetObjectVersion": ("kms:Decrypt",),
     "s3:PutObject": ("kms:GenerateDataKey",),
@@ -35,7 +50,7 @@ _denied: contextvars.ContextVar[tuple[str, str] | None] = contextvars.ContextVar
 
 
 def enforce_key_too(enforce: Callable[..., Any]) -> Callable[..., Any]:
-    """Ask for permission on the key of a bucket or queue too."""
+    """Ask for permission on the key of a bucket, queue or table too."""
 
     def enforce_both(
         access_key: str,
@@ -68,6 +83,8 @@ def enforce_key_too(enforce: Callable[..., Any]) -> Callable[..., Any]:
 def _key_of(action: str, service: str, resource_arn: str, context: Mapping[str, Any]) -> str | None:
     if service == "sqs":
         return queue_key(resource_arn)
+    if service == "dynamodb":
+        return table_key(resource_arn)
     bucket, _, key = resource_arn.partition(":::")[2].partition("/")
     if action != "s3:PutObject":
         return object_key(bucket, key)

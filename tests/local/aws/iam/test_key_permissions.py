@@ -82,6 +82,27 @@ def test_receiving_from_an_encrypted_queue_needs_decrypt(world, key):
     client.close()
 
 
+def test_an_item_of_an_encrypted_table_needs_decrypt_through_dynamodb(world, key):
+    name = world.name("table")
+    schema = {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}], "BillingMode": "PAY_PER_REQUEST"}
+    attributes = [{"AttributeName": "id", "AttributeType": "S"}]
+    encrypted = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
+    world.client("dynamodb").create_table(
+        TableName=name, AttributeDefinitions=attributes, SSESpecification=encrypted, **schema
+    )
+    item = {"TableName": name, "Key": {"id": {"S": "x"}}}
+    client = assumed(world, [allow("dynamodb:*")], "dynamodb")
+    for call in (client.get_item, client.update_item, client.delete_item):
+        with pytest.raises(ClientError, match="is not authorized to perform: kms:Decrypt on resource: " + key):
+            call(**item)
+    client.close()
+    through = {**allow("kms:Decrypt", key), "Condition": {"StringLike": {"kms:ViaService": "dynamodb.*"}}}
+    client = assumed(world, [allow("dynamodb:*"), through], "dynamodb")
+    client.update_item(**item)
+    assert client.get_item(**item)["Item"] == item["Key"]
+    client.close()
+
+
 def test_a_key_whose_policy_does_not_admit_the_account_refuses_its_roles(world):
     statement = {
         "Effect": "Allow",

@@ -1,0 +1,17 @@
+"""Roles, as CloudFormation sets them up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cdk_processing.local.ministack import internal
+
+__all__ = ["keep_boundary"]
+
+
+def keep_boundary(name: str, properties: Mapping[str, Any]) -> None:
+    """Give a role the permissions boundary that its template names, which MiniStack's CloudFormation passes over."""
+    role = internal("ministack.services.iam", "_roles").get(name)
+    if role is not None:
+        role["PermissionsBoundary"] = properties.get("PermissionsBoundary")
