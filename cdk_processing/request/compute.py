@@ -1,4 +1,4 @@
-"""What every processor shares: the fields of the SDK's processors that describe the hosts, and their checks."""
+"""The fields of all processors that describe the hosts, with their defaults and checks."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[a-zA-Z_0-9+=,.@/-]+")
 _ROLE_NAME = re.compile(r"[a-zA-Z_0-9+=,.@-]{1,64}")
 _BASE_NAME = re.compile(r"[a-z0-9](-*[a-z0-9])*")
 
-#: Arguments of the SDK that start something, and what to use instead: nothing starts at synth.
+#: Arguments of the SDK that start something, and what to use instead, because synth starts nothing.
 _RUN_TIME_ARGUMENTS = {
     "wait": "drop it: run() starts nothing at synth. To wait for a run, use `cdk-processing start --wait`",
     "logs": "drop it: run() starts nothing at synth. To follow a run's logs, use `cdk-processing logs`",
-    "job_name": "set base_job_name on the processor: every run needs a name of its own",
-    "git_config": "check the repository out, or add it as a submodule, and name its path: nothing is cloned at synth",
+    "job_name": "set base_job_name on the processor: every run needs its own name",
+    "git_config": "check the repository out, or add it as a submodule, and pass its path: synth clones nothing",
     "kms_key": "choose the key of the bucket for code with `cdk bootstrap --bootstrap-kms-key-id`: code is a CDK asset",
 }
 
 
-#: An argument that stands before others in the SDK's signature, so that None is how to pass it by.
+#: An argument that comes before others in the SDK's signature, so callers pass None to skip it.
 _NONE_IS_LEFT_OUT = ("git_config",)
 
 
 class Compute:
-    """What every processor shares: checks and defaults over the fields that the SDK's processors have."""
+    """The base of all processors: defaults and checks of the fields of the SDK's processors."""
 
     __slots__ = ()
 
@@ -85,7 +85,7 @@ class Compute:
 
     @property
     def max_runtime(self) -> int | None:
-        """Seconds after which SageMaker stops a job; None leaves the service's 24 hours."""
+        """Seconds after which SageMaker stops a job; None for its default of 24 hours."""
         runtime = self.max_runtime_in_seconds
         return None if runtime is None else int(_seconds(runtime))
 
@@ -104,10 +104,8 @@ class Compute:
         if self.base_job_name is not None:
             found += check_base_name(self.base_job_name, owner)
         if self.sagemaker_session is not None:
-            fix = "leave it out; credentials are those of `cdk deploy`"
-            found.append(
-                Problem("sagemaker_session", self.sagemaker_session, "left out: nothing is called at synth", fix)
-            )
+            fix = "leave it out; `cdk deploy` has its own credentials"
+            found.append(Problem("sagemaker_session", self.sagemaker_session, "left out: synth calls nothing", fix))
         found += limits.check_environment(self.env, reserved=1, owner=owner)
         found += limits.check_tags(self.tag_list, reserved=1, owner=owner)
         if isinstance(self.network_config, NetworkConfig):
@@ -128,7 +126,7 @@ class Compute:
             return limits.check_range("max_runtime_in_seconds", runtime, limits.MAX_RUNTIME_IN_SECONDS, owner)
         try:
             seconds = _seconds(runtime)
-        except RuntimeError:  # jsii's: the Duration has a fraction of a second, or is a token in minutes or longer
+        except RuntimeError:  # from jsii: the Duration has a fraction of a second, or is a token in minutes or longer
             fix = f"write Duration.seconds(3600) on {owner}"
             shown = str(getattr(runtime, "to_string", runtime.__str__)())
             return [Problem("max_runtime_in_seconds", shown, "a whole number of seconds", fix)]
@@ -160,30 +158,30 @@ class Compute:
 
 def _seconds(runtime: int | Duration) -> int | float:
     """A time limit in seconds. A number token stays a token, which is a float."""
-    # A Duration is known by its method: this folder does not import aws_cdk.
+    # Recognizes a Duration by its method, because this folder does not import aws_cdk.
     seconds = runtime if isinstance(runtime, int) else runtime.to_seconds()
     return seconds if is_number_token(seconds) else int(seconds)
 
 
 def _check_role(role: object, owner: str) -> list[Problem]:
     """An ``iam.IRole`` or an ARN; the service's model knows the form of an ARN."""
-    # The class is asked first: asking a construct for its ARN is a call into Node.
+    # Looks at the class first, because to read a construct's ARN calls Node.
     if role is None or hasattr(type(role), "role_arn") or hasattr(role, "role_arn"):
         return []
     allowed = "an iam.IRole, or the ARN of a role, known at synth"
-    fix = f"pass the construct, or leave role out on {owner} and have one made"
+    fix = f"pass the construct, or leave role out on {owner} and the job gets one"
     if isinstance(role, str) and not has_run_time_value(role):
         if is_token(role) or _ROLE_ARN.fullmatch(role):
             return []
         if role.startswith("arn:"):
-            fix = f"write arn:aws:iam::111122223333:role/NAME, or leave role out on {owner} and have one made"
+            fix = f"write arn:aws:iam::111122223333:role/NAME, or leave role out on {owner} and the job gets one"
         elif _ROLE_NAME.fullmatch(role):
-            fix = f'write role=iam.Role.from_role_name(self, "Role", {role!r}), or leave it out and have one made'
+            fix = f'write role=iam.Role.from_role_name(self, "Role", {role!r}), or leave it out and the job gets one'
     return [Problem("role", role, allowed, fix)]
 
 
 def check_base_name(name: object, owner: str) -> list[Problem]:
-    """A name that SageMaker takes, in lower case because its ARNs are, and short enough for what follows it."""
+    """Checks a base name: lower case as in SageMaker's ARNs, and short enough for the rest of a job name."""
     if isinstance(name, str) and _BASE_NAME.fullmatch(name) and len(name) <= limits.BASE_NAME_LENGTH:
         return []
     allowed = f"1-{limits.BASE_NAME_LENGTH} lower-case letters, digits and inner hyphens"
@@ -192,7 +190,7 @@ def check_base_name(name: object, owner: str) -> list[Problem]:
 
 
 def check_command(field: str, command: object) -> list[Problem]:
-    """Words of a command: at most 100, of 1-256 characters."""
+    """Checks the words of a command: at most 100, of 1-256 characters."""
     if command is None:
         return []
     if not isinstance(command, (list, tuple)):

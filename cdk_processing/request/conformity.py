@@ -1,6 +1,6 @@
-"""A declaration checked against the service's own model, with problems in the declaration's own words.
+"""Checks a declaration against the service's model, and names the user's arguments in the problems.
 
-What synth cannot know stays open.
+It passes what synth cannot know.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _PROCESSOR_FIELDS = re.compile(
 def conformity_problems(
     parts: Mapping[str, Callable[[], object]], known: Sequence[Problem], program: Program, inputs: int, owner: str
 ) -> list[Problem]:
-    """What the service would refuse, beside the problems that are known already.
+    """What the service would refuse, beyond the known problems.
 
     Args:
         parts: The API's name of each member of the rendered request, and the function that renders it.
-        known: The problems that are known already.
+        known: The known problems.
         program: The program, which knows the user's argument behind each of its words and channels.
         inputs: The number of the user's own inputs; the program's follow them.
         owner: The name of the processor's class.
@@ -47,7 +47,7 @@ def conformity_problems(
 
 
 def known_network(network: NetworkConfig) -> NetworkConfig:
-    """Network options without constructs, whose ids are right and would each be a call into Node."""
+    """Network options without constructs: their ids are right, and to read each would call Node."""
     if network.vpc is not None:
         return network
     groups, subnets = network.security_group_ids, network.subnets
@@ -77,7 +77,7 @@ def _covers(problem: Problem, field: str) -> bool:
     known = problem.field
     if known == field or known.startswith((f"{field}.", f"{field}[")):
         return True
-    is_count = isinstance(problem.value, int)  # too many items: nothing about each item
+    is_count = isinstance(problem.value, int)  # a count of items says nothing about one of them
     return not is_count and field.startswith((f"{known}.", f"{known}[", f"{known} "))
 
 

@@ -1,4 +1,4 @@
-"""A feature group as an output: the script puts the records there itself."""
+"""A feature group as an output. The script puts the records there itself."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class FeatureStoreOutput:
     """A feature group that the job's script puts records into.
 
     SageMaker moves nothing: the script calls ``PutRecord``, so the job needs the network, and the output needs
-    ``app_managed=True``. The execution role may put records into this group and describe it. Where the group's online
-    store is encrypted with a key of your own, grant that key to ``job.execution_role`` too.
+    ``app_managed=True``. The execution role may put records into this group and describe it. If a key of yours
+    encrypts the group's online store, grant that key to ``job.execution_role`` too.
 
     Args:
         feature_group_name: 1-64 letters, digits, and inner hyphens and underscores.
@@ -43,8 +43,8 @@ class FeatureStoreOutput:
         """What is wrong with it."""
         name, fix = self.feature_group_name, "set feature_group_name on FeatureStoreOutput"
         if has_run_time_value(name):
-            return [Problem("feature_group_name", name, "known at synth: permissions are given on it", fix)]
-        # The length is checked too: the pattern alone lets inner hyphens go on.
+            return [Problem("feature_group_name", name, "known at synth: the role gets permissions on it", fix)]
+        # The length is checked too, because the pattern allows any number of inner hyphens.
         if isinstance(name, str) and (is_token(name) or (_NAME.fullmatch(name) and len(name) <= 64)):
             return []
         allowed = "1-64 letters, digits, and inner hyphens and underscores"

@@ -1,9 +1,9 @@
-"""Files of the machine that synthesizes, as a request names them.
+"""Local files in a request.
 
 :mod:`cdk_processing.constructs.assets` publishes them.
 
-Each becomes content-addressed: the same content is the same place in S3, so nothing is redeployed that did not change.
-Names are kept: the container finds a file under the name it has here.
+Their keys in S3 hold a hash of the content, so a file is published again only if it changes. Files keep their names in
+the container.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ __all__ = [
     "local_source",
 ]
 
-# Of a path in characters, and of each name in it in bytes: what Linux takes, and others about as much.
+# The longest path in characters, and the longest name in it in bytes, on Linux. Other systems are similar.
 _PATH_LENGTH = 4000
 _NAME_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """One file, under its own name."""
+    """One file, which keeps its name."""
 
     path: str
 
@@ -57,15 +57,15 @@ class LocalFiles:
     """Files side by side below one prefix.
 
     Attributes:
-        paths: Files, and folders that are put there under their own names.
-        folder: A folder whose *content* is put there, instead of ``paths``.
+        paths: Files and folders, which keep their names.
+        folder: A folder whose *content* goes there, instead of ``paths``.
     """
 
     paths: tuple[str | LocalFolder, ...] = ()
     folder: str | LocalFolder | None = None
 
     def members(self) -> Iterator[tuple[str, Path]]:
-        """Each file with its path below the prefix, sorted by that: wherever the files lie here, the order is one."""
+        """Each file with its path below the prefix, sorted by that path, so the order is the same on each machine."""
         found = [] if self.folder is None else list(files_of(self.folder))
         for given in self.paths:
             path = Path(given)
@@ -88,7 +88,7 @@ class Archive:
     paths: tuple[str | LocalFolder, ...] = ()
 
     def content(self) -> bytes:
-        """The archive, without times and owners: they differ from machine to machine for the same code."""
+        """The archive, without times and owners, which differ from machine to machine for the same code."""
         return self._zipped() if self.name.endswith(".zip") else self._tarred()
 
     def _zipped(self) -> bytes:
@@ -118,7 +118,7 @@ class Archive:
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """A file whose text is made at synth."""
+    """A file whose text synth makes."""
 
     name: str
     text: str
@@ -128,18 +128,18 @@ LocalSource = LocalFile | LocalFiles | Archive | TextFile
 
 
 def is_local_path(value: object) -> TypeGuard[LocalPath]:
-    """Whether a value can be a path of this machine: no URI, no token, no run-time value, and not too long for one."""
+    """Whether a value can be a local path: no URI, no token, no run-time value, and not too long."""
     if isinstance(value, os.PathLike):
         path = os.fspath(value)
         return isinstance(path, str) and _can_be_path(path)
-    # "" is no path: pathlib takes it for the current folder.
+    # pathlib reads "" as the current folder.
     if not isinstance(value, str) or not value or is_token(value) or has_run_time_value(value):
         return False
     return "://" not in value and _can_be_path(value)
 
 
 def _can_be_path(text: str) -> bool:
-    """Whether the file system can be asked for it."""
+    """Whether the file system accepts the path."""
     if "\0" in text or len(text) > _PATH_LENGTH:
         return False
     return all(len(name.encode(errors="surrogatepass")) <= _NAME_LENGTH for name in text.split("/"))

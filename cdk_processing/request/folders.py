@@ -1,7 +1,7 @@
-"""A local folder, and the files in it that take no part: what nobody means, and what the user leaves out.
+"""A local folder, and which of its files to leave out.
 
-Left out of every folder: caches and metadata of tools, virtual environments, and ``.env`` files, which hold secrets. A
-``.dockerignore`` in the folder leaves out more, by Docker's rules.
+This library always leaves out caches and metadata of tools, virtual environments, and ``.env`` files, which hold
+secrets. A ``.dockerignore`` in the folder leaves out more, by Docker's rules.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["IGNORED", "LocalFolder", "children", "files_of"]
 
-#: Patterns of ``.gitignore`` for what no job needs. "cdk.out" would even hold the bundle itself.
+#: Patterns of ``.gitignore`` for what no job needs. "cdk.out" even holds the bundle itself.
 IGNORED = (
     "__pycache__",
     "*.pyc",
@@ -55,14 +55,14 @@ _MODES = ("glob", "git", "docker")
 
 @dataclass(frozen=True, slots=True)
 class LocalFolder(os.PathLike[str]):
-    """A local folder of which some files are left out, wherever a declaration takes a local path.
+    """A local folder without some of its files. Pass it wherever a declaration takes a local path.
 
     Args:
         path: The folder.
-        exclude: Patterns of files and folders to leave out. A pattern that begins with ``!`` brings back what is left
-            out otherwise, ``!.env`` for example.
-        ignore_mode: The CDK's word for how patterns are read. ``glob`` and ``git``: as in a ``.gitignore``, a name
-            without ``/`` at any depth. ``docker``: as in a ``.dockerignore``, from the folder on.
+        exclude: Patterns of files and folders to leave out. A pattern that begins with ``!`` keeps a file that would
+            be left out, such as ``!.env``.
+        ignore_mode: How to read patterns, in the CDK's words. ``glob`` and ``git``: as in a ``.gitignore``, a name
+            without ``/`` matches at any depth. ``docker``: as in a ``.dockerignore``, from the folder on.
 
     Raises:
         DeclarationError: A field is not as described.
@@ -109,9 +109,9 @@ class LocalFolder(os.PathLike[str]):
 
 
 def files_of(folder: str | LocalFolder, prefix: str = "") -> Iterator[tuple[str, Path]]:
-    """Each file of a folder that takes part, with its path behind a prefix.
+    """Each file of a folder that is not left out, with its path behind a prefix.
 
-    Links are followed: the container does not have their targets.
+    It follows links, because the container does not have their targets.
     """
     spec = _spec(folder)
     for name, path in _walk(Path(folder), "", spec, ()):
@@ -119,7 +119,7 @@ def files_of(folder: str | LocalFolder, prefix: str = "") -> Iterator[tuple[str,
 
 
 def children(folder: str | LocalFolder) -> list[Path]:
-    """The files and folders right in a folder that take part."""
+    """The files and folders directly in a folder that are not left out."""
     spec = _spec(folder)
     return sorted(path for path in Path(folder).iterdir() if not _is_left_out(spec, path, path.name))
 
@@ -131,7 +131,7 @@ def _walk(folder: Path, prefix: str, spec: PathSpec[Pattern], inside: tuple[Path
     for path in folder.iterdir():
         name = f"{prefix}{path.name}"
         if path.is_dir():
-            # What a folder is left out with may be brought back below it.
+            # A pattern may keep files below a folder that is left out.
             if not _is_environment(path) and (_brings_back(spec) or not spec.match_file(f"{name}/")):
                 yield from _walk(path, f"{name}/", spec, (*inside, here))
         elif path.is_file() and not spec.match_file(name):
@@ -168,7 +168,7 @@ def _compiled(patterns: tuple[str, ...]) -> PathSpec[Pattern]:
 
 
 def _from_root(pattern: str) -> str:
-    """A pattern of Docker's, which begins at the folder, as one of Git's.
+    """A pattern of Docker, which starts at the folder, as a pattern of Git.
 
     Source: https://docs.docker.com/build/concepts/context/#dockerignore-files
     """

@@ -1,7 +1,7 @@
-"""Which container image a job runs: AWS's own, one in a registry, one in ECR, or one built from a folder.
+"""The container image of a job: AWS's own, one in a registry, one in ECR, or one built from a folder.
 
-AWS's own are looked up by :mod:`cdk_processing.request.aws_images`. What an image needs from CDK (an asset, a
-CloudFormation mapping) is the business of :mod:`cdk_processing.constructs.image`.
+:mod:`cdk_processing.request.aws_images` finds AWS's own images. :mod:`cdk_processing.constructs.image` makes what an
+image needs from the CDK: an asset or a CloudFormation mapping.
 """
 
 from __future__ import annotations
@@ -55,20 +55,20 @@ class ProcessingImage:
     repository: Repository | None = None
     tag_or_digest: str | None = None
     directory: str | None = None
-    # Passed on to the CDK, whatever they are.
+    # Passed to the CDK unchanged.
     build_options: tuple[tuple[str, Any], ...] = ()
     mistakes: tuple[Problem, ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
     def from_registry(cls, uri: str) -> ProcessingImage:
-        """An image by its URI, at most 255 characters. An ECR URI is given pull permissions on its repository."""
+        """An image by its URI, at most 255 characters. For an ECR URI, the job may pull from its repository."""
         return cls(registry_uri=uri)
 
     @classmethod
     def from_ecr_repository(
         cls, repository: Repository, *, tag: str | None = None, digest: str | None = None
     ) -> ProcessingImage:
-        """An image in an ``ecr.IRepository``, by tag (``latest`` where neither is given) or ``sha256:`` digest."""
+        """An image in an ``ecr.IRepository``, by tag or ``sha256:`` digest; left out, ``latest``."""
         if tag is not None and digest is not None:
             return cls(repository=repository, tag_or_digest=f"{tag} and {digest}")
         return cls(repository=repository, tag_or_digest=digest or tag or "latest")
@@ -79,14 +79,14 @@ class ProcessingImage:
 
         Args:
             directory: The folder.
-            build_options: Passed on to ``ecr_assets.DockerImageAsset``: ``build_args``, ``file``, ``platform`` ...
+            build_options: Passed to ``ecr_assets.DockerImageAsset``: ``build_args``, ``file``, ``platform`` ...
         """
         return cls(directory=os.fspath(directory), build_options=tuple(sorted(build_options.items())))
 
     @classmethod
     def sklearn(cls, framework_version: str) -> ProcessingImage:
         """AWS's scikit-learn image of a version, for example ``1.4-2``."""
-        # Its version is checked where it was named; by SKLearnProcessor, that is.
+        # SKLearnProcessor checks the version.
         image, _ = framework_image("sklearn", framework_version, "py3", None, None, None, "SKLearnProcessor")
         return cls(aws=image)
 
@@ -107,15 +107,15 @@ class ProcessingImage:
         Args:
             framework: ``sklearn``, ``xgboost``, ``pytorch``, ``tensorflow``, ``mxnet``, ``huggingface`` ..., see
                 :func:`image_families`.
-            framework_version: In full or, where AWS publishes it so, short: ``2.1.0`` or ``2.1``. For ``huggingface``
-                that of transformers. May be left out where there is but one.
-            py_version: For example ``py310``. May be left out where there is but one.
-            instance_type: What the job runs on, for example ``ml.g5.xlarge``. Needed where AWS publishes an image for
-                CPUs and another for GPUs.
-            base_framework_version: For ``huggingface``: ``pytorch2.0.0`` or ``tensorflow2.6.3``; short where
-                framework_version is.
-            container_version: The tag's last part, for ``huggingface`` and ``pytorch-smp``; the table's own goes first.
-            owner: Who is named in problems.
+            framework_version: In full or, if AWS publishes the alias, short: ``2.1.0`` or ``2.1``. For ``huggingface``,
+                the version of transformers. Leave it out if there is only one.
+            py_version: For example ``py310``. Leave it out if there is only one.
+            instance_type: The job's instance type, such as ``ml.g5.xlarge``. Needed if AWS publishes one image for
+                CPUs and another one for GPUs.
+            base_framework_version: For ``huggingface``: ``pytorch2.0.0`` or ``tensorflow2.6.3``; short if
+                framework_version is short.
+            container_version: The last part of the tag, for ``huggingface`` and ``pytorch-smp``, if the table has none.
+            owner: The class that problems name.
 
         Example:
             >>> image = ProcessingImage.framework("pytorch", "2.1.0", py_version="py310", instance_type="ml.g5.xlarge")
@@ -145,8 +145,8 @@ class ProcessingImage:
             framework_version: For example ``3.5``.
             py_version: For example ``py312``; with container_version, or neither.
             container_version: For example ``1``; with py_version, or neither.
-            instance_type: Checked, if given: the image has no GPU support.
-            owner: Who is named in problems.
+            instance_type: The job's instance type; one with a GPU is refused, because the image cannot use it.
+            owner: The class that problems name.
 
         Example:
             >>> ProcessingImage.spark("3.3").aws.uri_in("us-west-2")
@@ -193,5 +193,5 @@ class ProcessingImage:
             fix = "pass the repository construct, or from_registry(uri)"
             found.append(Problem("repository", self.repository, "an ecr.IRepository", fix))
         if " and " in (self.tag_or_digest or ""):
-            found.append(Problem("tag", self.tag_or_digest, "given without digest, or the other way round", "drop one"))
+            found.append(Problem("tag", self.tag_or_digest, "given without digest, or digest without tag", "drop one"))
         return found

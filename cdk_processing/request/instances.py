@@ -1,4 +1,4 @@
-"""What a job's hosts may be: one instance type, or several in the order in which they are tried."""
+"""The instance types of a job: one, or several in the order in which a run tries them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cdk_processing.request.types import ListOf
 
 __all__ = ["check_instance_types", "check_volume_key", "instance_types", "is_instance_type"]
 
-#: As many as the API's own ``InstancePreferences`` takes.
+#: The limit of the API's ``InstancePreferences``.
 MOST_TYPES = 5
 _TYPE = re.compile(r"ml\.(?P<family>[a-z0-9][a-z0-9-]*)\.(?P<size>[a-z0-9-]+)")
 #: AWS brings new families and new multiples, but no new words for a size.
@@ -26,7 +26,7 @@ _SIZES = "medium, large, xlarge, 2xlarge and so on, or metal"
 
 
 def instance_types(given: str | ListOf[str] | None) -> tuple[str | None, ...]:
-    """The types in the order in which they are tried."""
+    """The types in the order in which a run tries them."""
     return (given,) if given is None or isinstance(given, str) else tuple(given)
 
 
@@ -45,7 +45,7 @@ def check_instance_types(given: object, owner: str) -> list[Problem]:
 
 
 def check_volume_key(key: object, given: object, owner: str) -> list[Problem]:
-    """A key is refused where the host has local storage, which its own hardware encrypts.
+    """Refuses a key for a host with local storage, which its own hardware encrypts.
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProcessingClusterConfig.html
     """
@@ -59,7 +59,7 @@ def check_volume_key(key: object, given: object, owner: str) -> list[Problem]:
 
 
 def has_local_storage(instance_type: str) -> bool:
-    """Whether a type is known to have local NVMe storage."""
+    """Whether a type has local NVMe storage, as far as this library knows."""
     parts = instance_type.split(".")
     return len(parts) == 3 and parts[1] in _families_with_local_storage()
 

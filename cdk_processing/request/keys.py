@@ -25,7 +25,7 @@ def check_key(field: str, key: object, owner: str) -> list[Problem]:
         return []
     allowed = "a kms.IKey, or the ARN, id or alias/name of a key"
     if isinstance(key, str) and has_run_time_value(key):
-        return [Problem(field, key, "known at synth: permissions are given on it", f"name one key on {owner}")]
+        return [Problem(field, key, "known at synth: the role gets permissions on it", f"name one key on {owner}")]
     fix = f"set {field} on {owner}"
     if not isinstance(key, str) or (is_known(key) and (not _KEY.fullmatch(key) or "://" in key)):
         return [Problem(field, key, allowed, fix)]

@@ -1,4 +1,4 @@
-"""The limits of CreateProcessingJob, and the checks that speak of them.
+"""The limits of CreateProcessingJob, and checks of single arguments.
 
 Source: the service model of botocore and the API reference,
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateProcessingJob.html
@@ -35,7 +35,7 @@ ARGUMENT_LIMIT = 100
 ARGUMENT_LENGTH = 256
 ENVIRONMENT_LIMIT = 100
 TAG_LIMIT = 50
-#: The beginning of this library's own tags.
+#: The prefix of this library's own tags.
 OWN_TAGS = "cdk-processing:"
 URI_LENGTH = 1024
 IMAGE_URI_LENGTH = 255
@@ -69,14 +69,14 @@ def check_range(field: str, value: object, limits: tuple[int, int], owner: str) 
 
 
 class NumberToken:
-    """Stands for a number token in a message: its own number, such as -1.8e+289, tells nobody anything."""
+    """Replaces a number token in a message. The number itself, such as -1.8e+289, helps nobody."""
 
     def __repr__(self) -> str:
         return "a CDK token"
 
 
 def choice_text(value: object) -> object:
-    """One of a few words as text, also where CloudFormation or the run supplies it."""
+    """One of a few words as text, even if CloudFormation or the run supplies it."""
     return cast("Resolvable", value).to_string() if hasattr(type(value), "to_string") else text_of(value)
 
 
@@ -111,7 +111,7 @@ def check_text(field: str, value: object, longest: int, fix: str, shortest: int 
 
 
 def check_environment(variables: object, reserved: int, owner: str) -> list[Problem]:
-    """Environment variables of the container. ``reserved`` of the service's 100 are this library's own."""
+    """Checks the environment variables of the container. This library uses ``reserved`` of the service's 100."""
     if variables is None:
         return []
     if not isinstance(variables, Mapping):
@@ -135,7 +135,7 @@ def check_environment(variables: object, reserved: int, owner: str) -> list[Prob
 
 
 def check_tags(tags: object, reserved: int, owner: str) -> list[Problem]:
-    """Tags as the SDK takes them: a list of ``{"Key": ..., "Value": ...}``."""
+    """Checks tags in the SDK's form: a list of ``{"Key": ..., "Value": ...}``."""
     if tags is None:
         return []
     shape = '[{"Key": "team", "Value": "data"}]'
@@ -156,7 +156,7 @@ def check_tags(tags: object, reserved: int, owner: str) -> list[Problem]:
         elif is_known(value) and len(value) > 256:
             found.append(Problem(f"tags[{index}].Value", value, "at most 256 characters", "shorten it"))
     keys = [tag["Key"] for tag in tags if isinstance(tag, Mapping) and "Key" in tag]
-    return found + check_unique("tags key", keys, "AWS refuses a key that comes twice")
+    return found + check_unique("tags key", keys, "leave one out: AWS refuses a key that comes twice")
 
 
 def _tag_fix(tag: object) -> str:
@@ -179,6 +179,6 @@ def _check_tag_key(field: str, key: object) -> list[Problem]:
 
 
 def check_unique(field: str, names: Iterable[object], fix: str) -> list[Problem]:
-    """Names that must all differ. Other checks refuse a name that is no text."""
+    """Checks that all names differ. Other checks refuse a name that is no text."""
     counts = Counter(name for name in names if isinstance(name, str))
     return [Problem(field, name, "different from the others'", fix) for name, count in counts.items() if count > 1]

@@ -1,4 +1,4 @@
-"""A place in S3: a bucket and a key or key prefix."""
+"""A location in S3: a bucket and a key or key prefix."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _URI = re.compile(r"s3://(?P<bucket>[^/]+)(?:/(?P<key>.*))?", re.DOTALL)
 
 
-# Asking a bucket for its name is a call into Node, so each is asked once.
+# To read a bucket's name calls Node, so each is read once.
 _names: WeakKeyDictionary[object, str] = WeakKeyDictionary()
 
 
@@ -30,7 +30,7 @@ class S3Location:
 
     Args:
         bucket: An ``s3.IBucket`` of any app, or a bucket's name.
-        key: A key, or what keys begin with; "" is the whole bucket. May hold run-time values.
+        key: A key or key prefix; "" is the whole bucket. It may hold run-time values.
 
     Example:
         >>> S3Location("raw-data", "census/").uri
@@ -47,13 +47,13 @@ class S3Location:
 
     @classmethod
     def parse(cls, uri: str) -> S3Location | None:
-        """Read an ``s3://bucket/key`` URI; None where it is none."""
+        """The location of an ``s3://bucket/key`` URI; None for any other text."""
         match = _URI.fullmatch(uri)
         return cls(match["bucket"], match["key"] or "") if match else None
 
     @classmethod
     def of(cls, place: object) -> S3Location | None:
-        """The place that an argument names: itself, an ``s3://`` URI, or a whole bucket; None for anything else."""
+        """The location that an argument means: a location, an ``s3://`` URI or a whole bucket; None for others."""
         place = text_of(place)
         if isinstance(place, S3Location):
             return place
@@ -68,12 +68,12 @@ class S3Location:
 
     @property
     def fixed_key(self) -> str:
-        """The part of the key that is known before a run. Permissions are given on it."""
+        """The part of the key that is known before a run. The role gets permissions on it."""
         return fixed_prefix(self.key)
 
     @property
     def folder(self) -> S3Location:
-        """The same place as a folder: SageMaker writes an output to ``<key>/<file>``, with or without the slash."""
+        """The same location as a folder: SageMaker writes an output to ``<key>/<file>``, with or without the slash."""
         return self if not self.key or self.key.endswith("/") else self.at("/")
 
     def at(self, key: str) -> S3Location:
@@ -95,7 +95,7 @@ class S3Location:
                 Problem(
                     "bucket",
                     self.bucket_name,
-                    "known at synth: permissions are given on it",
+                    "known at synth: the role gets permissions on it",
                     "name the bucket, and keep run-time values for the key",
                 )
             )
@@ -121,7 +121,7 @@ class S3Location:
 
 def is_bucket(value: object) -> TypeGuard[Bucket]:
     """Whether a value is a bucket construct."""
-    # The class is asked: asking a construct for its name is a call into Node.
+    # Looks at the class, because to read a construct's property calls Node.
     return hasattr(type(value), "bucket_name") and not isinstance(value, S3Location)
 
 
@@ -131,7 +131,7 @@ class JobOutput(S3Location):
 
     @property
     def folder(self) -> S3Location:
-        """What all runs of the job share of the place; the place itself where it is the same for every run."""
+        """The part of the location that all runs share; the whole location if all runs write to it."""
         return S3Location(self.bucket, self.fixed_key)
 
 

@@ -1,7 +1,7 @@
 """Local folders as one archive each, which the container unpacks before its program starts.
 
-The CDK publishes each object by itself, and CDK Pipelines makes a build project of each, so a folder of 120 files would
-be 120 of them. An archive is one. It needs an entrypoint that is known here, to have the unpacking put before it.
+The CDK publishes each object separately, and CDK Pipelines makes a build project for each, so a folder of 120 files
+would need 120. An archive needs one. The entrypoint must be known at synth, because the unpacking goes before it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from cdk_processing.request.request import ProcessingRequest
 
 __all__ = ["ARCHIVE", "FILES_LIMIT", "packed", "unpacked_problems", "unpacking"]
 
-#: How many files of a folder are published one by one, where it cannot travel as an archive.
+#: The most files of a folder that are published one by one, if it cannot be an archive.
 FILES_LIMIT = 20
-#: The archive's name; nobody else's file is called so.
+#: The archive's name, which no user's file has.
 ARCHIVE = "cdk-processing-folder.tar.gz"
 #: Unpacks the archives in so many folders, removes them, and becomes the program. At most 256 characters.
 _UNPACK = (
@@ -30,7 +30,7 @@ _UNPACK = (
 
 
 def packed(request: ProcessingRequest) -> ProcessingRequest:
-    """The same request with each local folder of several files as one archive, where the container can unpack it."""
+    """The same request, with each local folder of several files as one archive if the container can unpack it."""
     folders = [channel.local_path or "" for channel in (*request.inputs, *request.program.inputs) if _fits(channel)]
     entrypoint = request.program.entrypoint
     if not folders or not entrypoint:
@@ -45,12 +45,12 @@ def packed(request: ProcessingRequest) -> ProcessingRequest:
 
 
 def unpacking(folders: Sequence[str]) -> tuple[str, ...]:
-    """What stands before an entrypoint: it unpacks the archives in folders, and becomes the program."""
+    """The words before an entrypoint. They unpack the archives in folders and then become the program."""
     return ("/bin/sh", "-c", _UNPACK, "unpack", str(len(folders)), *folders)
 
 
 def unpacked_problems(request: ProcessingRequest) -> list[Problem]:
-    """Folders of many files that cannot travel as one archive."""
+    """Problems of folders with many files that cannot be one archive."""
     known = request.program.entrypoint is not None
     found = []
     for index, channel in enumerate(request.inputs):
@@ -60,7 +60,7 @@ def unpacked_problems(request: ProcessingRequest) -> list[Problem]:
         fix = "put the files into the image, or copy them to a bucket and name it"
         if not known:
             allowed = f"a folder of at most {FILES_LIMIT} files where the image's own entrypoint runs"
-            fix = f"give the processor the entrypoint, so that the folder travels as one archive; {fix}"
+            fix = f"give the processor the entrypoint, so that the folder becomes one archive; {fix}"
         else:
             allowed = f"a folder of at most {FILES_LIMIT} files in Pipe mode, or shared out by key"
         found.append(Problem(f"inputs[{index}].source", str(channel.source), allowed, fix))
@@ -68,7 +68,7 @@ def unpacked_problems(request: ProcessingRequest) -> list[Problem]:
 
 
 def _fits(channel: ProcessingInput) -> bool:
-    """Whether a channel is a folder whose every file every host is to find."""
+    """Whether a channel is a folder of which every host gets every file."""
     files = channel.files
     return (
         isinstance(files, LocalFiles)

@@ -1,4 +1,4 @@
-"""The processors of the SageMaker SDK that run an image or a script, argument for argument."""
+"""The processors of the SageMaker SDK that run an image or a script, with the SDK's arguments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Processor", "SKLearnProcessor", "ScriptProcessor"]
 
 
 class ScriptCompute(Compute):
-    """What the processors share that run a script."""
+    """The ``run()`` of the processors that run a script."""
 
     __slots__ = ()
 
@@ -28,7 +28,7 @@ class ScriptCompute(Compute):
 
     @property
     def words(self) -> list[str]:
-        """The command that runs the script, as far as it is one."""
+        """The command that runs the script; () if it is no list of words."""
         return list(self.command) if isinstance(self.command, (list, tuple)) else []
 
     def run(
@@ -47,23 +47,23 @@ class ScriptCompute(Compute):
         dependencies: ListOf[LocalPath] | None = None,
         codeartifact_repo_arn: str | None = None,
     ) -> ProcessingRequest:
-        """Say what is to run; nothing is started.
+        """A request to run code; it starts nothing.
 
         Args:
             code: Path of a local script (it becomes an asset), or the ``s3://`` URI of one. With ``source_dir``, the
                 script's path within that folder.
             inputs: :class:`ProcessingInput`; 10 with those that bring the code.
             outputs: At most 10 :class:`ProcessingOutput`.
-            arguments: At most 100 strings of at most 256 characters; run-time values are welcome.
+            arguments: At most 100 strings of at most 256 characters; they may hold run-time values.
             wait: Not taken.
             logs: Not taken.
             job_name: Not taken.
             experiment_config: ``ExperimentName``, ``TrialName``, ``TrialComponentDisplayName``, ``RunName``.
             kms_key: Not taken.
             source_dir: A local folder of code, or the ``s3://`` URI of a ``sourcedir.tar.gz``. A ``requirements.txt``
-                in it is installed before the script runs; the job is then not cut off from the network by default.
-            dependencies: Further local folders and files, put beside the code.
-            codeartifact_repo_arn: CodeArtifact repository that requirements are installed from.
+                in it is installed before the script runs, and the job has a network by default.
+            dependencies: More local folders and files, which are put beside the code.
+            codeartifact_repo_arn: The CodeArtifact repository to install requirements from.
         """
         if source_dir is None and dependencies in (None, [], ()) and codeartifact_repo_arn is None:
             program = script_program(self.words, code)
@@ -81,23 +81,25 @@ class ScriptCompute(Compute):
 
 @dataclass(frozen=True, slots=True)
 class Processor(Compute):
-    """Runs an image as it is: its own entrypoint, or the one given.
+    """Runs an image, with its own entrypoint or another.
 
     Args:
-        role: ``iam.IRole`` or ARN of the execution role. Left out, a role with just what the job needs is made.
+        role: ``iam.IRole`` or ARN of the execution role. Left out, the job gets a least-privilege role.
         image_uri: A :class:`ProcessingImage`, or an image's URI.
         instance_count: 1-100 hosts.
-        instance_type: For example ``ml.m5.xlarge``; of a list of up to 5, the next is tried where capacity lacks.
+        instance_type: For example ``ml.m5.xlarge``. Of a list of up to 5, a run tries the next one if there is no
+            capacity.
         entrypoint: 1-100 strings of at most 256 characters. Left out, the image's own.
-        volume_size_in_gb: 1-16,384 GB of storage a host.
+        volume_size_in_gb: 1-16,384 GB of storage for each host.
         volume_kms_key: ``kms.IKey``, ARN or id that encrypts that storage; not for types with local NVMe storage.
-        output_kms_key: ``kms.IKey``, ARN, id or alias that encrypts the outputs. Left out, the bucket's own encryption.
+        output_kms_key: ``kms.IKey``, ARN, id or alias that encrypts the outputs. Left out, the bucket
+            encrypts them its own way.
         max_runtime_in_seconds: 1-777,600, or a ``Duration``. Left out, SageMaker stops a job after 24 hours.
-        base_job_name: At most 24 lower-case letters, digits and hyphens that job names begin with. Left out, it is
-            made from the construct's path.
+        base_job_name: The beginning of job names: at most 24 lower-case letters, digits and hyphens. Left out, it comes
+            from the construct's path.
         env: At most 99 environment variables of at most 256 characters.
         tags: At most 49 tags, ``[{"Key": ..., "Value": ...}]``.
-        network_config: Left out, the container is cut off from every network.
+        network_config: Left out, the container has no network.
 
     Source: https://sagemaker.readthedocs.io/en/v2/api/training/processing.html
     """
@@ -124,7 +126,7 @@ class Processor(Compute):
 
     def problems(self) -> list[Problem]:
         """Everything wrong with the processor, at once."""
-        # super() without arguments does not survive dataclass(slots=True), which makes the class anew.
+        # dataclass(slots=True) makes a new class, so super() without arguments fails.
         return Compute.problems(self) + check_command("entrypoint", self.entrypoint)
 
     def run(
@@ -138,7 +140,7 @@ class Processor(Compute):
         experiment_config: Mapping[str, Text] | None = None,
         kms_key: NotTaken = UNSET,
     ) -> ProcessingRequest:
-        """Say what the image is to run on; nothing is started."""
+        """A request to run the image; it starts nothing."""
         return self._request(
             image_program(self.entrypoint),
             inputs,
@@ -151,7 +153,7 @@ class Processor(Compute):
 
 @dataclass(frozen=True, slots=True)
 class ScriptProcessor(ScriptCompute):
-    """Runs a script in an image of one's own. Takes what :class:`Processor` takes, and the command.
+    """Runs a script in an image of your own. It takes the arguments of :class:`Processor`, and the command.
 
     Args:
         command: What runs the script, for example ``["python3"]``: 1-99 strings.
@@ -188,7 +190,7 @@ class ScriptProcessor(ScriptCompute):
 
 @dataclass(frozen=True, slots=True)
 class SKLearnProcessor(ScriptCompute):
-    """Runs a script in AWS's scikit-learn image. Takes what :class:`ScriptProcessor` takes, and the version.
+    """Runs a script in AWS's scikit-learn image. It takes the arguments of :class:`ScriptProcessor`, and the version.
 
     Args:
         framework_version: For example ``1.4-2``, which is scikit-learn 1.4.2.

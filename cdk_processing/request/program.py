@@ -39,10 +39,10 @@ class Program:
         entrypoint: The container's entrypoint; None leaves the image's own.
         inputs: Channels of the program itself, after the user's.
         outputs: Channels of the program itself, after the user's.
-        reads: Places that the program fetches from by itself.
-        needs_network: Whether it cannot run without the network.
-        codeartifact: ARN of the CodeArtifact repository that requirements are installed from.
-        mistakes: What is wrong with what it was made from.
+        reads: Locations that the program reads itself.
+        needs_network: Whether it needs a network.
+        codeartifact: ARN of the CodeArtifact repository to install requirements from.
+        mistakes: Problems of the arguments that it was made from.
         word_fields: The user's argument behind each word of ``entrypoint``.
         input_fields: The user's argument behind each channel in ``inputs``.
     """
@@ -113,14 +113,14 @@ def bundle_program(
     dependencies: ListOf[LocalPath] | None = None,
     codeartifact_repo_arn: str | None = None,
 ) -> Program:
-    """A folder of code with its requirements: unpacked, installed and run by a small shell script.
+    """A folder of code with its requirements. A small shell script unpacks, installs and runs it.
 
     Args:
         command: What runs the script.
-        code: The script, by its path within ``source_dir``. An object in S3 is run as it is: a Python file by the
-            command, any other file as a shell script.
+        code: The script, by its path within ``source_dir``. Of an object in S3, the command runs a
+            Python file, and bash runs any other file.
         source_dir: A local folder, or the ``s3://`` URI of a ``sourcedir.tar.gz``. Left out, the script alone.
-        dependencies: Further local folders and files, put beside the code.
+        dependencies: More local folders and files, which are put beside the code.
         codeartifact_repo_arn: CodeArtifact repository to install ``requirements.txt`` from.
     """
     if isinstance(code, S3Location) or (isinstance(code, str) and code.startswith("s3://")):
@@ -129,7 +129,7 @@ def bundle_program(
             "dependencies": dependencies or None,
             "codeartifact_repo_arn": codeartifact_repo_arn,
         }
-        # The SDK hands any file to bash, which reads Python line by line and fails with words about "import".
+        # The SDK runs every file with bash, which fails on "import" in a Python file.
         is_python = _name(code).endswith(".py")
         program = script_program(
             command if is_python else ["/bin/bash"],
@@ -204,9 +204,9 @@ def _check_file(field: str, given: object, path: Path) -> list[Problem]:
 
 
 def _check_nothing_beside(given: Mapping[str, object]) -> list[Problem]:
-    fix = "name a local script, or leave it out: a script in S3 is run as it is"
+    fix = "name a local script, or leave it out: a script in S3 runs without a folder"
     return [
-        Problem(name, value, "left out where code is in S3", fix) for name, value in given.items() if value is not None
+        Problem(name, value, "left out if code is in S3", fix) for name, value in given.items() if value is not None
     ]
 
 
@@ -226,7 +226,7 @@ def _check_bundle(code: object, source_dir: object) -> list[Problem]:
         fix = f"there is no folder at {folder.resolve()}; correct the path"
         return [Problem("source_dir", str(source_dir), "an existing folder", fix)]
     if Path(code).is_absolute() or ".." in Path(code).parts or not (folder / code).is_file():
-        fix = f"there is no {folder / code}; name the script as it lies within {source_dir}"
+        fix = f"there is no {folder / code}; name the script by its path within {source_dir}"
         return [Problem("code", str(code), "a script within source_dir", fix)]
     return []
 
@@ -238,7 +238,7 @@ def _check_dependencies(dependencies: object, source_dir: object) -> list[Proble
         return [Problem("dependencies", dependencies, "a list of local paths", f"write [{str(dependencies)!r}]")]
     if source_dir is not None and not is_local_path(source_dir):
         fix = "put them into the archive"
-        return [Problem("dependencies", list(dependencies), "left out where source_dir is in S3", fix)]
+        return [Problem("dependencies", list(dependencies), "left out if source_dir is in S3", fix)]
     found = []
     for index, path in enumerate(dependencies):
         if not is_local_path(path):
@@ -253,7 +253,7 @@ def _check_dependencies(dependencies: object, source_dir: object) -> list[Proble
 def _check_names(
     code: LocalPath, source_dir: LocalPath | S3Location | None, dependencies: ListOf[LocalPath] | None
 ) -> list[Problem]:
-    """Two files of one name in the archive, of which the container would find only one."""
+    """Problems of two files with one name in the archive: the container would find only one."""
     if not dependencies or isinstance(source_dir, S3Location):
         return []
     folder = None if source_dir is None else local_path(source_dir)
@@ -267,10 +267,10 @@ def _paths(paths: ListOf[LocalPath] | None) -> tuple[str | LocalFolder, ...]:
 
 
 def _check_launched(command: Sequence[str]) -> list[Problem]:
-    """The words of the launcher are written at synth, and nothing fills them in later."""
+    """Checks the words of the launcher, which is a file that synth writes."""
     words = [word for word in command if isinstance(word, str) and not is_known(word)]
     fix = "pass it in arguments or env"
-    return [Problem("command", word, "known at synth: it is written into a file", fix) for word in words]
+    return [Problem("command", word, "known at synth, which writes it into a file", fix) for word in words]
 
 
 def _check_codeartifact(arn: object) -> list[Problem]:
@@ -286,7 +286,7 @@ def _check_codeartifact(arn: object) -> list[Problem]:
 
 def _has_requirements(source_dir: LocalPath | S3Location | None, dependencies: ListOf[LocalPath] | None) -> bool:
     if source_dir is not None and not is_local_path(source_dir):
-        return True  # nobody can look into it here
+        return True  # synth cannot read it
     if source_dir is not None and (Path(source_dir) / "requirements.txt").is_file():
         return True
     return any(Path(path).name == "requirements.txt" for path in dependencies or ())

@@ -1,4 +1,4 @@
-"""A processor and its work: everything that a CreateProcessingJob request is rendered from."""
+"""A processor and what it runs, from which a CreateProcessingJob request is rendered."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _EXPERIMENT_FIELDS = ("ExperimentName", "TrialName", "TrialComponentDisplayName"
 
 
 class AnyProcessor(Protocol):
-    """What a request reads of a processor."""
+    """The fields of a processor that a request reads."""
 
     @property
     def role(self) -> Role | str | None: ...  # noqa: D102
@@ -69,7 +69,7 @@ class AnyProcessor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bindings:
-    """What only CDK knows: the places of images, assets and keys. Each text may be a token.
+    """What only the CDK knows: the URIs and ARNs of images, assets and keys. Each text may be a token.
 
     Attributes:
         image_uri: The image's URI.
@@ -77,7 +77,7 @@ class Bindings:
         input_uris: ``s3://`` URI of each input, in the order of ``request.channels``.
         volume_key: ARN or id of the key for the hosts' storage.
         output_key: ARN or id of the key for the outputs.
-        network: The network options with ids in them; None where the request's own have no constructs.
+        network: The network options with ids; None if the request's own hold no constructs.
     """
 
     image_uri: str
@@ -90,7 +90,7 @@ class Bindings:
 
 @dataclass(frozen=True, slots=True)
 class ProcessingRequest:
-    """What ``processor.run(...)`` returns: give it to a ``ProcessingJob``.
+    """A processor and what it runs: ``processor.run(...)`` returns it, and a ``ProcessingJob`` takes it.
 
     Attributes:
         processor: The processor.
@@ -98,7 +98,7 @@ class ProcessingRequest:
         inputs: The user's input channels.
         outputs: The user's output channels.
         arguments: Arguments of the script; None leaves the field out.
-        experiment_config: Names that SageMaker Experiments files the job under.
+        experiment_config: Names for SageMaker Experiments.
     """
 
     processor: AnyProcessor
@@ -121,7 +121,7 @@ class ProcessingRequest:
         return tuple(channel.named(position) for position, channel in enumerate(every, 1))
 
     def placed(self, base: S3Location) -> ProcessingRequest:
-        """The same request, with a place below ``base`` for each output that names none; each run has its own."""
+        """The same request, with a folder below ``base`` for each run of each output without a destination."""
         outputs = [channel.named(position) for position, channel in enumerate(self.outputs, 1)]
         places = [base.at(f"{channel.output_name}/{ExecutionVariables.RUN_ID}/") for channel in outputs]
         return replace(
@@ -134,14 +134,14 @@ class ProcessingRequest:
 
     @property
     def network(self) -> NetworkConfig:
-        """The network options in force. Where none are given, a program that needs no network is isolated."""
+        """The network options. If the user gives none, a program that needs no network is isolated."""
         given = self.processor.network_config
         needed = self.program.needs_network or self._is_app_managed
         return NetworkConfig(enable_network_isolation=not needed) if given is None else given
 
     @property
     def instance_types(self) -> tuple[str, ...]:
-        """The instance types in the order in which they are tried; () where there is only one."""
+        """The instance types in the order in which a run tries them; () if there is only one."""
         given = self.processor.instance_type
         return tuple(given) if isinstance(given, (list, tuple)) else ()
 
@@ -169,7 +169,7 @@ class ProcessingRequest:
         )
 
     def run_time_values(self) -> list[RunTimeValue]:
-        """Every run-time value used anywhere, in order, each once."""
+        """Every run-time value in the request, in order, each once."""
         texts: list[object] = [text for channel in self.inputs for text in channel.texts]
         texts += [channel.destination for channel in self.outputs]
         texts += [*(channel.source for channel in self.program.inputs), *(self.arguments or ())]
@@ -179,13 +179,13 @@ class ProcessingRequest:
         return list(dict.fromkeys(value for text in texts for value in values_in(_searchable(text))))
 
     def problems(self) -> list[Problem]:
-        """Everything wrong with the request and its processor, at once."""
+        """Everything wrong with the request and its processor."""
         owner = type(self.processor).__name__
         found = [problem.on(owner) for problem in self.processor.problems()]
         for field, kind, channels in self._channel_groups():
             wrong = _wrong_kind(field, kind, channels)
             if wrong:
-                return [*found, wrong]  # what follows needs channels to look at
+                return [*found, wrong]  # the other checks read the channels
             for index, channel in enumerate(channels):
                 found += [problem.inside(f"{field}[{index}]").on(kind.__name__) for problem in channel.problems()]
         found += [*self._manifest_problems(), *self.program.mistakes, *self._channel_problems()]
@@ -199,7 +199,7 @@ class ProcessingRequest:
         return {member: part for member, part in parts.items() if part is not None}
 
     def _parts(self, bindings: Bindings) -> dict[str, Callable[[], object]]:
-        """The function that renders each member of the request; a None is left out."""
+        """The function that renders each member of the request. A member that is None is left out."""
         processor = self.processor
         return {
             "ProcessingResources": lambda: {"ClusterConfig": self._render_cluster(bindings)},
@@ -219,7 +219,7 @@ class ProcessingRequest:
         }
 
     def _conformity_problems(self, known: list[Problem]) -> list[Problem]:
-        """What the service's own model refuses, beside the problems that are known already."""
+        """What the service's model refuses, beyond the known problems."""
         if not self.is_readable:
             return []
         processor, image = self.processor, self.processor.image.registry_uri
@@ -273,7 +273,7 @@ class ProcessingRequest:
 
     @property
     def _is_app_managed(self) -> bool:
-        """Whether the script fetches or brings away data itself."""
+        """Whether the script reads or writes data itself."""
         inputs = any(channel.app_managed is True for channel in self.inputs)
         return inputs or any(channel.app_managed is True for channel in self.outputs)
 
@@ -318,11 +318,11 @@ class ProcessingRequest:
         return found
 
     def _environment_problems(self) -> list[Problem]:
-        """A job with parameters has one more variable of this library's own: a digest of their values."""
+        """This library adds one more variable to a job with parameters: a digest of their values."""
         given = self.processor.env
         most = limits.ENVIRONMENT_LIMIT - 2
         has_parameters = self.is_readable and any(value.name == "PARAMETER" for value in self.run_time_values())
-        # What is no mapping, or has one more, has a problem of its own already.
+        # Other checks report what is no mapping, and one variable more.
         if not has_parameters or not isinstance(given, Mapping) or len(given) != most + 1:
             return []
         fix = "put the rest into a file and read it as an input"
@@ -337,7 +337,7 @@ class ProcessingRequest:
             found.append(Problem("arguments", len(self.arguments or ()), "at most 100", "pass a file as an input"))
         for index, argument in enumerate(self.arguments or ()):
             if argument is None:
-                fix = "drop it, or pass the word that the script expects: SageMaker refuses null"
+                fix = "drop it, or pass the text that the script expects: SageMaker refuses null"
                 found.append(Problem(f"arguments[{index}]", argument, "a str or a run-time value", fix))
             elif not isinstance(argument, (str, ExecutionVariable, Parameter)):
                 fix = f"write {', '.join(map(repr, flat_words(argument)))}"
@@ -362,7 +362,7 @@ class ProcessingRequest:
 
 
 def as_words(given: object) -> list[str]:
-    """A command line given as one text, as the words that a shell would make of it."""
+    """A command line as the words that a shell would split it into."""
     try:
         return shlex.split(given) if isinstance(given, str) else flat_words(given)
     except ValueError:  # a quotation mark without its partner
@@ -384,7 +384,7 @@ def _wrong_kind(field: str, kind: type, channels: object) -> Problem | None:
 
 
 def _is(value: object, *kinds: type) -> bool:
-    """Whether a field is left out or of a kind. An empty value of another kind is not left out: 0, "" or False."""
+    """Whether a field is left out or has one of the types. 0, "" and False count as given."""
     return value is None or isinstance(value, kinds)
 
 

@@ -1,4 +1,4 @@
-"""The SDK's Spark processors: an application handed to ``smspark-submit`` in AWS's Spark image."""
+"""The SDK's Spark processors, which give an application to ``smspark-submit`` in AWS's Spark image."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["PySparkProcessor", "SparkJarProcessor"]
 
 _INPUT = "/opt/ml/processing/input"
 _EVENTS = "/opt/ml/processing/spark-events/"
-#: Holds the packages of submit_py_files: Python imports from it, on the driver and on each executor.
+#: Holds the packages of submit_py_files. Python imports from it on the driver and on each executor.
 _PACKAGES = "packages.zip"
 #: EMR's classifications that the container applies.
 #: https://github.com/aws/sagemaker-spark-container: what its configuration.json may hold.
@@ -55,7 +55,7 @@ Classification = Mapping[str, object]
 
 
 class _SparkCompute(Compute):
-    """What both Spark processors share."""
+    """The fields and checks of both Spark processors."""
 
     __slots__ = ()
 
@@ -87,7 +87,7 @@ class _SparkCompute(Compute):
             found.append(Problem(missing, None, "given together with the other", f"set {missing} on {owner}"))
         for name in ("configuration_location", "dependency_location"):
             if getattr(self, name) is not None:
-                fix = "leave it out; what is submitted is a CDK asset in the bootstrap bucket"
+                fix = "leave it out; submitted files are CDK assets in the bootstrap bucket"
                 found.append(Problem(name, getattr(self, name), "left out", fix))
         return found
 
@@ -97,24 +97,25 @@ class PySparkProcessor(_SparkCompute):
     """Runs a Python application on Spark.
 
     Args:
-        role: ``iam.IRole`` or ARN of the execution role. Left out, a role with just what the job needs is made.
-        instance_type: For example ``ml.m5.xlarge``; of a list of up to 5, the next is tried where capacity lacks.
+        role: ``iam.IRole`` or ARN of the execution role. Left out, the job gets a least-privilege role.
+        instance_type: For example ``ml.m5.xlarge``. Of a list of up to 5, a run tries the next one if there is no
+            capacity.
         instance_count: 1-100 hosts of the cluster.
         framework_version: Version of Spark, for example ``3.5``.
         py_version: Python version of the image, together with ``container_version``.
         container_version: Version of the image, together with ``py_version``. Left out, the newest of the framework's.
-        image_uri: Another image, instead of AWS's.
-        volume_size_in_gb: 1-16,384 GB of storage a host.
+        image_uri: An image to run instead of AWS's.
+        volume_size_in_gb: 1-16,384 GB of storage for each host.
         volume_kms_key: ``kms.IKey``, ARN or id that encrypts that storage; not for types with local NVMe storage.
         output_kms_key: ``kms.IKey``, ARN, id or alias that encrypts the outputs.
         configuration_location: Not taken: the configuration is a CDK asset.
-        dependency_location: Not taken: files that are submitted are CDK assets.
+        dependency_location: Not taken: submitted files are CDK assets.
         max_runtime_in_seconds: 1-777,600, or a ``Duration``. Left out, SageMaker stops a job after 24 hours.
-        base_job_name: At most 24 lower-case letters, digits and hyphens that job names begin with.
+        base_job_name: The beginning of job names: at most 24 lower-case letters, digits and hyphens.
         sagemaker_session: Not taken.
         env: At most 99 environment variables.
         tags: At most 49 tags.
-        network_config: Left out, the hosts reach the network, because those of a cluster must reach each other.
+        network_config: Left out, the hosts have a network, because the hosts of a cluster must reach each other.
     """
 
     role: Role | str | None = None
@@ -153,7 +154,7 @@ class PySparkProcessor(_SparkCompute):
         spark_event_logs_s3_uri: S3Location | str | None = None,
         kms_key: NotTaken = UNSET,
     ) -> ProcessingRequest:
-        """Say what is to run; nothing is started.
+        """A request to run code; it starts nothing.
 
         Args:
             submit_app: Path of a local Python file, or the ``s3://`` URI of one.
@@ -165,13 +166,13 @@ class PySparkProcessor(_SparkCompute):
                 all files, side by side.
             inputs: :class:`ProcessingInput`; 10 with those that bring the application.
             outputs: :class:`ProcessingOutput`; 10 with that of the event logs.
-            arguments: At most 100 strings of at most 256 characters; run-time values are welcome.
+            arguments: At most 100 strings of at most 256 characters; they may hold run-time values.
             wait: Not taken.
             logs: Not taken.
             job_name: Not taken.
             experiment_config: ``ExperimentName``, ``TrialName``, ``TrialComponentDisplayName``, ``RunName``.
             configuration: EMR classifications: ``[{"Classification": "spark-defaults", "Properties": {...}}]``.
-            spark_event_logs_s3_uri: The place for event logs, written while the job runs: an :class:`S3Location` or
+            spark_event_logs_s3_uri: Where to write event logs while the job runs: an :class:`S3Location` or
                 an ``s3://`` URI.
             kms_key: Not taken.
         """
@@ -188,7 +189,7 @@ class PySparkProcessor(_SparkCompute):
 
 @dataclass(frozen=True, slots=True)
 class SparkJarProcessor(_SparkCompute):
-    """Runs a Java or Scala application on Spark. Takes what :class:`PySparkProcessor` takes."""
+    """Runs a Java or Scala application on Spark. It takes the arguments of :class:`PySparkProcessor`."""
 
     role: Role | str | None = None
     instance_type: str | ListOf[str] | None = None
@@ -226,7 +227,7 @@ class SparkJarProcessor(_SparkCompute):
         spark_event_logs_s3_uri: S3Location | str | None = None,
         kms_key: NotTaken = UNSET,
     ) -> ProcessingRequest:
-        """Say what is to run; nothing is started. Arguments as for :meth:`PySparkProcessor.run`.
+        """A request to run code; it starts nothing. Arguments as for :meth:`PySparkProcessor.run`.
 
         Args:
             submit_app: Path of a local jar, or the ``s3://`` URI of one.
@@ -239,9 +240,9 @@ class SparkJarProcessor(_SparkCompute):
             wait: Not taken.
             logs: Not taken.
             job_name: Not taken.
-            experiment_config: Names that SageMaker Experiments files the job under.
+            experiment_config: Names for SageMaker Experiments.
             configuration: EMR classifications.
-            spark_event_logs_s3_uri: The place for event logs.
+            spark_event_logs_s3_uri: Where to write event logs.
             kms_key: Not taken.
         """
         submitted = {"jars": submit_jars, "files": submit_files}
@@ -323,8 +324,8 @@ def _program(
 def _channels(name: str, paths: Sequence[str | LocalFolder]) -> Iterator[ProcessingInput]:
     """The channels for local paths of one kind.
 
-    ``smspark-submit`` takes the files right in a folder and no folder below it, so all files lie side by side. Python
-    packages need their folders, so they travel in a zip.
+    ``smspark-submit`` takes the files of a folder and ignores folders in it, so all files are side by side. Python
+    packages need their folders, so they go into a zip.
     """
     files = _flat(paths, with_folders=name != "py-files")
     if files:
@@ -343,12 +344,12 @@ def _flat(paths: Sequence[str | LocalFolder], *, with_folders: bool) -> tuple[st
             found.append(os.fspath(path))
         elif with_folders:
             found += [str(file) for _, file in LocalFiles(folder=path).members()]
-    # A file may be named twice, on its own and by its folder.
+    # A file may come twice, by its own path and by its folder.
     return tuple({Path(path).resolve(): path for path in reversed(found)}.values())[::-1]
 
 
 def _packages(paths: Sequence[str | LocalFolder]) -> tuple[str | LocalFolder, ...]:
-    """What lies at the top of the zip: a package itself, and the content of any other folder."""
+    """The paths at the root of the zip: a package itself, and the content of any other folder."""
     found: list[str | LocalFolder] = []
     for path in paths:
         if (Path(path) / "__init__.py").is_file():
@@ -398,7 +399,7 @@ def _check_path(where: str, path: object) -> list[Problem]:
 
 
 def _place(path: object) -> S3Location | None:
-    """The place that an ``s3://`` or ``s3a://`` URI names."""
+    """The location of an ``s3://`` or ``s3a://`` URI."""
     return S3Location.parse(path.replace("s3a://", "s3://", 1)) if isinstance(path, str) else None
 
 
@@ -433,9 +434,9 @@ def _check_configuration(configuration: object, field: str = "configuration") ->
             allowed = "a dict of str to str"
             found.append(Problem(f"{where}.Properties", properties, allowed, "quote numbers and booleans"))
         elif not all(map(is_known, properties.values())):
-            allowed = "known at synth: it is written into a file"
+            allowed = "known at synth, which writes it into a file"
             found.append(
-                Problem(f"{where}.Properties", properties, allowed, "pass what a run brings in arguments or env")
+                Problem(f"{where}.Properties", properties, allowed, "pass run-time values in arguments or env")
             )
         if "Configurations" in item:
             found += _check_configuration(item["Configurations"], f"{where}.Configurations")

@@ -455,7 +455,7 @@ DIFFERENCES = [
             "must be on one line",
             "must be at most 256 characters",
             "must be 1-256 characters",
-            "AWS refuses a key that comes twice",
+            "leave one out: AWS refuses a key that comes twice",
         ),
     ),
 ]

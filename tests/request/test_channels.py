@@ -138,7 +138,7 @@ BAD_OUTPUTS = [
     ),
     (
         {"destination": f"s3://{ExecutionVariables.OBJECT_BUCKET}/out/"},
-        "destination.bucket must be known at synth: permissions are given on it, got '{{run:OBJECT_BUCKET}}'; "
+        "destination.bucket must be known at synth: the role gets permissions on it, got '{{run:OBJECT_BUCKET}}'; "
         "name the bucket, and keep run-time values for the key",
     ),
 ]

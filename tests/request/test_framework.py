@@ -143,8 +143,8 @@ def test_what_nothing_here_can_take_is_refused_with_what_to_use_instead(processo
         (
             "sagemaker_session",
             "session",
-            "sagemaker_session must be left out: nothing is called at synth, got 'session'; "
-            "leave it out; credentials are those of `cdk deploy`",
+            "sagemaker_session must be left out: synth calls nothing, got 'session'; "
+            "leave it out; `cdk deploy` has its own credentials",
         ),
     ],
 )

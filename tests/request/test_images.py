@@ -78,7 +78,7 @@ def test_tag_and_digest_together_are_told(told):
     image = ProcessingImage.from_ecr_repository(Repository(), tag="v1", digest="sha256:ab")
 
     assert told(image.problems()) == (
-        "tag must be given without digest, or the other way round, got 'v1 and sha256:ab'; drop one"
+        "tag must be given without digest, or digest without tag, got 'v1 and sha256:ab'; drop one"
     )
 
 

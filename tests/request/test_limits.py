@@ -271,5 +271,5 @@ def test_a_number_token_is_refused_for_the_true_reason_and_without_its_own_numbe
 def test_a_role_that_is_none_is_told(told, role):
     assert told(processor(role=role).run().problems()) == (
         f"role must be an iam.IRole, or the ARN of a role, known at synth, got {role!r}; pass the construct, or leave "
-        "role out on Processor and have one made (Processor)"
+        "role out on Processor and the job gets one (Processor)"
     )

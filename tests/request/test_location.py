@@ -70,7 +70,7 @@ def test_the_fixed_key_ends_where_the_first_run_time_value_begins():
         ),
         (
             S3Location(str(ExecutionVariables.OBJECT_BUCKET), "in/"),
-            "bucket must be known at synth: permissions are given on it, got '{{run:OBJECT_BUCKET}}'; "
+            "bucket must be known at synth: the role gets permissions on it, got '{{run:OBJECT_BUCKET}}'; "
             "name the bucket, and keep run-time values for the key",
         ),
         (

@@ -112,8 +112,8 @@ BAD_VALUES = [
     (
         "sagemaker_session",
         "session",
-        "sagemaker_session must be left out: nothing is called at synth, got 'session'; "
-        "leave it out; credentials are those of `cdk deploy`",
+        "sagemaker_session must be left out: synth calls nothing, got 'session'; "
+        "leave it out; `cdk deploy` has its own credentials",
     ),
     (
         "network_config",
@@ -242,7 +242,7 @@ def test_an_environment_at_its_limits_is_taken(processor):
     assert replace(processor, env=env).problems() == []
 
 
-TWICE = "tags key must be different from the others', got 'team'; AWS refuses a key that comes twice"
+TWICE = "tags key must be different from the others', got 'team'; leave one out: AWS refuses a key that comes twice"
 TAGS = [
     ("team", "tags must be a list such as"),
     ([("team", "data")], "tags[0] must be in the shape"),

@@ -202,27 +202,27 @@ MISTAKES = [
     (
         {"code": "nothing.py", "source_dir": "src"},
         "code must be a script within source_dir, got 'nothing.py'; there is no src/nothing.py; "
-        "name the script as it lies within src",
+        "name the script by its path within src",
     ),
     (
         {"code": "src/main.py", "source_dir": "src"},
         "code must be a script within source_dir, got 'src/main.py'; there is no src/src/main.py; "
-        "name the script as it lies within src",
+        "name the script by its path within src",
     ),
     (
         {"code": "jobs", "source_dir": "src"},
         "code must be a script within source_dir, got 'jobs'; there is no src/jobs; "
-        "name the script as it lies within src",
+        "name the script by its path within src",
     ),
     (
         {"code": "../other.py", "source_dir": "src"},
         "code must be a script within source_dir, got '../other.py'; there is no src/../other.py; "
-        "name the script as it lies within src",
+        "name the script by its path within src",
     ),
     (
         {"code": "{cwd}/src/main.py", "source_dir": "src"},
         "code must be a script within source_dir, got '{cwd}/src/main.py'; there is no {cwd}/src/main.py; "
-        "name the script as it lies within src",
+        "name the script by its path within src",
     ),
     (
         {"code": None, "source_dir": "src"},
@@ -235,18 +235,18 @@ MISTAKES = [
     ),
     (
         {"code": "s3://code/run.sh", "source_dir": "src"},
-        "source_dir must be left out where code is in S3, got 'src'; "
-        "name a local script, or leave it out: a script in S3 is run as it is",
+        "source_dir must be left out if code is in S3, got 'src'; "
+        "name a local script, or leave it out: a script in S3 runs without a folder",
     ),
     (
         {"code": "s3://code/run.sh", "dependencies": ["lib"]},
-        "dependencies must be left out where code is in S3, got ['lib']; "
-        "name a local script, or leave it out: a script in S3 is run as it is",
+        "dependencies must be left out if code is in S3, got ['lib']; "
+        "name a local script, or leave it out: a script in S3 runs without a folder",
     ),
     (
         {"code": "s3://code/run.sh", "codeartifact_repo_arn": REPOSITORY},
-        f"codeartifact_repo_arn must be left out where code is in S3, got '{REPOSITORY}'; "
-        "name a local script, or leave it out: a script in S3 is run as it is",
+        f"codeartifact_repo_arn must be left out if code is in S3, got '{REPOSITORY}'; "
+        "name a local script, or leave it out: a script in S3 runs without a folder",
     ),
     (
         {"code": "main.py", "source_dir": "src", "dependencies": "lib"},
@@ -266,7 +266,7 @@ MISTAKES = [
     ),
     (
         {"code": "main.py", "source_dir": "s3://code/sourcedir.tar.gz", "dependencies": ["lib"]},
-        "dependencies must be left out where source_dir is in S3, got ['lib']; put them into the archive",
+        "dependencies must be left out if source_dir is in S3, got ['lib']; put them into the archive",
     ),
     (
         {"code": "main.py", "source_dir": "src", "dependencies": ["src/jobs/prep.py", "src/main.py"]},
@@ -324,7 +324,7 @@ def test_a_command_that_is_not_known_yet_cannot_stand_in_the_launcher(told, word
     [problem] = bundle_program(["python3", word], "main.py", "src").mistakes
 
     assert str(problem) == (
-        f"command must be known at synth: it is written into a file, got {word!r}; pass it in arguments or env"
+        f"command must be known at synth, which writes it into a file, got {word!r}; pass it in arguments or env"
     )
 
 

@@ -250,7 +250,7 @@ ARGUMENTS = [
     ([0.2], "arguments[0] must be a str or a run-time value, got 0.2; write '0.2'"),
     (
         ["a", None],
-        "arguments[1] must be a str or a run-time value, got None; drop it, or pass the word that the script "
+        "arguments[1] must be a str or a run-time value, got None; drop it, or pass the text that the script "
         "expects: SageMaker refuses null",
     ),
     (["a"] * 101, "arguments must be at most 100, got 101; pass a file as an input"),

@@ -104,12 +104,12 @@ def test_what_only_a_start_could_take_is_refused(processor, told, argument):
         (
             {"configuration_location": "s3://c/"},
             "configuration_location must be left out, got 's3://c/'; "
-            "leave it out; what is submitted is a CDK asset in the bootstrap bucket",
+            "leave it out; submitted files are CDK assets in the bootstrap bucket",
         ),
         (
             {"dependency_location": "s3://c/"},
             "dependency_location must be left out, got 's3://c/'; "
-            "leave it out; what is submitted is a CDK asset in the bootstrap bucket",
+            "leave it out; submitted files are CDK assets in the bootstrap bucket",
         ),
         ({"instance_count": 0}, "instance_count must be 1-100, got 0; raise instance_count on {owner}"),
     ],
@@ -312,7 +312,7 @@ BAD_SUBMISSIONS = [
     ),
     (
         [f"s3://{V.OBJECT_BUCKET}/a.jar"],
-        "{field}[0].bucket must be known at synth: permissions are given on it, got '{{run:OBJECT_BUCKET}}'; "
+        "{field}[0].bucket must be known at synth: the role gets permissions on it, got '{{run:OBJECT_BUCKET}}'; "
         "name the bucket, and keep run-time values for the key",
     ),
     (
@@ -422,8 +422,8 @@ BAD_CONFIGURATIONS = [
     *(
         (
             defaults(x=text),
-            f"configuration[0].Properties must be known at synth: it is written into a file, got {{'x': {text!r}}}; "
-            "pass what a run brings in arguments or env",
+            f"configuration[0].Properties must be known at synth, which writes it into a file, got {{'x': {text!r}}}; "
+            "pass run-time values in arguments or env",
         )
         for text in (f"{V.RUN_ID}", "${Token[TOKEN.1]}")
     ),
