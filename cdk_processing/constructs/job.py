@@ -33,6 +33,7 @@ from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.location import JobOutput, S3Location
 from cdk_processing.request.packing import packed
 from cdk_processing.request.request import ProcessingRequest
+from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.workflow.launch_policy import PATIENT, LaunchPolicy
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ class ProcessingJob(Construct):
             machine_arn=self.state_machine_arn,
             machine_name=self._launching.machine.attribute("Name"),
             place=self._place,
-            values=self._request.run_time_values(),
+            values=self._values_with_room(),
             parameters=parameters or {},
             run_key=run_key,
             wait=wait,
@@ -283,6 +284,10 @@ class ProcessingJob(Construct):
     def upstream_jobs(self) -> list[Upstream]:
         """The jobs whose success launches this one, without those further up."""
         return [trigger.upstream for trigger in self._launching.triggers if trigger.upstream is not None]
+
+    def _values_with_room(self) -> list[RunTimeValue]:
+        others = [value for value in self._request.run_time_values() if value.name != "PARAMETER"]
+        return [*self._request.parameters(), *others]
 
     def _describe(self) -> None:
         """Say in the template what the state machine is, for people and tools that read it there."""

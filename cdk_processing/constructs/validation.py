@@ -179,9 +179,18 @@ def _parameter_problems(request: ProcessingRequest) -> list[Problem]:
     return found
 
 
+def _parameters(request: ProcessingRequest) -> list[RunTimeValue]:
+    """The parameters with the room for their values; without, where the request cannot be rendered."""
+    if request.problems():
+        return [value for value in request.run_time_values() if value.name == "PARAMETER"]
+    return request.parameters()
+
+
 def _wrongly_given(request: ProcessingRequest, trigger: Trigger, index: int) -> list[Problem]:
     """Values that a trigger gives for parameters that the job does not have, or that they do not take."""
-    declared = {value.parameter: value for value in request.run_time_values() if value.name == "PARAMETER"}
+    if not trigger.given:
+        return []
+    declared = {value.parameter: value for value in _parameters(request)}
     owner, found = type(trigger).__name__, []
     for name, given in trigger.given.items():
         field = f"triggers[{index}].parameters[{name!r}]"

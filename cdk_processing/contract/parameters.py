@@ -2,10 +2,11 @@
 
 The declaration stands in the comment of the definition's first state, where nothing evaluates it::
 
-    parameters: split_ratio;number=0.2 mode=fast|fast|exact day
+    parameters: split_ratio;number~0-256=0.2 mode~1-256,line=fast|fast|exact day
 
-Each parameter is a name, its type behind ``;`` unless that is ``string``, its default behind ``=``, and each value that
-it may take behind ``|``. Texts are percent-encoded, so that none of them can end the declaration.
+Each parameter is a name, its type behind ``;`` unless that is ``string``, how many characters its value may have behind
+``~`` (and ``,line`` where it must be one line), its default behind ``=``, and each value that it may take behind ``|``.
+Texts are percent-encoded, so that none of them can end the declaration.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
-from cdk_processing.request.runtime import RunTimeValue
+from cdk_processing.request.runtime import Room, RunTimeValue
 
 __all__ = ["FIRST_STATE", "declaration", "declared_parameters", "parameters_digest"]
 
@@ -26,7 +27,10 @@ FIRST_STATE = "Prepare"
 _HEAD = "parameters: "
 # What CDK's tokens are written in; the text that becomes of one is a name or an ARN.
 _KEPT = "${}[]:/."
-_DECLARED = re.compile(r"(?P<name>\w+)(?:;(?P<type>\w+))?(?:=(?P<default>[^;|]*))?(?:\|(?P<values>.*))?")
+_DECLARED = re.compile(
+    r"(?P<name>\w+)(?:;(?P<type>\w+))?(?:~(?P<shortest>\d+)-(?P<longest>\d+)(?P<line>,line)?)?"
+    r"(?:=(?P<default>[^;|]*))?(?:\|(?P<values>.*))?"
+)
 
 
 def declaration(parameters: Sequence[RunTimeValue]) -> str | None:
@@ -67,6 +71,9 @@ def _parts(parameter: RunTimeValue) -> Iterator[str]:
     yield parameter.parameter
     if parameter.type != "string":
         yield f";{parameter.type}"
+    room = parameter.room
+    if room != Room():
+        yield f"~{room.shortest}-{room.longest}{',line' if room.one_line else ''}"
     if parameter.default is not None:
         yield f"={quote(parameter.default, safe=_KEPT)}"
     if parameter.enum_values:
@@ -84,6 +91,7 @@ def _read(text: str) -> RunTimeValue:
         None if default is None else unquote(default),
         type=found["type"] or "string",
         enum_values=() if values is None else tuple(map(unquote, values.split("|"))),
+        room=Room(int(found["shortest"] or 0), int(found["longest"] or 0), bool(found["line"])),
     )
 
 

@@ -17,6 +17,7 @@ from cdk_processing.request.location import S3Location
 from cdk_processing.request.manifests import missing_objects
 from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import Program
+from cdk_processing.request.room import default_problems, with_room
 from cdk_processing.request.runtime import (
     INSTANCE_TYPE,
     ExecutionVariable,
@@ -178,6 +179,14 @@ class ProcessingRequest:
         texts += [text for tag in self.processor.tag_list or () for text in tag.values()]
         return list(dict.fromkeys(value for text in texts for value in values_in(_searchable(text))))
 
+    def parameters(self) -> list[RunTimeValue]:
+        """The parameters, each once, with the room that their values have; () where the request is no good."""
+        found = {value.parameter: value for value in self.run_time_values() if value.name == "PARAMETER"}
+        if not found:
+            return []
+        bindings = self._known_bindings()
+        return with_room({member: render() for member, render in self._parts(bindings).items()}, list(found.values()))
+
     def problems(self) -> list[Problem]:
         """Everything wrong with the request and its processor."""
         owner = type(self.processor).__name__
@@ -191,7 +200,8 @@ class ProcessingRequest:
         found += [*self._manifest_problems(), *self.program.mistakes, *self._channel_problems()]
         found += self._argument_problems()
         found += self._environment_problems()
-        return found + self._conformity_problems(found)
+        found += self._conformity_problems(found)
+        return found or list(default_problems(self.parameters()))
 
     def render(self, bindings: Bindings) -> Json:
         """The CreateProcessingJob request as the SDK would send it, without ``ProcessingJobName``."""
@@ -222,8 +232,18 @@ class ProcessingRequest:
         """What the service's model refuses, beyond the known problems."""
         if not self.is_readable:
             return []
+        return conformity_problems(
+            self._parts(self._known_bindings()),
+            known,
+            self.program,
+            len(self.inputs),
+            type(self.processor).__name__,
+        )
+
+    def _known_bindings(self) -> Bindings:
+        """What is known without the CDK; the rest is open."""
         processor, image = self.processor, self.processor.image.registry_uri
-        bindings = Bindings(
+        return Bindings(
             image_uri=image if isinstance(image, str) else KNOWN_LATER,
             role_arn=processor.role if isinstance(processor.role, str) else KNOWN_LATER,
             input_uris=tuple(
@@ -233,9 +253,6 @@ class ProcessingRequest:
             volume_key=processor.volume_kms_key if isinstance(processor.volume_kms_key, str) else None,
             output_key=processor.output_kms_key if isinstance(processor.output_kms_key, str) else None,
             network=known_network(self.network) if isinstance(self.network, NetworkConfig) else None,
-        )
-        return conformity_problems(
-            self._parts(bindings), known, self.program, len(self.inputs), type(processor).__name__
         )
 
     def _render_cluster(self, bindings: Bindings) -> Json:

@@ -52,10 +52,26 @@ PATTERNS = {
     "number": r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?",
     "boolean": r"(true|false)",
 }
+#: What Java's dot does not match.
+_LINE_BREAK = re.compile(r"[\n\r\x85\u2028\u2029]")
 # From here on a float is written with an exponent.
 _WHOLE = 1e16
 _TYPES: dict[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _WORDS = {"string": "a str", "integer": "an integer", "number": "a number", "boolean": "true or false"}
+
+
+class Room(NamedTuple):
+    """How long a parameter's value may be where it stands, and whether it must be one line.
+
+    Attributes:
+        shortest: The fewest characters.
+        longest: The most characters; 0 for any number.
+        one_line: Whether line breaks are refused.
+    """
+
+    shortest: int = 0
+    longest: int = 0
+    one_line: bool = False
 
 
 class RunTimeValue(NamedTuple):
@@ -72,6 +88,7 @@ class RunTimeValue(NamedTuple):
         job: Path of that job.
         folder: What the keys of that output begin with in every run; the value is the rest.
         moment: What time it is, where ``name`` is ``TRIGGER_TIME`` and it is another than the run's own.
+        room: How long the parameter's value may be; any length, where nobody has looked.
     """
 
     name: str
@@ -84,6 +101,7 @@ class RunTimeValue(NamedTuple):
     job: str = ""
     folder: str = ""
     moment: Moment | None = None
+    room: Room = Room()
 
     @property
     def label(self) -> str:
@@ -429,4 +447,16 @@ def value_problem(parameter: RunTimeValue, text: str, field: str | None = None) 
         return Problem(name, text, _WORDS[parameter.type], "correct the value")
     if parameter.enum_values and text not in parameter.enum_values:
         return Problem(name, text, f"one of {', '.join(parameter.enum_values)}", "take one of those")
+    return _room_problem(parameter.room, name, text)
+
+
+def _room_problem(room: Room, name: str, text: str) -> Problem | None:
+    if room.one_line and _LINE_BREAK.search(text):
+        return Problem(name, text, "on one line where the job uses it", "take the line breaks out")
+    if len(text) < room.shortest:
+        allowed = "text that is not empty: SageMaker refuses empty arguments"
+        return Problem(name, text, allowed, "write the word that the script expects")
+    if room.longest and len(text) > room.longest:
+        allowed = f"at most {room.longest:,} characters, which is what SageMaker takes where the job uses it"
+        return Problem(name, text, allowed, "pass long values in a file")
     return None

@@ -140,7 +140,7 @@ class Shape:
         return {name: self._shapes[shape] for name, shape in self._described["members"].items()}
 
     @cached_property
-    def _parts(self) -> tuple[Shape, ...]:
+    def parts(self) -> tuple[Shape, ...]:
         """The member of a list, or the key and the value of a map."""
         return tuple(self._shapes[self._described[part]] for part in _PARTS if part in self._described)
 
@@ -168,13 +168,13 @@ class Shape:
 
     def _check_list(self, value: list[Any], path: _Path, walk: _Walk) -> None:
         self._check_size(len(value), value, path, walk)
-        (member,) = self._parts
+        (member,) = self.parts
         for index, item in enumerate(value):
             member._check(item, (path, index), walk)
 
     def _check_map(self, value: dict[Any, Any], path: _Path, walk: _Walk) -> None:
         self._check_size(len(value), value, path, walk)
-        key_shape, value_shape = self._parts
+        key_shape, value_shape = self.parts
         for key, item in value.items():
             key_shape._check(key, (path, Key(key)), walk)
             value_shape._check(item, (path, Entry(key)), walk)

@@ -29,6 +29,7 @@ from cdk_processing.contract.environment import JobMarks
 from cdk_processing.contract.outcome import COMPLETED, DUPLICATE, SKIPPED, SUPERSEDED, Outcome
 from cdk_processing.contract.success_event import SUCCEEDED, SUCCESS_SOURCE, SuccessEvent
 from cdk_processing.contract.tags import JOB_TAG
+from cdk_processing.request.room import with_room
 from cdk_processing.request.runtime import RunTimeValue, values_in_tree
 from cdk_processing.request.times import Moment
 from cdk_processing.workflow.adoption import JOB_STATUS, MADE_BY, adoption_states
@@ -101,7 +102,7 @@ class Workflow:
     def parameters(self) -> list[RunTimeValue]:
         """The request's parameters, each once, in the order of the request."""
         found = {value.parameter: value for value in values_in_tree(self.request) if value.name == "PARAMETER"}
-        return list(found.values())
+        return with_room(self.request, list(found.values()))
 
     @property
     def upstream_outputs(self) -> list[RunTimeValue]:

@@ -6,7 +6,7 @@ from cdk_processing.client import InvalidParametersError
 from cdk_processing.client.parameters import check_parameters
 from cdk_processing.contract.environment import PARAMETERS_VARIABLE
 from cdk_processing.contract.parameters import parameters_digest
-from cdk_processing.request.runtime import Parameter, RunTimeValue
+from cdk_processing.request.runtime import Parameter, Room, RunTimeValue
 from cdk_processing.workflow.definition import Workflow, definition
 from tests.workflow.states_language import evaluate
 
@@ -65,6 +65,26 @@ def test_a_job_without_parameters_takes_none():
     with pytest.raises(InvalidParametersError, match=r"x must be left out: Job has no parameters, got '1'; start it"):
         check_parameters("Job", (), {"x": "1"})
     assert check_parameters("Job", (), {}).effective == {}
+
+
+ARGUMENT = RunTimeValue("PARAMETER", "day", None, room=Room(1, 256, True))
+
+
+@pytest.mark.parametrize(
+    ("value", "allowed"),
+    [
+        ("", "text that is not empty: SageMaker refuses empty arguments"),
+        ("x" * 257, "at most 256 characters, which is what SageMaker takes where the job uses it"),
+        ("a\nb", "on one line where the job uses it"),
+        ("a\u2028b", "on one line where the job uses it"),
+    ],
+)
+def test_a_value_that_sagemaker_would_refuse_is_refused_before_the_start(value, allowed):
+    with pytest.raises(InvalidParametersError) as refused:
+        check_parameters("Job", (ARGUMENT,), {"day": value})
+
+    assert f"day must be {allowed}, got " in str(refused.value)
+    assert check_parameters("Job", (ARGUMENT,), {"day": "x" * 256}).given == {"day": "x" * 256}
 
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)

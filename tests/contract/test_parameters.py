@@ -5,17 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdk_processing.contract.parameters import declaration, declared_parameters
-from cdk_processing.request.runtime import Parameter, RunTimeValue, values_in
+from cdk_processing.request.runtime import Parameter, Room, RunTimeValue, values_in
 from cdk_processing.workflow.launches import prepare
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,10}", fullmatch=True)
 PARAMETERS = st.builds(
-    lambda name, default, kind, values: RunTimeValue("PARAMETER", name, default, type=kind, enum_values=tuple(values)),
+    lambda name, default, kind, values, room: RunTimeValue(
+        "PARAMETER", name, default, type=kind, enum_values=tuple(values), room=room
+    ),
     NAMES,
     TEXTS | st.none(),
     st.sampled_from(["string", "integer", "number", "boolean"]),
     st.lists(TEXTS, max_size=3),
+    st.builds(Room, st.integers(0, 1), st.integers(0, 5000), st.booleans()),
 )
 
 
@@ -40,6 +43,7 @@ def test_a_declaration_can_be_read_by_people():
     ]
 
     assert declaration(declared) == "parameters: split_ratio;number=0.2 mode=fast|fast|very%20exact day"
+    assert declaration([declared[2]._replace(room=Room(1, 256, True))]) == "parameters: day~1-256,line"
     assert declaration([]) is None
 
 

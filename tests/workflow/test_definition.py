@@ -569,7 +569,7 @@ def test_looks_at_adopted_jobs_fit_into_an_executions_history_and_take_as_long_a
 
 
 def test_clients_read_the_parameters_in_the_definition():
-    assert SIMPLE["States"]["Prepare"]["Comment"] == "parameters: ratio=0.2"
+    assert SIMPLE["States"]["Prepare"]["Comment"] == "parameters: ratio~1-256,line=0.2"
 
 
 @pytest.mark.parametrize(

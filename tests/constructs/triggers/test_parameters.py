@@ -70,7 +70,7 @@ def test_a_value_that_is_no_text_is_told_with_its_text(refused, kind):
 
 @EACH
 def test_parameters_that_are_no_dict_are_told(refused, kind):
-    assert refused(GIVING[kind](["p"]), arguments=[Parameter("p", default="")]) == (
+    assert refused(GIVING[kind](["p"]), arguments=[Parameter("p", default="a")]) == (
         f"triggers[0].parameters must be a dict of name to text, got ['p']; write {{'name': 'value'}} ({kind})"
     )
 
@@ -124,4 +124,4 @@ def test_one_name_means_one_parameter_throughout_the_job(refused, other):
 def test_one_parameter_may_be_used_in_several_places(declare, states):
     declare(arguments=[Parameter("p", default="a"), f"--x={Parameter('p', default='a')}"])
 
-    assert states()["Prepare"]["Comment"] == "parameters: p=a"
+    assert states()["Prepare"]["Comment"] == "parameters: p~1-252,line=a"

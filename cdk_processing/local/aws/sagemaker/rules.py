@@ -37,6 +37,18 @@ def _problems(request: Mapping[str, Any]) -> Iterator[ServiceError]:
         if count > 1:
             yield validation(f"LocalPath {path} is used by {count} processing inputs; each needs a path of its own")
     yield from _cluster_problems(request)
+    yield from _word_problems(request["AppSpecification"])
+
+
+def _word_problems(app: Mapping[str, Any]) -> Iterator[ServiceError]:
+    # In AWS's words: https://github.com/aws/sagemaker-python-sdk/issues/3758
+    for field in ("ContainerEntrypoint", "ContainerArguments"):
+        for index, word in enumerate(app.get(field) or ()):
+            if not word:
+                yield validation(
+                    f"Found null or empty string in {field} at index {index}. "
+                    "ContainerArguments and ContainerEntrypoint may not contain null or empty strings."
+                )
 
 
 def _duplicates(kind: str, names: Sequence[str]) -> Iterator[ServiceError]:

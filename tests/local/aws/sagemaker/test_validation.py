@@ -177,3 +177,13 @@ def test_the_keys_of_a_map_are_told_in_one_problem():
         "satisfy constraint: Map keys must satisfy constraint: [Member must satisfy regular expression pattern: "
         "[a-zA-Z_][a-zA-Z0-9_]*]"
     )
+
+
+@pytest.mark.parametrize("field", ["ContainerArguments", "ContainerEntrypoint"])
+def test_an_empty_word_is_refused_in_the_words_of_aws(field):
+    app = {"ImageUri": "image", field: ["a", ""]}
+
+    assert message(check_request, request(AppSpecification=app)) == (
+        f"ValidationException: Found null or empty string in {field} at index 1. "
+        "ContainerArguments and ContainerEntrypoint may not contain null or empty strings."
+    )
