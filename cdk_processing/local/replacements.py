@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from cdk_processing.local.aws.cloudformation.cdk_handlers import provide_cdk_handlers
+from cdk_processing.local.aws.cloudformation.drift import compare_state_machines, revert_drift
 from cdk_processing.local.aws.cloudformation.provisioning import after_provisioning, replace_deletion
 from cdk_processing.local.aws.cloudformation.stack_events import announce_stack_status
 from cdk_processing.local.aws.cloudwatch.alarms import Alarms, refuse_too_long
@@ -221,7 +222,7 @@ def extend_iam() -> None:
 
 
 def extend_provisioning() -> None:
-    """Let CloudFormation keep what MiniStack drops, delete as AWS does, and provision the CDK's own resources."""
+    """Let CloudFormation keep what MiniStack drops, delete and revert as AWS does, and know the CDK's resources."""
     after_provisioning("AWS::DynamoDB::Table", keep_table_key)
     after_provisioning("AWS::IAM::Role", keep_boundary)
     after_provisioning("AWS::S3::Bucket", keep_encryption)
@@ -230,6 +231,8 @@ def extend_provisioning() -> None:
     after_provisioning("AWS::StepFunctions::StateMachine", lambda arn, _properties: deletion.forget_orphans(arn))
     provide_cdk_handlers(set_notifications, empty, refusing("AWS::Lambda::Function"))
     replace_deletion("AWS::StepFunctions::StateMachine", deletion.mark_for_deletion)
+    compare_state_machines()
+    revert_drift()
 
 
 async def _nothing(*_request: Any, **_options: Any) -> None:

@@ -145,6 +145,7 @@ class _Server:
 def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     from cdk_processing.local import ministack
     from cdk_processing.local.admin import Admin
+    from cdk_processing.local.aws.cloudcontrol.service import CloudControl
     from cdk_processing.local.aws.cloudwatch.alarms import Alarms
     from cdk_processing.local.aws.cloudwatch.metrics import Metrics
     from cdk_processing.local.aws.iam.assumed_roles import AssumedRoles
@@ -170,6 +171,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     scheduler = Scheduler(roles, faults)
     metrics = Metrics()
     alarms = Alarms(metrics)
+    cloud_control = CloudControl()
 
     def reset() -> None:
         faults.clear(deliver=False)
@@ -189,6 +191,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
         FileStore(options.work_dir / "logs"),
     )
     ministack.register_service("sagemaker", "SageMaker.", sagemaker.handle, reset)
+    ministack.register_service("cloudcontrol", "CloudApiService.", cloud_control.handle, cloud_control.reset)
     ministack.replace_all(replacements(parts))
     extend_iam()
     extend_tasks(parts)

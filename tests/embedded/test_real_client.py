@@ -1,19 +1,17 @@
 """The CDK's own command line against the embedded AWS: bootstrap, deploy, change, deploy again, destroy."""
 
-import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.embedded.cdk_cli import CdkCli
 from tests.patience import until
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "tests" / "apps" / "real_client"
-CDK = Path(sys.prefix) / "cdk-cli" / "node_modules" / "aws-cdk" / "bin" / "cdk"
 
 
 @pytest.fixture(scope="module")
@@ -36,23 +34,7 @@ def app(tmp_path_factory):
 @pytest.fixture(scope="module")
 def cdk(aws, app, tmp_path_factory):
     """``cdk("deploy", ...)`` runs the command line and returns what it said."""
-    from cdk_processing.local.deployment.node import path_with_node
-
-    assert CDK.exists(), "the CDK's command line is missing: run `make setup`"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment |= aws.environment()
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path_with_node()])
-    # Nothing of the machine's own: neither its settings nor its account, and no look at the internet.
-    environment["HOME"] = str(tmp_path_factory.mktemp("home"))
-    environment |= {"CI": "true", "CDK_VALIDATION": "false", "CDK_DISABLE_CLI_TELEMETRY": "true"}
-
-    def run(*arguments, must_succeed=True):
-        command = ["node", str(CDK), *arguments, "--no-notices", "--no-version-reporting", "--no-color"]
-        done = subprocess.run(command, cwd=app, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0 or not must_succeed, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    return run
+    return CdkCli(aws, app, tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")
@@ -111,24 +93,6 @@ def test_a_changed_script_is_used_whatever_way_it_is_deployed(aws, deployed, cdk
     aws.client("s3").put_object(Bucket=deployed["RawName"], Key=f"in/{option}.txt", Body=b"hello")
 
     assert wait_for_object(aws, deployed["ResultsName"], f"loud/{option}.txt") == f"HELLO{option}", said
-
-
-def test_a_changed_script_of_a_stack_that_knows_its_region_is_a_change_that_hotswap_takes(aws, deployed, cdk, app):
-    """What ``cdk watch`` does. The swap itself is a call to Cloud Control, which the embedded AWS does not have.
-
-    The CDK swaps no definition with a mapping in it, so a stack that does not know its region needs --hotswap-fallback.
-    """
-    region = ("-c", f"region={aws.region}")
-    cdk("deploy", "--require-approval", "never", *region)
-    change(app, "swapped")
-
-    said = cdk("deploy", "--require-approval", "never", "--hotswap", *region, must_succeed=False)
-
-    assert "non-hotswappable" not in said
-    swapped = said.partition("hotswapping resources:")[2].partition("hotswap-deployment time")[0]
-    assert re.findall(r"AWS::\w+::\w+", swapped) == ["AWS::StepFunctions::StateMachine"]
-    assert "Published shout.py" in said
-    cdk("deploy", "--require-approval", "never")
 
 
 def test_the_same_app_again_is_no_change(deployed, cdk):

@@ -148,7 +148,17 @@ INTERNALS: dict[str, str] = {
     "ministack.services.eventbridge:_dispatch_to_sns": "arn payload",
     "ministack.services.eventbridge:_dispatch_to_sqs": "spec payload",
     "ministack.services.eventbridge:_matches_pattern_view": "pattern_str view owner",
+    "ministack.services.cloudformation:_stacks": "",
+    "ministack.services.cloudformation:_change_sets": "",
+    "ministack.services.cloudformation.changesets:_find_change_set": "cs_name stack_name",
+    "ministack.services.cloudformation.drift:_DRIFT_READERS": "",
+    "ministack.services.cloudformation.drift:detect_resource_drift": "stack logical_id record timestamp",
+    "ministack.services.cloudformation.handlers:_ACTION_HANDLERS": "",
     "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS": "",
+    "ministack.services.cloudformation.provisioners:_replacing_change": "resource_type old_props new_props",
+    "ministack.services.cloudformation.provisioners:_update_resource": (
+        "resource_type physical_id old_props new_props stack_name logical_id"
+    ),
     "ministack.services.cloudformation.provisioners:_custom_resource_create": (
         "logical_id props stack_name resource_type"
     ),

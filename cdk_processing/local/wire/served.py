@@ -22,6 +22,7 @@ __all__ = [
 #: Services by the name that requests are signed for.
 SERVICES = frozenset(
     {
+        "cloudcontrolapi",
         "cloudformation",
         "dynamodb",
         "events",
@@ -40,6 +41,9 @@ SERVICES = frozenset(
         "tagging",
     }
 )
+
+# Where MiniStack calls a service otherwise.
+_HANDLERS = {"cloudcontrolapi": "cloudcontrol"}
 
 #: Types of resources that CloudFormation provisions. Networks and repositories are records, and start nothing.
 RESOURCE_TYPES = frozenset(
@@ -94,7 +98,7 @@ RESOURCE_TYPES = frozenset(
 def close_all_else() -> None:
     """Take every other service and type of resource away from MiniStack."""
     handlers = internal("ministack.app", "SERVICE_HANDLERS")
-    for name in set(handlers) - SERVICES:
+    for name in set(handlers) - {_HANDLERS.get(service, service) for service in SERVICES}:
         del handlers[name]
     provisioners = internal("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
     for name in set(provisioners) - RESOURCE_TYPES:

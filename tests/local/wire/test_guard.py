@@ -114,6 +114,7 @@ def test_an_origin_that_is_asked_for_reads_answers_and_no_other_does(stub_on_pat
 
 
 SERVICES = [
+    ("cloudcontrol", "list_resource_requests"),
     ("cloudformation", "list_stacks"),
     ("cloudwatch", "list_metrics"),
     ("dynamodb", "list_tables"),
