@@ -25,6 +25,7 @@ def _checked_account(ctx: click.Context, option: click.Parameter, value: str | N
     callback=_checked_account,
     help="Account of the embedded AWS. [the stacks', else 000000000000]",
 )
+@click.option("--no-watch", is_flag=True, help="Do not deploy again when a file of the app changes.")
 @click.option("--plain", is_flag=True, help="Print a line for each change, as when the output is not a terminal.")
 def local(
     port: int | None,
@@ -33,13 +34,17 @@ def local(
     python: str | None,
     region: str | None,
     account: str | None,
+    no_watch: bool,
     plain: bool,
 ) -> None:
-    """Run the app's stacks and jobs on this machine, until Ctrl-C."""
+    """Run the app's stacks and jobs on this machine, until Ctrl-C.
+
+    A change of the app or of a script is deployed while the session runs; jobs that run are not disturbed.
+    """
     try:
         from cdk_processing.local.session.session import Options, run_session
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f"{error.name} is missing; install the embedded AWS: pip install 'cdk-processing[local]'"
         ) from None
-    run_session(Options(port, app, not no_deploy, python, region, account, plain))
+    run_session(Options(port, app, not no_deploy, python, region, account, plain, not no_watch))

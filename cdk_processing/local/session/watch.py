@@ -67,12 +67,17 @@ class Watch:
     def __init__(self, aws: ProcessingJobs, jobs: Sequence[DeployedJob], client: ProcessingClient) -> None:
         self._aws = aws
         self._client = client
-        self._jobs = {job.name: Job(job.name, job.base_name, job.state_machine_arn) for job in jobs}
+        self._jobs: dict[str, Job] = {}
+        self.add(jobs)
         self._seen: dict[str, RunView] = {}
         self._waiting: list[RunView] = []
         self._said: dict[str, tuple[str, ...]] = {}
         self._ended: set[str] = set()
         self._next_look = 0.0
+
+    def add(self, jobs: Sequence[DeployedJob]) -> None:
+        """Watch these jobs too."""
+        self._jobs.update({job.name: Job(job.name, job.base_name, job.state_machine_arn) for job in jobs})
 
     def look(self) -> tuple[list[RunView], list[Change]]:
         """The runs that go on now, and what has happened since the last look."""
