@@ -83,7 +83,7 @@ def alarm_on_dead_letters(scope: Construct, construct_id: str, *, queue_name: An
 def alarm(
     scope: Construct, construct_id: str, path: str, what: str, description: str, properties: dict[str, Any]
 ) -> CfnResource:
-    """An alarm.
+    """Create an alarm.
 
     Args:
         scope: The construct that has it.

@@ -1,4 +1,4 @@
-"""An S3 bucket with the standards on, and what every bucket needs before it can launch jobs."""
+"""An S3 bucket for data, with safe defaults."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class DataBucket(s3.Bucket):
     Args:
         scope: The parent construct.
         construct_id: The construct's id.
-        encryption_key: ``kms.IKey`` to encrypt with. Left out, S3 manages the key; jobs are given use of either.
-        bucket_name: Left out, CloudFormation makes a unique name.
-        removal_policy: What becomes of the bucket when the stack is deleted. Left out, it is kept with its data.
-        lifecycle_rules: ``s3.LifecycleRule`` of your own, beside the one that drops unfinished uploads after 7 days.
+        encryption_key: ``kms.IKey`` to encrypt with; jobs may use it. Left out, S3 manages the key.
+        bucket_name: Left out, CloudFormation chooses a unique name.
+        removal_policy: What happens to the bucket when the stack is deleted. Left out, it stays with its objects.
+        lifecycle_rules: Your own ``s3.LifecycleRule``. One more deletes unfinished uploads after 7 days.
 
     Example:
         >>> import aws_cdk
@@ -68,5 +68,5 @@ class DataBucket(s3.Bucket):
         )
 
     def at(self, prefix: str) -> S3Location:
-        """A place in this bucket: a key prefix, which may hold run-time values."""
+        """A location in this bucket: a key prefix, which may hold run-time values."""
         return S3Location(self, prefix)

@@ -1,8 +1,8 @@
-"""Whether a watched bucket sends its events to EventBridge, decided when the whole app is known.
+"""Makes a watched bucket send its events to EventBridge. It decides how when the whole app is known.
 
-A bucket of this app gets one L1 property, and nothing else. A bucket with notifications of its own, from
-``add_event_notification`` or from somebody else's construct, gets the CDK's own way instead. There a custom resource
-writes the bucket's whole configuration at deployment. It would turn off what the property has turned on.
+A bucket of this app gets one L1 property. A bucket with notifications, from ``add_event_notification`` or another
+construct, gets the CDK's own way instead: a custom resource writes the bucket's whole configuration at deployment. It
+would turn off what the property has turned on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _sending: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 
 
 def send_events(location: S3Location, job: Construct) -> None:
-    """See to it that a bucket sends the events of its objects to EventBridge.
+    """Make a bucket send the events of its objects to EventBridge.
 
     ``Bucket(event_bridge_enabled=True)`` adds a Lambda function, a role and a custom resource, and overflows at about
     80 buckets (https://github.com/aws/aws-cdk/issues/38041).
@@ -45,7 +45,7 @@ def send_events(location: S3Location, job: Construct) -> None:
 
 
 def _choose_way(bucket: Any, made: CfnResource) -> list[str]:
-    """Turn on the events of a bucket of this app; nothing can be wrong."""
+    """Turn on the events of a bucket of this app."""
     if _has_notifications(bucket):
         bucket.enable_event_bridge_notification()
         made.add_property_deletion_override(_PROPERTY)
@@ -55,7 +55,7 @@ def _choose_way(bucket: Any, made: CfnResource) -> list[str]:
 
 
 def _use_notifications_or_warn(bucket: Any, job: Construct) -> list[str]:
-    """Use the notifications that the app adds to the bucket of another app, or warn that nothing does."""
+    """Use the notifications that the app adds to another app's bucket; warn if it adds none."""
     if _has_notifications(bucket):
         bucket.enable_event_bridge_notification()
     else:
@@ -69,7 +69,7 @@ def _made_here(bucket: Any) -> CfnResource | None:
 
 
 def _has_notifications(bucket: Any) -> bool:
-    """Whether the CDK's custom resource writes the bucket's notifications: it is made with the first of them."""
+    """Whether the CDK's custom resource writes the bucket's notifications; the first notification creates it."""
     own = bucket.node.try_find_child("Notifications")
     return own is not None and own.node.try_find_child("Resource") is not None
 

@@ -1,4 +1,4 @@
-"""A processing job: what it runs as, what launches it, its alarm, and what users hold of it."""
+"""A processing job: its role, its state machine, its triggers and its alarm."""
 
 from __future__ import annotations
 
@@ -48,23 +48,23 @@ __all__ = ["ProcessingJob"]
 
 
 class ProcessingJob(Construct):
-    """A job that runs once for each thing that launches it.
+    """A processing job, with what launches it.
 
-    Each run is an execution of the job's own state machine, which makes one SageMaker processing job and waits for it.
-    A run that fails for good leaves its event and the reason in the platform's dead-letter queue, fails its
-    execution, and raises the job's alarm.
+    Each run is an execution of the job's own state machine. It creates one SageMaker processing job and waits for it.
+    When a run fails for good, its event and the reason go to the platform's dead-letter queue, the execution fails,
+    and the job's alarm goes off.
 
     Args:
         scope: The parent construct.
         construct_id: The construct's id.
         request: What ``processor.run(...)`` returned.
-        triggers: What launches the job. Left out, it is started by hand. An event that several of them match launches
-            one run, read as the first of them says that reads it in a way of its own.
-        platform: What jobs share. Left out, the stack's own, made when its first job needs it.
-        launch_policy: How patiently the job is launched: waits, retries, attempts, time for its hosts to come and go.
+        triggers: What launches the job. Left out, you start it by hand. An event that several triggers match launches
+            one run.
+        platform: The key, queue, topic and logs that jobs share. Left out, the stack gets one with its first job.
+        launch_policy: Retries, waits, attempts, and the time to allow for starting and stopping instances.
 
     Raises:
-        DeclarationError: Something declared cannot work; all problems of the job are listed at once.
+        DeclarationError: The declaration cannot work. The error lists all problems of the job.
 
     Example:
         >>> import aws_cdk
@@ -93,14 +93,14 @@ class ProcessingJob(Construct):
         super().__init__(scope, construct_id)
         place_below(self, scope)
         self._place = place_of(stack_of(self))
-        #: The construct's path, by which the job is known.
+        #: The construct's path, which names the job.
         self.path: str = known_as(self)
         problems = declaration_problems(request, triggers, self._place.region)
         problems += platform_problems(platform) + policy_problems(launch_policy)
         placements = job_placements(self, request, triggers, platform)
         problems += place_problems(placements)
         if not problems:
-            #: What names of this job's runs begin with.
+            #: The beginning of the names of this job's runs.
             self.base_name: str = request.processor.base_job_name or base_name_for(path_of(self))
             problems = claim_base_name(self, self.base_name)
         if problems:
@@ -141,7 +141,7 @@ class ProcessingJob(Construct):
 
     @cached_property
     def execution_role(self) -> iam.IRole:
-        """The role that the container's calls are made with; grant it what the script needs beside its channels."""
+        """The role of the container's calls. Grant it what the script needs beyond its channels."""
         given = self._request.processor.role
         if given is not None and not isinstance(given, str):
             return cast("iam.IRole", given)
@@ -149,11 +149,11 @@ class ProcessingJob(Construct):
 
     @property
     def outputs(self) -> dict[str, JobOutput]:
-        """Where the outputs go, by name, to be read by another job.
+        """The outputs by name, as inputs for another job.
 
-        Where a destination holds a run-time value, each run writes to a place of its own. The output then means what
-        the run wrote that launched the other job, so all triggers of that job must be ``OnSuccessOf`` this one.
-        ``outputs["name"].folder`` is the part that all runs share, for a job that reads what all of them wrote.
+        If a destination holds a run-time value, each run writes to another folder. The output then means what one run
+        wrote: the run that launched the other job. So all triggers of that job must be ``OnSuccessOf`` this one. For a
+        job that reads the output of all runs, use ``outputs["name"].folder``, the part that all runs share.
 
         Raises:
             DeclarationError: There is no output of the name that is asked for.
@@ -161,7 +161,7 @@ class ProcessingJob(Construct):
         return JobOutputs(self.path, self._request)
 
     def add_trigger(self, trigger: Trigger) -> None:
-        """Let one more thing launch the job.
+        """Add a trigger.
 
         Raises:
             DeclarationError: The trigger cannot work, or does not supply a run-time value that the job uses.
@@ -187,7 +187,7 @@ class ProcessingJob(Construct):
         self._launching.announce()
 
     def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Allow somebody to start the job by hand.
+        """Allow a principal to start the job.
 
         Raises:
             DeclarationError: The grantee is in another account, where Step Functions admits nobody.
@@ -207,29 +207,28 @@ class ProcessingJob(Construct):
         wait: bool = True,
         **options: Unpack[StateOptions],
     ) -> JobState:
-        """The job as a state of anybody's own state machine, with the permissions that it needs.
+        """A state for your own state machine that runs the job, with the permissions that it needs.
 
-        The state starts an execution of the job's own state machine, so that a run here is a run like any other: it is
-        launched once, tried again, and leaves a dead letter when it fails, and then the state fails with
-        ``States.TaskFailed``. The state's output is the run's own: ``status``, ``run_id``, ``job_name`` and
-        ``outputs``; see :class:`~cdk_processing.constructs.state.StateOptions` for another.
+        The state starts an execution of the job's own state machine, so the run is like any other: it has retries, and
+        a dead letter if it fails. Then the state fails with ``States.TaskFailed``. The state's output is the run's:
+        ``status``, ``run_id``, ``job_name`` and ``outputs``.
+        :class:`~cdk_processing.constructs.state.StateOptions` can change it.
 
         Args:
             scope: The parent construct.
             construct_id: The construct's id, and the state's name.
             parameters: Values of the job's ``Parameter`` by name: text, numbers and truth values,
                 ``sfn.JsonPath.string_at(...)``, or JSONata ``{% ... %}``, which makes the state one in JSONata.
-            run_key: What makes a run the same run; such as text, too. Left out, each start is a new run, because the
-                states of a Map and the retries of a state would otherwise meet under one key, and all but one end as
-                ``Duplicate``. With it, a start whose key has been run already ends as ``Duplicate`` and succeeds, and
-                its output tells of the job that ran, its status included.
-            wait: Whether the state ends with the run. Otherwise it ends when the run has started, and its output is
-                Step Functions' answer.
-            **options: The rest of the state.
+            run_key: The run key; takes the same values as a parameter. Left out, each start is a new run, because the
+                states of a Map and the retries of a state would otherwise have one key. With it, a second start with
+                the same key ends as ``Duplicate`` and succeeds. Its output describes the job of the first one.
+            wait: Whether the state waits for the end of the run. Otherwise it ends when the run has started, and its
+                output is the answer of Step Functions.
+            **options: The other fields of the state.
 
         Raises:
-            DeclarationError: A parameter is not the job's, is missing, or has a value that it cannot have; or the job
-                uses a run-time value that nobody supplies.
+            DeclarationError: A parameter is unknown, missing or wrong, or the job uses a run-time value that a state
+                machine cannot supply.
 
         Example:
             >>> from aws_cdk import App, Stack, aws_stepfunctions as sfn
@@ -273,16 +272,16 @@ class ProcessingJob(Construct):
         return request.placed(S3Location(self.platform.data_bucket, f"{self.base_name}/"))
 
     def _cycle_problems(self, trigger: Trigger) -> list[Problem]:
-        """Jobs that launch each other never end."""
+        """Refuses jobs that launch each other in a circle: they would never end."""
         upstream = trigger.upstream
         if upstream is None or all(job.path != self.path for job in upstream_chain(upstream)):
             return []
-        fix = "one of them must be launched by something else"
-        return [Problem("job", upstream.path, f"one that {self.path} does not launch, however indirectly", fix)]
+        fix = "break the circle: launch one of them by something else"
+        return [Problem("job", upstream.path, f"one that {self.path} does not launch, directly or through others", fix)]
 
     @property
     def upstream_jobs(self) -> list[Upstream]:
-        """The jobs whose success launches this one, without those further up."""
+        """The jobs whose success launches this one directly."""
         return [trigger.upstream for trigger in self._launching.triggers if trigger.upstream is not None]
 
     def _values_with_room(self) -> list[RunTimeValue]:
@@ -290,7 +289,7 @@ class ProcessingJob(Construct):
         return [*self._request.parameters(), *others]
 
     def _describe(self) -> None:
-        """Say in the template what the state machine is, for people and tools that read it there."""
+        """Describe the state machine in the template's metadata, for people and tools."""
         described = JobDescription(
             self.path,
             self.base_name,

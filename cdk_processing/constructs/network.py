@@ -1,4 +1,4 @@
-"""Where a job's hosts are attached: subnets and security groups as ids, and the group that a job makes for itself."""
+"""The subnets and security groups of a job's hosts as ids, and the security group that a job creates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SELECTION = ("availability_zones", "one_per_az", "subnet_filters", "subnet_grou
 
 
 def network_problems(config: Any) -> list[Problem]:
-    """What only the VPC can say: whether it has the subnets asked for."""
+    """Problems that only the VPC knows: whether it has the selected subnets."""
     if not isinstance(config, NetworkConfig) or config.vpc is None or config.problems():
         return []
     if config.subnets is not None and not config.selects_subnets:
@@ -29,7 +29,7 @@ def network_problems(config: Any) -> list[Problem]:
     if 1 <= found <= _MOST_SUBNETS:
         return []
     chosen = "the selection" if config.selects_subnets else "the VPC's private subnets"
-    fix = "name subnets on NetworkConfig; hosts in a public subnet have no public address and reach nothing"
+    fix = "name subnets on NetworkConfig; hosts in a public subnet have no public address, so they reach nothing"
     return [Problem("network_config.subnets", f"{chosen}: {found} subnets", f"1-{_MOST_SUBNETS} subnets", fix)]
 
 
@@ -38,8 +38,8 @@ def bind_network(config: NetworkConfig, scope: Construct, hosts: int | None) -> 
 
     Args:
         config: The options as declared.
-        scope: The job, below which a security group is made if its VPC is given without one.
-        hosts: How many the job has; several talk to each other.
+        scope: The job. It gets a security group if the options name a VPC without one.
+        hosts: The number of the job's hosts; several must reach each other.
     """
     if not config.in_vpc:
         return config
@@ -57,12 +57,12 @@ def _subnet_ids(config: NetworkConfig) -> list[str]:
         return list(selected.subnet_ids)
     if config.subnets is not None:
         return config.ids("subnets")
-    # A selection of nothing would fall back to public subnets.
+    # An empty selection would fall back to public subnets.
     return [subnet.subnet_id for subnet in vpc.private_subnets or vpc.isolated_subnets]
 
 
 def _make_group(vpc: Any, scope: Construct, hosts: int | None) -> str:
-    """A security group of the job's own, as plain resources: aws_ec2 is slow to load."""
+    """A security group for the job, as plain resources, because aws_ec2 is slow to load."""
     everywhere = {"CidrIp": "0.0.0.0/0", "IpProtocol": "-1", "Description": "All traffic may leave"}
     group = resource(
         scope,

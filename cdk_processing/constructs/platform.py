@@ -42,7 +42,7 @@ _defaults: WeakKeyDictionary[Stack, ProcessingPlatform] = WeakKeyDictionary()
 
 
 class IProcessingPlatform(Protocol):
-    """What a job needs of a platform, whether this app makes the platform or imports it.
+    """What a job needs of a platform, created in this app or imported.
 
     A class of your own that has these members is a platform: ``ProcessingJob(..., platform=CompanyPlatform(...))``. Its
     queue's policy must admit ``events.amazonaws.com`` (``sqs:SendMessage``), its topic's ``cloudwatch.amazonaws.com``
@@ -64,7 +64,7 @@ class IProcessingPlatform(Protocol):
 
     @property
     def alert_topic_arn(self) -> str:
-        """ARN of the topic that alarms go to."""
+        """ARN of the topic that gets the alarms."""
 
     @property
     def log_group_arn(self) -> str:
@@ -128,7 +128,7 @@ def _queue_problems(platform: Any) -> list[Problem]:
 
 
 class ProcessingPlatform(Construct):
-    """What jobs share; a stack whose jobs are given none gets one of its own.
+    """The key, queue, topic, log group and buckets that jobs share. A stack gets one if its jobs name none.
 
     Args:
         scope: The parent construct.
@@ -181,7 +181,7 @@ class ProcessingPlatform(Construct):
 
     @classmethod
     def of(cls, scope: Construct) -> ProcessingPlatform:
-        """The platform of the scope's stack; made, where there is none yet."""
+        """The platform of the scope's stack; created if there is none yet."""
         stack = stack_of(scope)
         if stack not in _defaults:
             found = stack.node.try_find_child(_DEFAULT_ID)
@@ -199,21 +199,21 @@ class ProcessingPlatform(Construct):
 
     @cached_property
     def dead_letter_queue(self) -> sqs.IQueue:
-        """Where runs that were given up lie, each with its event and the reason; kept 14 days."""
+        """The dead-letter queue: each message is a failed run with its event and the reason, kept for 14 days."""
         from aws_cdk import aws_sqs
 
         return aws_sqs.Queue.from_queue_arn(self, "ImportedDeadLetters", self.dead_letter_queue_arn)
 
     @cached_property
     def alert_topic(self) -> sns.ITopic:
-        """Where alarms go; subscribe to it."""
+        """The topic that gets the alarms. Subscribe to it."""
         from aws_cdk import aws_sns
 
         return aws_sns.Topic.from_topic_arn(self, "ImportedAlerts", self.alert_topic_arn)
 
     @cached_property
     def work_bucket(self) -> DataBucket:
-        """Where manifests are written; made when the first job needs one. What lies there is dropped after 30 days."""
+        """The bucket for manifests, created when the first job needs it. A manifest is deleted after 30 days."""
         from aws_cdk import Duration
         from aws_cdk import aws_s3 as s3
 
@@ -226,7 +226,7 @@ class ProcessingPlatform(Construct):
 
     @cached_property
     def data_bucket(self) -> DataBucket:
-        """Where outputs go that name no destination; made when the first job has one."""
+        """The bucket for outputs without a destination, created when the first job needs it."""
         from cdk_processing.constructs.bucket import DataBucket
 
         return DataBucket(self, "Data", encryption_key=self.key)
@@ -243,7 +243,7 @@ class ProcessingPlatform(Construct):
 
     @cached_property
     def _table(self) -> TypedResource:
-        """Made when the first trigger asks for something that must be remembered between runs."""
+        """The table of turns and newest arrivals, created when the first trigger needs it."""
         made = resource(
             self,
             "Turns",
@@ -256,7 +256,7 @@ class ProcessingPlatform(Construct):
                 "TimeToLiveSpecification": {"AttributeName": EXPIRES, "Enabled": True},
             },
         )
-        reason = "It holds who runs now and what came last; what was so at an earlier time is of no use."
+        reason = "It holds the current runs and the newest arrivals. An earlier state of it is of no use."
         acknowledge(made, self, "AwsSolutions-DDB3", reason)
         return made
 

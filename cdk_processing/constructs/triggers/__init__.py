@@ -1,1 +1,1 @@
-"""What launches a job: one file a trigger; each binds itself to a job."""
+"""What launches a job: one file for each trigger."""

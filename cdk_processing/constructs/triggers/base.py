@@ -1,4 +1,4 @@
-"""What every trigger is: a frozen value that says what it supplies, and binds itself to a job."""
+"""The base of all triggers: a frozen value that knows what it supplies and which resources it creates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PATH = re.compile(r"\$(\.[A-Za-z_][A-Za-z0-9_-]*)+")
 
 @dataclass(frozen=True, slots=True)
 class EventField:
-    """A value that an event brings, by its path.
+    """A value of the event, by its path.
 
     Args:
         path: ``$.`` and the names that lead to the value, such as ``$.detail.batch-id``.
@@ -49,15 +49,15 @@ class EventField:
 
 
 class Launch(NamedTuple):
-    """What a trigger needs to start a job's state machine.
+    """What a trigger needs to know of a job to launch it.
 
     Attributes:
         scope: The job.
         construct_id: Id for the trigger's resource.
-        state_machine_arn: What to start.
+        state_machine_arn: The state machine to start.
         role_arn: The role to start it with.
-        queue_arn: Where an event goes that could not be delivered.
-        alert_topic_arn: Where alarms go.
+        queue_arn: The queue for events that cannot be delivered.
+        alert_topic_arn: The topic that gets alarms.
         path: The job's path.
     """
 
@@ -83,14 +83,14 @@ class Upstream(Protocol):
 
     @property
     def upstream_jobs(self) -> Sequence[Upstream]:
-        """The jobs whose success launches this one, without those further up."""
+        """The jobs whose success launches this one directly."""
 
     def announce_success(self) -> None:
         """Have each run that succeeds send an event."""
 
 
 def upstream_chain(job: Upstream) -> Iterator[Upstream]:
-    """A job and all jobs whose success leads to it, each of them once."""
+    """A job and all jobs upstream of it, each once."""
     waiting, seen = [job], {job.path}
     while waiting:
         current = waiting.pop()
@@ -101,7 +101,7 @@ def upstream_chain(job: Upstream) -> Iterator[Upstream]:
 
 
 class Trigger(ABC):
-    """What launches a job; as it is here, a rule of EventBridge that brings nothing."""
+    """What launches a job. By default, an EventBridge rule that supplies no values."""
 
     __slots__ = ()
 
@@ -112,7 +112,7 @@ class Trigger(ABC):
 
     @property
     def watched(self) -> S3Location | None:
-        """Where new objects launch the job; None for other triggers."""
+        """The location whose new objects launch the job; None for other triggers."""
         return None
 
     @property
@@ -127,12 +127,12 @@ class Trigger(ABC):
 
     @property
     def takes_turns(self) -> bool:
-        """Whether its runs must not overlap."""
+        """Whether its runs take turns."""
         return False
 
     @abstractmethod
     def supplies(self, value: RunTimeValue) -> bool:
-        """Whether a run that this trigger launches knows the value."""
+        """Whether the trigger supplies a run-time value to its runs."""
 
     @abstractmethod
     def describe(self) -> str:
@@ -143,26 +143,26 @@ class Trigger(ABC):
         """What is wrong with the trigger alone."""
 
     def reading(self, version: Callable[[], str]) -> Reading | None:
-        """How its events are read, where that is not the usual way.
+        """How to read the trigger's events, if not in the usual way.
 
         Args:
-            version: Tells what the job is at present: another text as soon as anything in its request changes.
+            version: Returns a digest of the job's request.
         """
         del version
         return None
 
     @abstractmethod
     def bind(self, launch: Launch) -> None:
-        """Make the one resource that the trigger is."""
+        """Create the trigger's resource."""
 
 
-#: What every run knows, whatever launched it.
+#: The values that every run has, whatever launched it.
 ALWAYS_KNOWN = frozenset({"RUN_ID", "TRIGGER_TIME", "ATTEMPT"})
 OBJECT_VALUES = frozenset({"OBJECT_URI", "OBJECT_KEY", "OBJECT_BUCKET", "OBJECT_SIZE", "OBJECT_VERSION_ID"})
 
 
 def supplies(trigger: Trigger, value: RunTimeValue, known: frozenset[str] = frozenset()) -> bool:
-    """Whether a value is known always, or to this trigger, or given by it, or has a default."""
+    """Whether every run has a value, or the trigger supplies it, or it has a default."""
     return value.name in ALWAYS_KNOWN | known or value.default is not None or value.parameter in trigger.given
 
 
@@ -171,7 +171,7 @@ def given_problems(given: Any, *, brings_values: bool = True) -> list[Problem]:
 
     Args:
         given: The values by name.
-        brings_values: Whether the trigger's events bring values, so that some may be taken from there.
+        brings_values: Whether a value may come from the trigger's events.
     """
     if not isinstance(given, Mapping):
         return [Problem("parameters", given, "a dict of name to text", "write {'name': 'value'}")]

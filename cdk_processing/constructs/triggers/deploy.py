@@ -1,4 +1,4 @@
-"""Launch a job when it has been deployed."""
+"""Launch a job after its deployment."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _SOURCE, _KIND = "aws.cloudformation", "CloudFormation Stack Status Change"
 
 @dataclass(frozen=True, slots=True)
 class OnDeploy(Trigger):
-    """One run when the job's stack has been deployed, and again when a later deployment has changed the job.
+    """One run after the first deployment of the job's stack, and after each deployment that changes the job.
 
-    What launches it is the event by which CloudFormation tells that the stack is complete. So a deployment that is
-    rolled back launches nothing, the run cannot hold a deployment up or fail it, and everything the run needs is there.
-    A job that is deployed again as it was is not run again, nor is one that comes back to what it was before: the run
-    key is what the job is, and the parameters.
+    CloudFormation's event that the stack is complete launches it. So a deployment that is rolled back launches nothing,
+    the run cannot delay a deployment or make it fail, and all resources exist when it starts. The run key is a digest
+    of the job's request and the parameters. So a deployment without a change launches no run, nor does one that brings
+    back an earlier state of the job.
 
-    EventBridge asks for a moment before a new rule counts, and does not say how long. Should the event of a very first
-    deployment come sooner, start the run by hand.
+    A new EventBridge rule takes a moment to work, and AWS does not say how long. If the event of the very first
+    deployment comes before that, start the run by hand.
 
     Args:
         parameters: Values for the job's ``Parameter`` by name.
-        every_time: Whether each deployment of the stack launches a run, the job changed or not.
+        every_time: Whether each deployment of the stack launches a run, even without a change of the job.
 
     Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/event-detail-stack-status-change.html
     """
@@ -63,10 +63,10 @@ class OnDeploy(Trigger):
         return found
 
     def reading(self, version: Callable[[], str]) -> Reading | None:
-        """A run is known by what the job is, or by the deployment's event."""
+        """The run key: a digest of the job, or the id of the deployment's event."""
         given = compiled_parameters(self.parameters)
         key = quoted(f"deployed:{version()}")
-        if given:  # other values make another run; hashed by the run, which knows what tokens have become
+        if given:  # Other values make another run. The run hashes them, because it knows the values of tokens.
             texts = " & ';' & ".join(f"{quoted(name + '=')} & $hash({value}, 'MD5')" for name, value in sorted(given))
             key += f" & ':' & $hash({texts}, 'MD5')"
         return Reading(
@@ -76,6 +76,6 @@ class OnDeploy(Trigger):
         )
 
     def bind(self, launch: Launch) -> None:
-        """Make the rule."""
+        """Create the rule."""
         detail = {"stack-id": [Aws.STACK_ID], "status-details": {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]}}
         make_rule(launch, {"source": [_SOURCE], "detail-type": [_KIND], "detail": detail})

@@ -32,17 +32,17 @@ _EXAMPLE = 'write {"source": ["my.app"], "detail-type": ["Batch Ready"]}'
 class OnEvent(Trigger):
     """One run for each event that matches a pattern.
 
-    EventBridge delivers at least once; an event that comes twice makes one job, known by its id.
+    EventBridge delivers an event at least once. An event that comes twice has one id, so it makes one job.
 
     Args:
         pattern: An EventBridge pattern: ``{"source": ["my.app"], "detail": {"kind": ["batch"]}}``.
         parameters: Values for the job's ``Parameter`` by name: text, or ``EventField("$.detail.table")`` for a value
-            that the event brings. Where the event lacks it, the parameter has its default; without one, the run fails
-            before a job is made.
-        run_key: What makes two events the same run, where the event's id is not it: ``EventField("$.detail.batch_id")``
-            for a source that tells of one batch more than once. An event without that field fails with a dead letter. A
-            number is taken up to 2**53; longer ids must be text, as in any JSON.
-        event_bus: Name, ARN or construct of the bus; the account's default bus where left out.
+            of the event. If the event lacks it, the parameter has its default. Without a default, the run fails before
+            it creates a job.
+        run_key: The run key, instead of the event's id: ``EventField("$.detail.batch_id")`` for a source that sends
+            several events for one batch. A run whose event lacks that field fails with a dead letter. Numbers work up
+            to 2**53; longer ids must be text, as in any JSON.
+        event_bus: Name, ARN or construct of the bus. Left out, the account's default bus.
 
     Events of S3 (source ``aws.s3``) also supply the ``OBJECT_*`` values of :class:`ExecutionVariables`.
 
@@ -60,7 +60,7 @@ class OnEvent(Trigger):
         return self.parameters
 
     def supplies(self, value: RunTimeValue) -> bool:
-        """Parameters that it gives, or that have a default; an object's values, where S3 sends the events."""
+        """Parameters that it gives or that have a default; for S3's events also an object's values."""
         return supplies(self, value, OBJECT_VALUES if self._sources == ["aws.s3"] else frozenset())
 
     def describe(self) -> str:
@@ -97,18 +97,18 @@ class OnEvent(Trigger):
         return found
 
     def reading(self, version: Callable[[], str]) -> Reading | None:
-        """Its own run key and parameters, where it has some; every event is known by its id otherwise."""
+        """Its run key and parameters, if it has any."""
         if not self._reads_by_itself:
             return None
         key, missing = key_expression("event"), ""
         if self.run_key is not None:
             where = self.run_key.compile()
             key = f"($exists({where}) ? 'key:' & {as_text(where)})"
-            missing = f"the event has no {self.run_key.path}, which is to be its run key"
+            missing = f"the event has no {self.run_key.path}, which is the run key"
         return Reading(condition(self.pattern), key, missing, parameters=compiled_parameters(self.parameters))
 
     def bind(self, launch: Launch) -> None:
-        """Make the rule."""
+        """Create the rule."""
         bus = self.event_bus
         make_rule(launch, self.pattern, event_bus=bus if bus is None or isinstance(bus, str) else bus.event_bus_name)
 

@@ -21,7 +21,7 @@ _HOUR = timedelta(hours=1)
 #: Period x EvaluationPeriods is at most 604,800 s, for periods of an hour and more:
 #: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 _MOST_HOURS = 7 * 24
-#: What a scheduled run may be late: the scheduler's minute, its retries, and CloudWatch's delay.
+#: How late a scheduled run may be: the scheduler's minute, its retries, and CloudWatch's delay.
 _SLACK = 2 * _HOUR
 
 
@@ -33,20 +33,20 @@ def expect_schedule(
     end: datetime | None = None,
     window_minutes: int | None = None,
 ) -> CfnResource | None:
-    """Tell when a scheduled run did not happen.
+    """Raise an alarm when a scheduled run does not happen.
 
     Any run of the job counts, whatever launched it.
 
     Args:
         launch: The job, and the schedule's construct id.
         expression: The schedule.
-        timezone: In which it is read; UTC, where left out.
-        end: Nothing is launched after.
-        window_minutes: How late the scheduler may be on purpose.
+        timezone: The schedule's timezone; left out, UTC.
+        end: The end of the schedule.
+        window_minutes: The schedule's flexible window.
 
     Returns:
-        The alarm; None where the longest time between two runs, with 2 hours of slack, does not fit into the 7 days
-        that CloudWatch looks back, and where there is a last run, after which none is expected.
+        The alarm. None if the longest time between two runs, with 2 hours of slack, exceeds the 7 days that CloudWatch
+        looks back, or if the schedule has a last run.
     """
     hours = _hours_between_runs(expression, timezone, end, window_minutes)
     if hours is None or hours > _MOST_HOURS:
@@ -67,9 +67,9 @@ def expect_schedule(
         {
             **metric("AWS/States", "ExecutionsStarted", "StateMachineArn", launch.state_machine_arn),
             **_none_for(hours),
-            # Nobody writes this metric while nothing starts: after so many hours the alarm turns from OK to
-            # INSUFFICIENT_DATA, and that is told. A new alarm is in INSUFFICIENT_DATA already and does not turn, so a
-            # deployment is silent until the first run; a schedule that cannot start any leaves a dead letter.
+            # The metric has no datapoint while nothing starts. After so many hours the alarm changes from OK to
+            # INSUFFICIENT_DATA, which notifies. A new alarm starts in INSUFFICIENT_DATA, so it does not notify before
+            # the first run. A schedule that can start no run leaves a dead letter.
             "TreatMissingData": "missing",
             "InsufficientDataActions": [launch.alert_topic_arn],
         },
@@ -77,20 +77,20 @@ def expect_schedule(
 
 
 def expect_arrivals(launch: Launch, *, rule_name: Any, within: timedelta | Duration) -> CfnResource:
-    """Tell when nothing has launched the job for too long; on until the first arrival.
+    """Raise an alarm when nothing arrives for too long. It starts in ALARM, until the first arrival.
 
     Args:
         launch: The job, and the trigger's construct id.
         rule_name: Name of the trigger's rule.
-        within: How long may pass without an arrival; see :func:`within_problems`.
+        within: The longest time without an arrival; see :func:`within_problems`.
     """
     hours = round(_seconds(within) / 3600)
     described = "hour" if hours == 1 else f"{hours} hours"
     description = (
         f"Nothing has arrived that launches {launch.path} ({launch.construct_id}) in the last {described}. "
-        "Look at whoever delivers; then whether the bucket still sends its events to EventBridge and the rule is "
-        f"enabled. The runs so far: cdk-processing runs {shlex.quote(launch.path)}. The alarm ends by itself with the "
-        "next arrival."
+        "See whether the files were delivered, whether the bucket still sends its events to EventBridge, and whether "
+        f"the rule is enabled. The runs so far: cdk-processing runs {shlex.quote(launch.path)}. The alarm ends by "
+        "itself with the next arrival."
     )
     return alarm(
         launch.scope,
@@ -109,10 +109,10 @@ def expect_arrivals(launch: Launch, *, rule_name: Any, within: timedelta | Durat
 
 
 def within_problems(field: str, within: Any) -> list[Problem]:
-    """What is wrong with a time within which something is expected."""
+    """What is wrong with the time of ``expect_within``."""
     try:
         seconds = _seconds(within)
-    except Exception:  # what Duration raises for a token comes from Node
+    except Exception:  # a Duration with a token raises an error of Node
         seconds = 0
     if 3600 <= seconds <= _MOST_HOURS * 3600 and seconds % 3600 == 0:
         return []
@@ -127,13 +127,13 @@ def _seconds(within: Any) -> float:
 def _hours_between_runs(
     expression: str, timezone: str | None, end: datetime | None, window_minutes: int | None
 ) -> int | None:
-    """The longest time between two runs, in whole hours; None where there is none, or none that synth can know."""
+    """The longest time between two runs, in whole hours; None if there is none, or synth cannot know it."""
     if is_token(expression) or is_token(timezone) or is_token(window_minutes):
         return None
     try:
         gap = longest_gap(expression, timezone or "UTC", end=end)
     except ScheduleError:
-        return None  # whether it is a mistake, is the trigger's to say
+        return None  # the trigger reports mistakes
     return None if gap is None else math.ceil((gap + timedelta(minutes=window_minutes or 0) + _SLACK) / _HOUR)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Dedupe", "OnObjectCreated"]
 
-#: What makes two arrivals the same.
+#: What two arrivals share that are the same.
 Dedupe = Literal["version", "content", "event"]
 
 
@@ -34,27 +34,26 @@ Dedupe = Literal["version", "content", "event"]
 class OnObjectCreated(Trigger):
     """One run for each object created under a prefix, by an upload, a copy or a finished multipart upload.
 
-    Objects of size 0, which consoles make for folders, launch nothing. S3 tells of an object at least once, mostly
-    within seconds; a second telling of the same version makes no second job.
+    Objects of size 0, which consoles create for folders, launch nothing. S3 sends the event of an object at least once,
+    mostly within seconds. A second event of the same version makes no second job.
 
     Args:
         location: The bucket and the key prefix to watch: ``bucket.at("census/")``, an ``s3://`` URI, or an
             ``s3.IBucket`` (the whole bucket).
-        suffix: Only keys that end so, for example ``.csv``.
-        dedupe: What makes two arrivals the same, so that the second makes no job. ``version``: the object's version
-            (on a bucket without versions, the write). ``content``: key and content, so that the same file put there
-            again is not processed again; by its ETag, which tells content only on a bucket without a KMS key, and of a
-            multipart upload only where the parts are the same. ``event``: the notification, so that whatever S3 tells
-            of is processed.
-        newest_only: Whether an arrival is superseded, and makes no job, when a newer version of its key has been told
-            of before it: S3 keeps no order. What is newest is remembered for 30 days.
-        expect_within: Raise an alarm when nothing has arrived for so long: a ``Duration`` or ``timedelta`` of whole
-            hours, 1 hour to 7 days. It is on from the deployment to the first arrival. Left out, nothing is expected.
+        suffix: The end of the keys, for example ``.csv``.
+        dedupe: What two arrivals must share for the second to make no job. ``version``: the object's version (on a
+            bucket without versions, the write). ``content``: key and ETag, so the same file is not processed twice. The
+            ETag shows the content only on a bucket without a KMS key, and for multipart uploads only with the same
+            parts. ``event``: the notification, so every event of S3 is processed.
+        newest_only: Whether an arrival makes no job if a newer version of its key arrived before it. It then ends as
+            ``Superseded``. S3 keeps no order of events. The newest version of a key is remembered for 30 days.
+        expect_within: Raise an alarm if nothing arrives for this time: a ``Duration`` or ``timedelta`` of whole hours,
+            1 hour to 7 days. It is in ALARM from the deployment to the first arrival. Left out, there is no alarm.
 
-    The trigger has a bucket of this app send its events to EventBridge, by a property of the bucket. Where the app adds
-    notifications of its own (``add_event_notification``), before or after the trigger, it does so in the CDK's own way.
-    Before you remove the last of those notifications, call ``bucket.enable_event_bridge_notification()`` in the app:
-    the CDK's custom resource turns everything off when it is deleted, these events too.
+    The trigger makes a bucket of this app send its events to EventBridge, by a property of the bucket. If the app adds
+    notifications to the bucket (``add_event_notification``), before or after the trigger, it does so in the CDK's own
+    way. Before you remove the last of those notifications, call ``bucket.enable_event_bridge_notification()`` in the
+    app: the CDK's custom resource turns everything off when it is deleted, these events too.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html
     """
@@ -118,13 +117,13 @@ class OnObjectCreated(Trigger):
         return found
 
     def reading(self, version: Callable[[], str]) -> Reading | None:
-        """What makes two arrivals the same, where that is not the version, and whether older ones are superseded."""
+        """The run key, if it is not the object's version, and whether older arrivals are superseded."""
         if self.dedupe == "version" and not self.newest_only:
             return None
         return Reading(condition(self.pattern()), ARRIVAL_KEYS[self.dedupe], newest_only=self.newest_only)
 
     def bind(self, launch: Launch) -> None:
-        """Make the rule."""
+        """Create the rule."""
         send_events(self._place, launch.scope)
         rule = make_rule(launch, self.pattern())
         if self.expect_within is not None:

@@ -18,31 +18,31 @@ from cdk_processing.schedules import expression_problems, timezone_problems
 
 __all__ = ["OnSchedule", "Overlap"]
 
-#: What becomes of a time that comes while the run of an earlier one goes on.
+#: What happens to a scheduled time while the run of an earlier one goes on.
 Overlap = Literal["allow", "skip", "queue"]
 
 
 @dataclass(frozen=True, slots=True)
 class OnSchedule(Trigger):
-    """One run for each time that an expression names.
+    """One run for each time of a schedule.
 
-    An alarm tells when an expected run did not happen: when no run of the job, whatever launched it, has started for
-    the schedule's longest pause, its flexible window and 2 hours. CloudWatch looks back 7 days, so a schedule that runs
+    An alarm reports that an expected run did not happen: no run of the job, whatever launched it, has started for the
+    schedule's longest pause, its flexible window and 2 hours. CloudWatch looks back 7 days, so a schedule that runs
     once a week or less often has no such alarm, nor has one that ends.
 
     Args:
         expression: ``cron(minutes hours day-of-month month day-of-week year)``, ``rate(12 hours)`` or
             ``at(2030-01-31T06:00:00)``.
-        timezone: IANA name, such as ``Europe/Berlin``, in which the expression is read; UTC, where left out. A local
-            time that is skipped in spring does not launch; one that comes twice in autumn launches once.
-        start: Nothing is launched before. A datetime with a timezone.
-        end: Nothing is launched after. A datetime with a timezone.
-        flexible_window_minutes: 1-1,440: the scheduler may launch up to so many minutes late, to spread load.
+        timezone: IANA name of the expression's timezone, such as ``Europe/Berlin``. Left out, UTC. A local time that is
+            skipped in spring launches nothing; one that comes twice in autumn launches once.
+        start: Launch nothing before. A datetime with a timezone.
+        end: Launch nothing after. A datetime with a timezone.
+        flexible_window_minutes: How many minutes late the scheduler may launch, to spread load: 1-1,440.
         parameters: Values for the job's ``Parameter`` by name.
-        overlap: What becomes of a time that comes while the run of an earlier time of this schedule goes on. ``allow``:
-            both run. ``skip``: the later one makes no job and ends as ``Skipped``. ``queue``: it waits, in the order of
-            the times, for two weeks at most. A run that is aborted holds up nobody, though its job may take two minutes
-            to stop.
+        overlap: What happens to a scheduled time while the run of an earlier time of this schedule goes on. ``allow``:
+            both run. ``skip``: the later one makes no job and ends as ``Skipped``. ``queue``: it waits for its turn,
+            for two weeks at most. An aborted run ends its turn at once, although its job may take two minutes to
+            stop.
 
     Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
     """
@@ -67,7 +67,7 @@ class OnSchedule(Trigger):
 
     @property
     def takes_turns(self) -> bool:
-        """Whether a run asks first whether another goes on."""
+        """Whether its runs take turns."""
         return self.overlap != "allow"
 
     def supplies(self, value: RunTimeValue) -> bool:
@@ -97,7 +97,7 @@ class OnSchedule(Trigger):
         return found
 
     def bind(self, launch: Launch) -> None:
-        """Make the schedule."""
+        """Create the schedule."""
         properties: dict[str, Any] = {
             "Description": f"Launches {launch.path}",
             "ScheduleExpression": self.expression,

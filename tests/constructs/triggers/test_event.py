@@ -79,7 +79,7 @@ def test_an_event_gives_parameters_and_key(declare, states):
     run = run_of(states(), event(detail={"kind": "b1", "table-name": "people", "batch": 7}))
 
     assert (run["key"], run["parameters"]) == ("key:7", {"table": "people", "mode": "it's"})
-    assert run_of(states(), event())["problem"] == "the event has no $.detail.batch, which is to be its run key"
+    assert run_of(states(), event())["problem"] == "the event has no $.detail.batch, which is the run key"
 
 
 def test_events_of_s3_supply_the_objects_values(declare):

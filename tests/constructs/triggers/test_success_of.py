@@ -111,8 +111,8 @@ def test_jobs_that_would_launch_each_other_for_ever_are_refused(declare):
             first.add_trigger(OnSuccessOf(upstream))
         [problem] = raised.value.problems
         assert str(problem) == (
-            f"job must be one that Census/First does not launch, however indirectly, got '{upstream.path}'; "
-            "one of them must be launched by something else (First)"
+            f"job must be one that Census/First does not launch, directly or through others, got '{upstream.path}'; "
+            "break the circle: launch one of them by something else (First)"
         )
 
 
