@@ -2,15 +2,17 @@
 
 A bucket of this app gets one L1 property. A bucket with notifications, from ``add_event_notification`` or another
 construct, gets the CDK's own way instead: a custom resource writes the bucket's whole configuration at deployment. It
-would turn off what the property has turned on.
+would turn off what the property has turned on. It is not deleted with the last notification: the property, which comes
+back then, replaces what the custom resource has written.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from aws_cdk import Annotations, CfnResource
+from aws_cdk import Annotations, CfnResource, Stack, Stage
 from constructs import Construct
 
 from cdk_processing.constructs.checks import checks_of
@@ -21,6 +23,9 @@ __all__ = ["send_events"]
 
 _PROPERTY = "NotificationConfiguration.EventBridgeConfiguration"
 _WARNING = "cdk-processing:imported-bucket"
+_OTHERS = "cdk-processing:notifications-added-elsewhere"
+#: Id of the function that the CDK makes in a stack with notifications.
+_HANDLER = "BucketNotificationsHandler050a0587b7544547bf325f094a3db834"
 _sending: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 
 
@@ -40,23 +45,27 @@ def send_events(location: S3Location, job: Construct) -> None:
         late.append(lambda: _use_notifications_or_warn(bucket, job))
     elif bucket not in _sending:
         # Aspects may change the bucket, or add notifications.
-        late.append(lambda: _choose_way(bucket, made_here))
+        late.append(lambda: _choose_way(bucket, made_here, job))
         _sending[bucket] = True
 
 
-def _choose_way(bucket: Any, made: CfnResource) -> list[str]:
+def _choose_way(bucket: Any, made: CfnResource, job: Construct) -> list[str]:
     """Turn on the events of a bucket of this app."""
-    if _has_notifications(bucket):
+    if _custom_resource(bucket) is not None:
         bucket.enable_event_bridge_notification()
         made.add_property_deletion_override(_PROPERTY)
+        # When it is deleted, it turns everything off, and so the events that the property has just turned on.
+        _custom_resource(bucket).add_override("DeletionPolicy", "Retain")
     else:
         made.add_property_override(f"{_PROPERTY}.EventBridgeEnabled", True)
+        for other in _others_that_notify(bucket, made):
+            _warn_of_others(job, bucket.node.path, other)
     return []
 
 
 def _use_notifications_or_warn(bucket: Any, job: Construct) -> list[str]:
     """Use the notifications that the app adds to another app's bucket; warn if it adds none."""
-    if _has_notifications(bucket):
+    if _custom_resource(bucket) is not None:
         bucket.enable_event_bridge_notification()
     else:
         _warn(job, bucket.node.path)
@@ -68,10 +77,42 @@ def _made_here(bucket: Any) -> CfnResource | None:
     return child if isinstance(child, CfnResource) and child.cfn_resource_type == "AWS::S3::Bucket" else None
 
 
-def _has_notifications(bucket: Any) -> bool:
-    """Whether the CDK's custom resource writes the bucket's notifications; the first notification creates it."""
+def _custom_resource(bucket: Any) -> Any:
+    """The CDK's custom resource that writes the bucket's notifications; the first notification creates it."""
     own = bucket.node.try_find_child("Notifications")
-    return own is not None and own.node.try_find_child("Resource") is not None
+    return None if own is None else own.node.try_find_child("Resource")
+
+
+def _others_that_notify(bucket: Any, made: CfnResource) -> list[str]:
+    """Paths at which the app imports a bucket of its own by name and adds notifications to it."""
+    names = {bucket.bucket_name, getattr(made, "bucket_name", None)}
+    own = bucket.node.path
+    return [
+        each.node.path
+        for stack in _stacks_below(bucket.node.root)
+        if stack.node.try_find_child(_HANDLER) is not None  # otherwise nothing in the stack has notifications
+        for each in stack.node.find_all()
+        if getattr(each, "bucket_name", "") in names and _custom_resource(each) is not None and each.node.path != own
+    ]
+
+
+def _stacks_below(scope: Any) -> Iterator[Any]:
+    for child in scope.node.children:
+        if isinstance(child, Stack):
+            yield child
+        elif isinstance(child, Stage):
+            yield from _stacks_below(child)
+
+
+def _warn_of_others(job: Construct, bucket: str, other: str) -> None:
+    Annotations.of(job).add_warning_v2(
+        _OTHERS,
+        f"{other} adds notifications to the bucket {bucket}, which launches this job. CloudFormation writes all "
+        "notifications of a bucket at once: when it turns on the events of a bucket that has those already, they are "
+        "gone, without an error. Add them to the bucket construct itself. Or see after the first deployment of this "
+        "job that they are there, and deploy them again with a change if they are not; then write "
+        f'Annotations.of(job).acknowledge_warning("{_OTHERS}").',
+    )
 
 
 def _warn(job: Construct, name: str) -> None:

@@ -26,7 +26,7 @@ from cdk_processing.local.aws.iam.roles import keep_boundary
 from cdk_processing.local.aws.iam.transport import always_secure, secure_by_default
 from cdk_processing.local.aws.iam.wildcards import across_lines
 from cdk_processing.local.aws.logs.streams import Forgetful, append_to_files, describe_groups, describe_streams
-from cdk_processing.local.aws.s3.buckets import empty, keep_encryption, set_notifications, with_default_key
+from cdk_processing.local.aws.s3 import buckets
 from cdk_processing.local.aws.s3.multipart import complete, keep_part
 from cdk_processing.local.aws.s3.stored import ObjectFiles
 from cdk_processing.local.aws.s3.transfers import (
@@ -121,7 +121,7 @@ def _objects(files: ObjectFiles) -> Iterator[Replacement]:
     yield Replacement(_S3, "_build_object_record", partial(into_files, files))
     yield Replacement(_S3, "_version_entry_from_record", entry_of)
     yield Replacement(_S3, "_get_object_data", read_whole)
-    yield Replacement(_S3, "_resolve_sse_write_headers", with_default_key)
+    yield Replacement(_S3, "_resolve_sse_write_headers", buckets.with_default_key)
     yield Replacement(_S3, "_upload_part", partial(keep_part, files))
     yield Replacement(_S3, "_complete_multipart_upload", partial(complete, files))
     yield Replacement(_S3, "md5_hash", md5_of)
@@ -225,11 +225,11 @@ def extend_provisioning() -> None:
     """Let CloudFormation keep what MiniStack drops, delete and revert as AWS does, and know the CDK's resources."""
     after_provisioning("AWS::DynamoDB::Table", keep_table_key)
     after_provisioning("AWS::IAM::Role", keep_boundary)
-    after_provisioning("AWS::S3::Bucket", keep_encryption)
+    after_provisioning("AWS::S3::Bucket", buckets.keep_encryption)
     after_provisioning("AWS::SNS::Topic", keep_key)
     after_provisioning("AWS::Scheduler::Schedule", keep_every_property)
     after_provisioning("AWS::StepFunctions::StateMachine", lambda arn, _properties: deletion.forget_orphans(arn))
-    provide_cdk_handlers(set_notifications, empty, refusing("AWS::Lambda::Function"))
+    provide_cdk_handlers(buckets, refusing("AWS::Lambda::Function"))
     replace_deletion("AWS::StepFunctions::StateMachine", deletion.mark_for_deletion)
     compare_state_machines()
     revert_drift()

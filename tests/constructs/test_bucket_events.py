@@ -182,6 +182,57 @@ def test_another_stacks_notifications_leave_the_events_on(app, watch, synth, res
     assert configured(synth(data), resources) == (ON, [])
     [custom] = resources(synth(other), "Custom::S3BucketNotifications").values()
     assert custom["Properties"]["Managed"] is False
+    [text] = warnings(data)
+    assert text.startswith("Other/Theirs adds notifications to the bucket Data/Raw, which launches this job. ")
+
+
+@pytest.mark.parametrize("by", ["from_bucket_name", "from_bucket_arn", "from_bucket_attributes"])
+def test_notifications_that_are_added_to_another_bucket_are_not_warned_of(app, watch, by):
+    data, other = Stack(app, "Data"), Stack(app, "Other")
+    raw, second = DataBucket(data, "Raw"), DataBucket(data, "Second")
+    watch(raw, scope=data)
+    imported = {
+        "from_bucket_name": lambda: s3.Bucket.from_bucket_name(other, "Theirs", second.bucket_name),
+        "from_bucket_arn": lambda: s3.Bucket.from_bucket_arn(other, "Theirs", "arn:aws:s3:::another"),
+        "from_bucket_attributes": lambda: s3.Bucket.from_bucket_attributes(other, "Theirs", bucket_name="another"),
+    }[by]()
+    to_queue(imported, other)
+    s3.Bucket.from_bucket_name(other, "Watched", raw.bucket_name)  # nothing is added to it
+
+    assert warnings(data) == []
+
+
+@pytest.mark.parametrize("place", ["stage", "same stack"])
+def test_notifications_that_are_added_by_name_are_warned_of_wherever_they_are(app, request_for, place):
+    scope = Stage(app, "Prod") if place == "stage" else app
+    data = Stack(scope, "Data")
+    other = Stack(scope, "Other") if place == "stage" else data
+    raw = DataBucket(data, "Raw", bucket_name="the-data")
+    to_queue(s3.Bucket.from_bucket_name(other, "Theirs", "the-data"), other)
+    ProcessingJob(data, "Job", request_for(), triggers=[OnObjectCreated(raw.at("in/"))])
+
+    [text] = warnings(data)
+    assert f"{other.node.path}/Theirs adds notifications" in text
+
+
+def test_the_warning_of_added_notifications_goes_away_when_it_is_acknowledged(app, watch):
+    data, other = Stack(app, "Data"), Stack(app, "Other")
+    raw = DataBucket(data, "Raw")
+    job = watch(raw, scope=data)
+    to_queue(s3.Bucket.from_bucket_name(other, "Theirs", raw.bucket_name), other)
+    Annotations.of(job).acknowledge_warning("cdk-processing:notifications-added-elsewhere")
+
+    assert warnings(data) == []
+
+
+def test_the_custom_resource_stays_where_the_last_notification_is_removed(stack, watch, synth, resources):
+    """Deleted, it would turn off what the property has just turned on."""
+    bucket = DataBucket(stack, "Raw")
+    watch(bucket)
+    to_queue(bucket, stack)
+
+    [custom] = resources(synth(stack), "Custom::S3BucketNotifications").values()
+    assert custom["DeletionPolicy"] == "Retain"
 
 
 @pytest.mark.parametrize("place", ["stage", "nested"])

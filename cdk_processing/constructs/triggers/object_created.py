@@ -52,8 +52,8 @@ class OnObjectCreated(Trigger):
 
     The trigger makes a bucket of this app send its events to EventBridge, by a property of the bucket. If the app adds
     notifications to the bucket (``add_event_notification``), before or after the trigger, it does so in the CDK's own
-    way. Before you remove the last of those notifications, call ``bucket.enable_event_bridge_notification()`` in the
-    app: the CDK's custom resource turns everything off when it is deleted, these events too.
+    way. A deployment that adds the first of those, or removes the last, rewrites the bucket's notifications. S3 reports
+    no arrivals in between, for up to a minute.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html
     """

@@ -99,6 +99,7 @@ INTERNALS: dict[str, str] = {
     "ministack.services.sqs:_refresh_counts": "q",
     "ministack.services.s3:_bucket_default_sse_headers": "bucket_name",
     "ministack.services.s3:_put_bucket_encryption": "name body",
+    "ministack.services.s3:_get_bucket_notification": "name",
     "ministack.services.s3:_put_bucket_notification": "name body headers",
     "ministack.services.s3:_delete_object": "bucket_name key headers query_params",
     "ministack.services.s3:_buckets": "",

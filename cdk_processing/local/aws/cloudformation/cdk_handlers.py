@@ -7,8 +7,9 @@ The function is recorded and never runs; what it would do is done here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
+from cdk_processing.local.aws.cloudformation.added_notifications import added, changed, removed
 from cdk_processing.local.ministack import internal
 
 __all__ = ["provide_cdk_handlers"]
@@ -20,43 +21,37 @@ FUNCTIONS = (
 )
 
 
-def provide_cdk_handlers(
-    set_notifications: Callable[[str, Mapping[str, Any]], None],
-    empty: Callable[[str], None],
-    refuse: Callable[..., Any],
-) -> None:
+class Buckets(Protocol):
+    """What is asked of the buckets of S3."""
+
+    def set_notifications(self, bucket: str, configuration: Mapping[str, Any], *, unchecked: bool = False) -> None:
+        """Give a bucket a whole notification configuration, in the words of S3's API."""
+
+    def notifications_of(self, bucket: str) -> dict[str, Any]:
+        """The notification configuration of a bucket."""
+
+    def empty(self, bucket: str) -> None:
+        """Delete all that a bucket holds."""
+
+
+def provide_cdk_handlers(buckets: Buckets, refuse: Callable[..., Any]) -> None:
     """Provision the CDK's custom resources for buckets, and record their functions.
 
     Args:
-        set_notifications: Gives a bucket a notification configuration, in the words of S3's API.
-        empty: Deletes all that a bucket holds.
+        buckets: The buckets of S3.
         refuse: Refuses to make a function that is not the CDK's own.
     """
-
-    def notify(logical_id: str, properties: Mapping[str, Any], _stack: str) -> tuple[str, dict[str, Any]]:
-        if str(properties.get("Managed", "true")).lower() != "true":
-            raise ValueError(
-                f"The embedded AWS does not add notifications to {properties['BucketName']}, a bucket that another "
-                "stack made: declare them in the stack of the bucket"
-            )
-        set_notifications(properties["BucketName"], properties["NotificationConfiguration"])
-        return logical_id, {}
-
-    def renew(
-        physical_id: str, _old: Mapping[str, Any], new: Mapping[str, Any], stack: str
-    ) -> tuple[str, dict[str, Any]]:
-        return notify(physical_id, new, stack)
-
     handlers = internal("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
+    notifications = _Notifications(buckets)
     handlers["Custom::S3BucketNotifications"] = {
-        "create": notify,
-        "update": renew,
-        "delete": lambda _physical_id, properties: set_notifications(properties["BucketName"], {}),
+        "create": notifications.create,
+        "update": notifications.update,
+        "delete": notifications.delete,
     }
     handlers["Custom::S3AutoDeleteObjects"] = {
         "create": lambda logical_id, _properties, _stack: (logical_id, {}),
         "update": lambda physical_id, _old, _new, _stack: (physical_id, {}),
-        "delete": lambda _physical_id, properties: empty(properties["BucketName"]),
+        "delete": lambda _physical_id, properties: buckets.empty(properties["BucketName"]),
     }
 
     def record(logical_id: str, properties: Mapping[str, Any], stack: str) -> Any:
@@ -68,6 +63,46 @@ def provide_cdk_handlers(
         "create": record,
         "delete": lambda _physical_id, _properties: None,
     }
+
+
+class _Notifications:
+    """``Custom::S3BucketNotifications``, as the function of the CDK handles it.
+
+    Of a bucket of the same stack it writes the whole configuration. To another bucket it adds.
+    """
+
+    def __init__(self, buckets: Buckets) -> None:
+        self._buckets = buckets
+
+    def create(self, logical_id: str, properties: Mapping[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
+        new = properties["NotificationConfiguration"]
+        self._write(properties, new if _manages(properties) else added(self._existing(properties), new, stack))
+        # In AWS the physical id is the logical id. Here it names the stack too: a deletion is told nothing else.
+        return f"{stack}/{logical_id}", {}
+
+    def update(
+        self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], stack: str
+    ) -> tuple[str, dict[str, Any]]:
+        wanted = new["NotificationConfiguration"]
+        if not _manages(new):
+            wanted = changed(self._existing(new), old["NotificationConfiguration"], wanted, stack)
+        self._write(new, wanted)
+        return physical_id, {}
+
+    def delete(self, physical_id: str, properties: Mapping[str, Any]) -> None:
+        stack = physical_id.partition("/")[0]
+        self._write(properties, {} if _manages(properties) else removed(self._existing(properties), stack))
+
+    def _existing(self, properties: Mapping[str, Any]) -> dict[str, Any]:
+        return self._buckets.notifications_of(properties["BucketName"])
+
+    def _write(self, properties: Mapping[str, Any], configuration: Mapping[str, Any]) -> None:
+        unchecked = str(properties.get("SkipDestinationValidation", "false")).lower() == "true"
+        self._buckets.set_notifications(properties["BucketName"], configuration, unchecked=unchecked)
+
+
+def _manages(properties: Mapping[str, Any]) -> bool:
+    return str(properties.get("Managed", "true")).lower() == "true"
 
 
 def _recorded(logical_id: str, stack: str) -> tuple[str, dict[str, Any]]:

@@ -9,7 +9,15 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from cdk_processing.local.aws.kms.keys import key_arn
 from cdk_processing.local.ministack import internal, scope
 
-__all__ = ["bucket_key", "empty", "keep_encryption", "object_key", "set_notifications", "with_default_key"]
+__all__ = [
+    "bucket_key",
+    "empty",
+    "keep_encryption",
+    "notifications_of",
+    "object_key",
+    "set_notifications",
+    "with_default_key",
+]
 
 _KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
 
@@ -57,18 +65,54 @@ def keep_encryption(bucket: str, properties: Mapping[str, Any]) -> None:
     internal("ministack.services.s3", "_put_bucket_encryption")(bucket, tostring(root))
 
 
-def set_notifications(bucket: str, configuration: Mapping[str, Any]) -> None:
-    """Give a bucket a whole notification configuration, in the words of S3's API."""
-    import botocore.session
+def set_notifications(bucket: str, configuration: Mapping[str, Any], *, unchecked: bool = False) -> None:
+    """Give a bucket a whole notification configuration, in the words of S3's API.
+
+    Args:
+        bucket: The bucket's name.
+        configuration: The configuration.
+        unchecked: Whether S3 is not to ask the destinations whether they accept notifications.
+    """
     from botocore.serialize import create_serializer
 
-    s3 = botocore.session.get_session().get_service_model("s3")
-    operation = s3.operation_model("PutBucketNotificationConfiguration")
     given = {"Bucket": bucket, "NotificationConfiguration": dict(configuration)}
+    operation = _operation("PutBucketNotificationConfiguration")
     body = create_serializer("rest-xml").serialize_to_request(given, operation)["body"]
-    status, _, answer = internal("ministack.services.s3", "_put_bucket_notification")(bucket, body, {})
+    headers = {"x-amz-skip-destination-validation": "true"} if unchecked else {}
+    _answered(internal("ministack.services.s3", "_put_bucket_notification")(bucket, body, headers))
+
+
+def notifications_of(bucket: str) -> dict[str, Any]:
+    """The notification configuration of a bucket, in the words of S3's API."""
+    from botocore.parsers import create_parser
+
+    body = _answered(internal("ministack.services.s3", "_get_bucket_notification")(bucket))
+    answer: dict[str, Any] = {
+        "status_code": 200,
+        "headers": {},
+        "body": body if isinstance(body, bytes) else body.encode(),
+    }
+    operation = _operation("GetBucketNotificationConfiguration")
+    parsed: dict[str, Any] = create_parser("rest-xml").parse(answer, operation.output_shape)
+    return {name: value for name, value in parsed.items() if name != "ResponseMetadata"}
+
+
+def _operation(name: str) -> Any:
+    import botocore.session
+
+    return botocore.session.get_session().get_service_model("s3").operation_model(name)
+
+
+def _answered(answer: tuple[int, Any, Any]) -> Any:
+    """The body of S3's answer.
+
+    Raises:
+        ValueError: S3 has refused.
+    """
+    status, _, body = answer
     if status >= _REFUSED:
-        raise ValueError(answer.decode(errors="replace") if isinstance(answer, bytes) else str(answer))
+        raise ValueError(body.decode(errors="replace") if isinstance(body, bytes) else str(body))
+    return body
 
 
 def empty(bucket: str) -> None:
