@@ -13,7 +13,7 @@ from cdk_processing.cli.runs import explain, follow
 from cdk_processing.cli.terminal import show_ended
 
 if TYPE_CHECKING:
-    from cdk_processing.client import Attempt, ProcessingClient, Run
+    from cdk_processing.client import ProcessingClient, Run
 
 __all__ = ["redrive", "start", "stop"]
 
@@ -27,7 +27,7 @@ _WAIT_HELP = "Follow the log and wait for the end; exit code 1 if the run fails.
 @click.option(
     "--run-key",
     metavar="TEXT",
-    help="Names the work of this run. A second start with the same key and the same values does nothing.",
+    help="Names the work of this run. A second start with the same key and the same values starts nothing.",
 )
 @click.option(
     "--at",
@@ -50,14 +50,12 @@ def start(
     given = _given([*values, *parameters])
     client = connect()
     found = client.job(job)
-    before = client.attempts_of_run_key(found, run_key) if run_key is not None else []
-    run = client.start(found, given, run_key=run_key, at=at)
+    run, is_new = client.start_or_find(found, given, run_key=run_key, at=at)
     shown = short_id(started_run_id(run, run_key))
-    if before:
-        _show_used_run_key(shown, before[-1])
-        run = client.run(found, before[-1].execution_arn)
-    else:
+    if is_new:
         click.echo(f"{shown}: started {found.name}")
+    else:
+        _show_used_run_key(client, run, shown)
     if wait:
         _wait(client, run, shown)
 
@@ -122,9 +120,14 @@ def _given(texts: Sequence[str]) -> dict[str, str]:
     return given
 
 
-def _show_used_run_key(shown: str, attempt: Attempt) -> None:
-    """Say what became of the run that has this run key, so that nothing new runs."""
-    click.echo(f"{shown}: this run key was used before, so nothing new runs; {attempt.name} is {attempt.status}")
+def _show_used_run_key(client: ProcessingClient, run: Run, shown: str) -> None:
+    """Say what became of the run that has this run key, so that nothing is started, and how to run it again."""
+    from cdk_processing.views.states import state_of
+
+    word = state_of(run.status, run.outcome).word
+    click.echo(f"{shown}: this run has the run key, and is {word}; nothing was started")
+    if run.ended and not run.succeeded and client.explain(run, log_lines=1).redrive_helps:
+        click.echo(f"  run it again: cdk-processing redrive {run.job.name} {shown}")
 
 
 def _wait(client: ProcessingClient, run: Run, shown: str) -> None:

@@ -25,6 +25,7 @@ from cdk_processing.client.letters import DeadLetter
 from cdk_processing.client.logs import LogLine
 from cdk_processing.client.redrive_letters import RedrivenLetter
 from cdk_processing.client.runs import Run, RunStatus
+from cdk_processing.client.starting import Start
 from cdk_processing.contract.outcome import Outcome
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Run",
     "RunKeyReusedError",
     "RunStatus",
+    "Start",
     "UnknownJobError",
     "UnknownRunError",
     "WaitTimeoutError",

@@ -23,7 +23,7 @@ from cdk_processing.client.runs import (
     stop_run,
     wait_for_run,
 )
-from cdk_processing.client.starting import attempts_of_run_key, start_run
+from cdk_processing.client.starting import Start, attempts_of_run_key, start_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -119,7 +119,7 @@ class ProcessingClient:
         run_key: str | None = None,
         at: datetime | None = None,
     ) -> Run:
-        """Start a job; a second start with the same `run_key` and parameters does nothing and ends as ``Duplicate``.
+        """Start a job. Where a run with the same `run_key` and parameters is there, it is returned; nothing is started.
 
         With `at`, a datetime with a timezone, the run has that ``TRIGGER_TIME``: for a day that is made up for.
 
@@ -128,6 +128,17 @@ class ProcessingClient:
                 timezone; lists every problem.
             RunKeyReusedError: The run key has been used before with other parameters.
         """
+        return self.start_or_find(job, parameters, run_key=run_key, at=at).run
+
+    def start_or_find(
+        self,
+        job: str | Job,
+        parameters: Mapping[str, str | float | bool] | None = None,
+        *,
+        run_key: str | None = None,
+        at: datetime | None = None,
+    ) -> Start:
+        """As :meth:`start`, and whether the run is new."""
         return start_run(self.account, self.job(job), parameters=parameters, run_key=run_key, at=at)
 
     def attempts_of_run_key(self, job: str | Job, run_key: str) -> list[Attempt]:

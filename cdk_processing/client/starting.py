@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cdk_processing.client.attempts import Attempt, attempts_from
 from cdk_processing.client.aws_calls import aws_errors_as_ours
-from cdk_processing.client.errors import AwsCallError, InvalidParametersError, RunKeyReusedError
+from cdk_processing.client.errors import AwsCallError, InvalidParametersError, RunKeyReusedError, UnknownRunError
+from cdk_processing.client.finding import find_run
 from cdk_processing.client.parameters import ParameterValues, check_parameters, read_parameters
 from cdk_processing.client.runs import read_input, read_run, start_with_input
 from cdk_processing.contract.names import JobName
@@ -18,13 +20,25 @@ from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import parameter_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cdk_processing.client.account import Account
     from cdk_processing.client.jobs import Job
     from cdk_processing.client.runs import Run
 
-__all__ = ["attempts_of_run_key", "start_run"]
+__all__ = ["Start", "attempts_of_run_key", "start_run"]
+
+
+class Start(NamedTuple):
+    """What a start came to.
+
+    Attributes:
+        run: The run.
+        is_new: Whether it was started; False where a run with the same run key was there.
+    """
+
+    run: Run
+    is_new: bool
 
 
 def start_run(
@@ -34,16 +48,17 @@ def start_run(
     parameters: Mapping[str, str | float | bool] | None = None,
     run_key: str | None = None,
     at: datetime | None = None,
-) -> Run:
-    """Start a job by hand.
+) -> Start:
+    """Start a job by hand, unless a run with the same run key has made a processing job.
 
     Args:
         account: Where the job is.
         job: The job.
         parameters: Values for the job's ``Parameter``s; what is left out takes its default. Numbers and truth values
             are handed over as text: ``0.2``, ``true``.
-        run_key: What makes this run the same as another: a second start with the same key and the same parameters
-            does nothing and ends as ``Duplicate``. Left out, a fresh one, so that every start runs.
+        run_key: What makes this run the same as another: where a run with this key and the same parameters has made a
+            processing job, nothing is started, and that run is returned, or its latest redrive. Two starts at the same
+            moment may both begin; one of them ends as ``Duplicate``. Left out, a fresh key, so that every start runs.
         at: The run's time, ``TRIGGER_TIME``, as if the job had been launched then: for a day that is made up for. A
             datetime with a timezone. Left out, the moment when the run starts.
 
@@ -56,9 +71,12 @@ def start_run(
         fix = "write datetime(2026, 3, 28, 6, tzinfo=timezone.utc)"
         raise InvalidParametersError(job.name, [Problem("at", at, "a datetime with a timezone", fix)])
     values = _checked(account, job, parameters or {})
-    if run_key is not None and values.effective:
-        _refuse_other_parameters(account, job, run_key, values)
-    return start_with_input(account, job, StartInput(values.given, run_key, at).render())
+    if run_key is not None and (attempts := attempts_of_run_key(account, job, run_key)):
+        if values.effective:
+            _refuse_other_parameters(account, job, run_key, values, attempts[0])
+        if (known := _run_of(account, job, attempts)) is not None:
+            return Start(known, is_new=False)
+    return Start(start_with_input(account, job, StartInput(values.given, run_key, at).render()), is_new=True)
 
 
 def attempts_of_run_key(account: Account, job: Job, run_key: str) -> list[Attempt]:
@@ -84,14 +102,25 @@ def _checked(account: Account, job: Job, parameters: Mapping[str, str | float | 
     return check_parameters(job.name, declared, parameters)
 
 
-def _refuse_other_parameters(account: Account, job: Job, run_key: str, values: ParameterValues) -> None:
-    for attempt in attempts_of_run_key(account, job, run_key)[:1]:
-        if attempt.parameters_digest in (None, parameters_digest(values.effective)):
-            continue
-        raise RunKeyReusedError(
-            f"run_key must be a new one for new parameters, got {run_key!r}, which {_used_by(account, job, attempt)}; "
-            f"give another run key to run {job.name} with these (with the parameters of that run, nothing is run again)"
-        )
+def _run_of(account: Account, job: Job, attempts: Sequence[Attempt]) -> Run | None:
+    """The run that made these processing jobs; None where Step Functions has forgotten it, which it does in 90 days."""
+    name = JobName.parse(attempts[-1].name)
+    if name is None:
+        return None
+    with suppress(UnknownRunError):
+        return find_run(account, job, name.run_id)
+    return None
+
+
+def _refuse_other_parameters(
+    account: Account, job: Job, run_key: str, values: ParameterValues, attempt: Attempt
+) -> None:
+    if attempt.parameters_digest in (None, parameters_digest(values.effective)):
+        return
+    raise RunKeyReusedError(
+        f"run_key must be a new one for new parameters, got {run_key!r}, which {_used_by(account, job, attempt)}; "
+        f"give another run key to run {job.name} with these (with the parameters of that run, nothing is run again)"
+    )
 
 
 def _used_by(account: Account, job: Job, attempt: Attempt) -> str:

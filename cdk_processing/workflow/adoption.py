@@ -13,7 +13,7 @@ from typing import Any
 from cdk_processing.contract.environment import EXECUTION_VARIABLE, PARAMETERS_VARIABLE
 from cdk_processing.contract.run_keys import MANUAL_KEY
 from cdk_processing.request.runtime import RunTimeValue
-from cdk_processing.workflow.failures import PATIENT_RETRY, caught
+from cdk_processing.workflow.failures import PATIENT_RETRY, STOPPED, caught
 from cdk_processing.workflow.jsonata import expression, quoted
 from cdk_processing.workflow.launch_policy import FIRST_LOOK_SECONDS, LaunchPolicy
 from cdk_processing.workflow.launches import parameters_digest
@@ -39,11 +39,16 @@ _EXISTING = f"""(
 _FAILURE = (
     "{'Error': 'States.' & ($states.result.ProcessingJobStatus in ['Failed', 'Stopped'] ? 'TaskFailed' : 'Timeout')}"
 )
-_REASON = """(
+_REASON = f"""(
   $job := $states.result;
   $exists($job.FailureReason)
     ? $job.FailureReason & ($exists($job.ExitMessage) ? ' (' & $job.ExitMessage & ')')
-    : $job.ProcessingJobStatus = 'Stopped' ? 'the job was stopped'
+    : $job.ProcessingJobStatus = 'Stopped' ? (
+      $from := $job.CreationTime;
+      $to := $job.ProcessingEndTime;
+      $limit := $job.StoppingCondition.MaxRuntimeInSeconds;
+      {STOPPED}
+    )
     : 'the job is ' & $job.ProcessingJobStatus & ' beyond its time'
 )"""
 

@@ -26,6 +26,7 @@ from cdk_processing.workflow.launch_policy import LaunchPolicy
 
 __all__ = [
     "PATIENT_RETRY",
+    "STOPPED",
     "backoff",
     "caught",
     "caught_from_job",
@@ -42,13 +43,34 @@ _COUNTED_ANEW = {"tries": 0, "looks": 0}
 # /opt/ml/output/message. It may be cut short, so it is searched, not parsed. (A backslash right before a bracket would
 # hide the bracket from JSONata's scanner. An alternative under a star would recurse for each character in Java.)
 _TEXT_OF = r"""$match($c, /"%s"\s*:\s*"([^\\"]*(?:\\.[^\\"]*)*)"/, 1).groups[0]"""
+# Nobody says in which form Step Functions hands on the times of a job: seconds, milliseconds and ISO 8601 are read, and
+# of any other nothing is concluded.
+_MILLIS = r"""function($v) {(
+    $s := $v & '';
+    $contains($s, /^[0-9]{4}-[0-9-]+T[0-9:.]+Z$/) ? $toMillis($s)
+      : $contains($s, /^[0-9.]+(E[0-9]+)?$/) ? ($n := $number($s); $n > 100000000000 ? $n : $n * 1000)
+  )}"""
+#: Why a job is Stopped, which SageMaker does not say: it had run as long as it may, or somebody stopped it. It needs
+#: the variables ``$from``, ``$to`` and ``$limit``: when the job was created, when it ended, and its time limit.
+STOPPED = f"""(
+    $millis := {_MILLIS};
+    $millis($to) - $millis($from) >= $number($limit) * 1000
+      ? 'the job reached its time limit: max_runtime_in_seconds is ' & $limit
+      : 'the job was stopped'
+  )"""
+_VALUE_OF = r"""$match($c, /"%s"\s*:\s*"?([0-9TZE:.-]+)/, 1).groups[0]"""
 _REASON = rf"""(
   $c := $states.errorOutput.Cause & '';
   $reason := {_TEXT_OF % "FailureReason"};
   $message := {_TEXT_OF % "ExitMessage"};
   $exists($reason)
     ? $parse('"' & $reason & '"') & ($exists($message) ? ' (' & $parse('"' & $message & '"') & ')')
-    : $contains($c, /"ProcessingJobStatus"\s*:\s*"Stopped"/) ? 'the job was stopped'
+    : $contains($c, /"ProcessingJobStatus"\s*:\s*"Stopped"/) ? (
+      $from := {_VALUE_OF % "CreationTime"};
+      $to := {_VALUE_OF % "ProcessingEndTime"};
+      $limit := {_VALUE_OF % "MaxRuntimeInSeconds"};
+      {STOPPED}
+    )
     : $c
 )"""
 _FAILURE = expression("$states.errorOutput")

@@ -35,9 +35,9 @@ def test_a_job_is_started_followed_and_listed(cli, three_jobs):
     assert f"{shown}: started Three/Copy\n" in output
     assert f"{shown}: Completed after " in output
     assert output.endswith(f"  output result: s3://{three_jobs.bucket('Results')}/copy/\n")
-    assert "nothing new runs" in cli("start", "Copy", "suffix=-cli", "--run-key", "cli", "--wait")
-    table = [line.split() for line in cli("runs", "Copy", "-n", "2").splitlines()]
-    assert [row[:2] for row in table] == [["RUN", "STATE"], [shown, "Duplicate"], [shown, "Completed"]]
+    assert "nothing was started" in cli("start", "Copy", "suffix=-cli", "--run-key", "cli", "--wait")
+    table = [line.split() for line in cli("runs", "Copy", "-n", "1").splitlines()]
+    assert [row[:2] for row in table] == [["RUN", "STATE"], [shown, "Completed"]]
 
 
 def test_a_run_may_be_started_with_a_time_of_its_own(cli, three_jobs):
@@ -76,15 +76,19 @@ def test_an_id_of_no_run_is_an_error_that_names_the_latest(cli, three_jobs):
     assert output.startswith(f"Error: Three/Copy has no run 'ffffffff'; the latest are\n  {shown}")
 
 
-def test_a_second_start_with_a_run_key_says_that_nothing_new_runs(cli, three_jobs):
+def test_a_second_start_with_a_run_key_says_which_run_has_it_and_starts_nothing(cli, three_jobs):
     three_jobs.put("Raw", "in/cli.dat", "x")
-    assert "used before" not in cli("start", "Copy", "--run-key", "again", "--wait")
+    assert "nothing was started" not in cli("start", "Copy", "--run-key", "again", "--wait")
+    shown = cli("runs", "Copy", "-n", "1").splitlines()[1].split()[0]
+    before = cli("runs", "Copy")
     output = cli("start", "Copy", "--run-key", "again")
-    shown = output.split(":")[0]
-    assert output.startswith(f"{shown}: this run key was used before, so nothing new runs; three-copy-{shown}")
-    assert output.endswith("-1 is Completed\n")
-    assert "started" not in output
-    duplicate = three_jobs.processing.runs("Copy", limit=1)[0].name
+    assert output == f"{shown}: this run has the run key, and is Completed; nothing was started\n"
+    assert cli("runs", "Copy") == before
+    # Whoever starts at the same moment makes a duplicate.
+    started = three_jobs.client("stepfunctions").start_execution(
+        stateMachineArn=three_jobs.processing.job("Copy").state_machine_arn, input='{"run_key": "again"}'
+    )
+    duplicate = three_jobs.processing.run("Copy", started["executionArn"]).name
     three_jobs.processing.wait(three_jobs.processing.run("Copy", duplicate), timeout=PATIENCE, poll_seconds=0.05)
     why = cli("why", "Copy", duplicate)
     assert "  Duplicate: nothing was done; another run has the same run key\n" in why
@@ -97,7 +101,10 @@ def test_waiting_for_a_used_run_key_follows_the_run_that_does_the_work(cli, thre
     cli("start", "Break", "--run-key", "failing", "--wait", exit_code=1)
     output = cli("start", "Break", "--run-key", "failing", "--wait", exit_code=1)
     shown = output.split(":")[0]
-    assert "-1 is Failed\n" in output
+    assert output.startswith(
+        f"{shown}: this run has the run key, and is Failed; nothing was started\n"
+        f"  run it again: cdk-processing redrive Three/Break {shown}\n"
+    )
     assert f"{shown}: Failed after " in output
     assert f"run it again: cdk-processing redrive Three/Break {shown}" in output
 

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from cdk_processing.client.runs import start_with_input
+from cdk_processing.contract.start import StartInput
 from tests.patience import PATIENCE, until
 
 
@@ -17,6 +19,16 @@ def client(three_jobs):
 def finish(client):
     """Wait for the end of a run."""
     return lambda run: client.wait(run, timeout=PATIENCE, poll_seconds=0.05)
+
+
+@pytest.fixture(scope="module")
+def start_anyway(client):
+    """Start a job though another run may have its run key, as whoever starts at the same moment does."""
+
+    def start(job, run_key, **parameters):
+        return start_with_input(client.account, client.job(job), StartInput(parameters, run_key).render())
+
+    return start
 
 
 @pytest.fixture(scope="module")

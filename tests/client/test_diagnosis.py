@@ -44,6 +44,7 @@ def test_a_job_at_its_time_limit_says_so_and_no_redrive_is_advised(client):
     assert diagnosis.attempts[-1].status == "Stopped"
     assert diagnosis.ending == "time limit"
     assert diagnosis.failure_reason == "the processing job reached its time limit: max_runtime_in_seconds is 1"
+    assert diagnosis.cause == "the job reached its time limit: max_runtime_in_seconds is 1"
     assert not diagnosis.redrive_helps
     assert diagnosis.advice == (
         "a redrive would reach the same limit; raise max_runtime_in_seconds (1 s) of Slow/Limited, give it less to do, "

@@ -47,8 +47,8 @@ def test_without_a_name_the_latest_run_is_meant_or_the_latest_in_a_state(client,
     assert client.run("Copy", prefer="FAILED").arn == latest.arn
 
 
-def test_the_run_id_of_a_duplicate_is_that_of_the_run_that_did_the_work(client, completed, name, finish):
-    duplicate = finish(client.start("Copy", run_key="found"))
+def test_the_run_id_of_a_duplicate_is_that_of_the_run_that_did_the_work(client, completed, name, finish, start_anyway):
+    duplicate = finish(start_anyway("Copy", "found"))
 
     assert client.run_id(duplicate) == name.run_id
     assert client.run("Copy", name.run_id).arn == completed.arn

@@ -30,8 +30,8 @@ def test_a_run_is_known_by_the_job_that_it_was_to_create(client, ran):
     assert identity.event == {"run_key": "history"}
 
 
-def test_a_duplicate_has_the_run_id_of_the_run_that_did_the_work_and_no_attempts(client, finish, ran):
-    duplicate = finish(client.start("Copy", run_key="history"))
+def test_a_duplicate_has_the_run_id_of_the_run_that_did_the_work_and_no_attempts(client, finish, ran, start_anyway):
+    duplicate = finish(start_anyway("Copy", "history"))
     assert identify(client.account, duplicate).first.run_id == identify(client.account, ran).first.run_id
     assert client.attempts(duplicate) == []
 

@@ -150,9 +150,9 @@ def test_of_two_who_redrive_at_once_one_starts_a_run_and_one_job_is_made(client,
     stopped(again)
 
 
-def test_a_duplicate_is_not_redriven_and_says_whose_it_is(client, finish):
+def test_a_duplicate_is_not_redriven_and_says_whose_it_is(client, finish, start_anyway):
     first = finish(client.start("Copy", run_key="once"))
-    duplicate = finish(client.start("Copy", run_key="once"))
+    duplicate = finish(start_anyway("Copy", "once"))
     with pytest.raises(NothingToRedriveError, match=rf"as Duplicate: .*{first.name}.*there is nothing to redrive"):
         client.redrive(duplicate)
 

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -5,6 +6,10 @@ from botocore.exceptions import ClientError
 
 from cdk_processing.client import InvalidParametersError, RunKeyReusedError
 from cdk_processing.client.parameters import read_parameters
+from cdk_processing.contract.environment import EXECUTION_VARIABLE
+from cdk_processing.contract.names import JobName
+from cdk_processing.contract.run_keys import run_id
+from tests.patience import until
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -50,11 +55,51 @@ def test_a_time_without_a_timezone_starts_nothing(client, at):
     assert [run.arn for run in client.runs("Copy", limit=None)] == before
 
 
-def test_the_same_key_with_the_same_values_in_other_words_ends_as_a_duplicate(client, finish):
+def test_the_same_key_with_the_same_values_in_other_words_finds_the_run_and_starts_nothing(client, finish):
     first = finish(client.start("Copy", run_key="same"))
-    again = finish(client.start("Copy", {"suffix": "-copied"}, run_key="same"))
-    assert (first.outcome.status, again.outcome.status) == ("Completed", "Duplicate")
+    before = client.runs("Copy", limit=None)
+    again = client.start_or_find("Copy", {"suffix": "-copied"}, run_key="same")
+    assert (again.run, again.is_new) == (first, False)
+    assert client.start("Copy", run_key="same") == first
+    assert client.runs("Copy", limit=None) == before
     assert [attempt.execution_arn for attempt in client.attempts_of_run_key("Copy", "same")] == [first.arn]
+
+
+def test_a_used_key_finds_the_run_while_it_runs_when_it_failed_and_after_a_redrive(client, stopped):
+    first = client.start("Sleep", run_key="found in each state")
+    until(lambda: client.attempts(first))
+    assert client.start("Sleep", run_key="found in each state").arn == first.arn
+    ended = stopped(first)
+    found = client.start_or_find("Sleep", run_key="found in each state")
+    assert (found.run.arn, found.run.status, found.is_new) == (first.arn, ended.status, False)
+    again = client.redrive(ended)
+    assert client.start("Sleep", run_key="found in each state").arn == again.arn
+    stopped(again)
+
+
+def test_of_two_starts_at_the_same_moment_one_makes_the_job(client, finish):
+    """Both have looked, and found no run, before one of them has made a job."""
+    with ThreadPoolExecutor(2) as pool:
+        runs = [finish(run) for run in pool.map(lambda _: client.start("Copy", run_key="at once"), range(2))]
+    (attempt,) = client.attempts_of_run_key("Copy", "at once")
+    assert attempt.execution_arn in [run.arn for run in runs]
+    assert {run.outcome.status for run in runs} <= {"Completed", "Duplicate"}
+    assert [run.outcome.job_name for run in runs] == [attempt.name] * 2
+
+
+def test_a_key_whose_run_step_functions_has_forgotten_is_started_and_ends_as_a_duplicate(
+    three_jobs, client, finish, taken
+):
+    first = finish(client.start("Copy", run_key="kept"))
+    (kept,) = client.attempts(first)
+    key = "forgotten"
+    name = JobName("three-copy", run_id(first.job.state_machine_arn, f"manual:{key}"), 1)
+    described = three_jobs.client("sagemaker").describe_processing_job(ProcessingJobName=kept.name)
+    forgotten = {**described["Environment"], EXECUTION_VARIABLE: f"{first.job.executions}gone"}
+    taken(str(name), like=kept.name, Environment=forgotten)
+    started = client.start_or_find("Copy", run_key=key)
+    assert started.is_new
+    assert finish(started.run).outcome.status == "Duplicate"
 
 
 def test_the_same_key_with_other_values_is_refused_before_anything_is_started(client, finish):

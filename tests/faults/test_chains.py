@@ -419,6 +419,8 @@ def test_a_run_key_given_twice_with_the_same_parameters_makes_one_job(by_hand):
     client.start(by_hand.machine(), {"day": "monday"}, run_key="batch-7")
     by_hand.runs(1)
     client.start(by_hand.machine(), {"day": "monday", "tries": 3}, run_key="batch-7")
+    assert len(by_hand.executions()) == 1
+    by_hand.start({"run_key": "batch-7", "parameters": {"day": "monday", "tries": "3"}})
 
     assert [run.end for run in by_hand.runs(2)] == ["Completed", "Duplicate"]
     assert by_hand.jobs() == {by_hand.job_name(key): "Completed"}

@@ -633,6 +633,16 @@ def test_a_reused_run_key_is_told_with_what_to_do():
             "exit code: 1 (bad)",
         ),
         ({"ProcessingJobStatus": "Stopped"}, "States.TaskFailed", "the job was stopped"),
+        (
+            {
+                "ProcessingJobStatus": "Stopped",
+                "CreationTime": "2026-03-28T06:00:00.000Z",
+                "ProcessingEndTime": "2026-03-28T07:00:01Z",
+                "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
+            },
+            "States.TaskFailed",
+            "the job reached its time limit: max_runtime_in_seconds is 3600",
+        ),
         ({"ProcessingJobStatus": "InProgress"}, "States.Timeout", "the job is InProgress beyond its time"),
     ],
 )
@@ -666,6 +676,35 @@ def test_a_run_fails_with_the_reason_of_its_job(error, reason):
 
     assert evaluate(failed["Cause"], known) == reason
     assert evaluate(failed["Error"], known) == error["Error"]
+
+
+@pytest.mark.parametrize(
+    ("created", "ended", "limit", "reached"),
+    [
+        (1774677600000, 1774681200000, 3600, True),
+        (1774677600000, 1774681199999, 3600, False),
+        (1774677600.123, 1774681200.5, 3600, True),
+        ("1.774677600123E9", "1.7746812005E9", 3600, True),
+        ("2026-03-28T06:00:00.000Z", "2026-03-28T07:00:00Z", 3600, True),
+        ("2026-03-28T06:00:00Z", "2026-03-28T06:59:59Z", 3600, False),
+        ("Mar 28, 2026 6:00:00 AM", "Mar 29, 2026 6:00:00 AM", 60, False),
+        (None, 1774681200000, 60, False),
+        (1774677600000, 1774681200000, None, False),
+    ],
+)
+def test_a_job_at_its_time_limit_is_told_from_a_stopped_one(created, ended, limit, reached):
+    cause = {
+        "ProcessingJobStatus": "Stopped",
+        # What a user writes into an environment is no time.
+        "Environment": {"NOTE": '"CreationTime":1, "ProcessingEndTime": 1774681200000, "MaxRuntimeInSeconds":1'},
+        "CreationTime": created,
+        "ProcessingEndTime": ended,
+        "StoppingCondition": {"MaxRuntimeInSeconds": limit},
+    }
+    known = after_catch({"Error": "States.TaskFailed", "Cause": json.dumps(cause)})
+
+    told = f"the job reached its time limit: max_runtime_in_seconds is {limit}" if reached else "the job was stopped"
+    assert evaluate(SIMPLE["States"]["Failed"]["Cause"], known) == told
 
 
 def test_a_dead_letter_holds_all_that_a_redrive_needs():
