@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from cdk_processing.local.aws.cloudformation.cdk_handlers import provide_cdk_handlers
+from cdk_processing.local.aws.cloudformation.conditions import with_functions
 from cdk_processing.local.aws.cloudformation.drift import compare_state_machines, revert_drift
 from cdk_processing.local.aws.cloudformation.provisioning import after_provisioning, replace_deletion
 from cdk_processing.local.aws.cloudformation.stack_events import announce_stack_status
@@ -92,6 +93,8 @@ def replacements(parts: Parts) -> Iterator[Replacement]:
     yield Replacement("ministack.services.scheduler", "start_scheduler", _instead(parts.scheduler.start))
     for module in ("stacks", "handlers", "changesets"):  # each has the function under a name of its own
         yield Replacement(f"{_STACKS}.{module}", "_add_event", announce_stack_status)
+    for module in ("engine", "stacks", "handlers", "changesets"):
+        yield Replacement(f"{_STACKS}.{module}", "_evaluate_conditions", with_functions)
 
 
 def _requests(secrets: ServerSecrets) -> Iterator[Replacement]:

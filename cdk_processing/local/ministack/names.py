@@ -155,6 +155,13 @@ INTERNALS: dict[str, str] = {
     "ministack.services.cloudformation.drift:_DRIFT_READERS": "",
     "ministack.services.cloudformation.drift:detect_resource_drift": "stack logical_id record timestamp",
     "ministack.services.cloudformation.handlers:_ACTION_HANDLERS": "",
+    "ministack.services.cloudformation.engine:_evaluate_conditions": "template params",
+    "ministack.services.cloudformation.engine:_resolve_refs": (
+        "value resources params conditions mappings stack_name stack_id"
+    ),
+    "ministack.services.cloudformation.stacks:_evaluate_conditions": "template params",
+    "ministack.services.cloudformation.handlers:_evaluate_conditions": "template params",
+    "ministack.services.cloudformation.changesets:_evaluate_conditions": "template params",
     "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS": "",
     "ministack.services.cloudformation.provisioners:_replacing_change": "resource_type old_props new_props",
     "ministack.services.cloudformation.provisioners:_update_resource": (
