@@ -29,7 +29,8 @@ from cdk_processing.request.location import S3Location
 __all__ = ["Published", "publish"]
 
 _synthesizers: WeakKeyDictionary[Stack, IStackSynthesizer] = WeakKeyDictionary()
-_buckets: WeakKeyDictionary[Stack, str] = WeakKeyDictionary()
+# The bucket of a stack's assets, and what its synthesizer puts before a key, by the extension of the key.
+_prefixes: WeakKeyDictionary[Stack, dict[str, S3Location]] = WeakKeyDictionary()
 _stage_folders: WeakKeyDictionary[Stack, str] = WeakKeyDictionary()
 # By the current folder too: the same relative path is another file after os.chdir.
 _staged: WeakKeyDictionary[Stack, dict[tuple[LocalSource, Path], _Staged]] = WeakKeyDictionary()
@@ -104,6 +105,7 @@ def _stage_folder(stack: Stack) -> str:
 def _add(job: Construct, key: str, staged: str) -> S3Location:
     # The CDK appends the staged file's extension to what it takes for the hash.
     extension, stack = _extension(key), stack_of(job)
+    prefixes = _prefixes.setdefault(stack, {})
     try:
         source = FileAssetSource(
             source_hash=key.removesuffix(extension),
@@ -111,17 +113,17 @@ def _add(job: Construct, key: str, staged: str) -> S3Location:
             packaging=FileAssetPackaging.FILE,
             display_name=key.rpartition("/")[2],
         )
-        object_key, *bucket_name = call_for(
-            _synthesizer(stack), "addFileAsset", [source], "objectKey", *(() if stack in _buckets else ("bucketName",))
-        )
+        # Where it will be is asked once for each extension, and the bucket once: the CDK makes a new token each time.
+        fields = () if extension in prefixes else ("objectKey",) if prefixes else ("objectKey", "bucketName")
+        answer = call_for(_synthesizer(stack), "addFileAsset", [source], *fields)
     except RuntimeError as error:  # what the CDK raises comes from Node
         raise _unfit(job, str(error).strip().splitlines()[0]) from error
-    if not object_key.endswith(key):
-        raise _unfit(job, "it gives files names of its own, and the container would not find them")
-    # One token for the one bucket of all assets: the CDK makes a new one for each.
-    if stack not in _buckets:
-        [_buckets[stack]] = bucket_name
-    return S3Location(_buckets[stack], object_key)
+    if answer:
+        object_key, bucket = answer[0], answer[1] if not prefixes else next(iter(prefixes.values())).bucket
+        if not object_key.endswith(key):
+            raise _unfit(job, "it gives files names of its own, and the container would not find them")
+        prefixes[extension] = S3Location(bucket, object_key.removesuffix(key))
+    return prefixes[extension].at(key)
 
 
 def _unfit(job: Construct, why: str) -> DeclarationError:

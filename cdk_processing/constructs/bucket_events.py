@@ -27,6 +27,7 @@ _OTHERS = "cdk-processing:notifications-added-elsewhere"
 #: Id of the function that the CDK makes in a stack with notifications.
 _HANDLER = "BucketNotificationsHandler050a0587b7544547bf325f094a3db834"
 _sending: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+_made: WeakKeyDictionary[Any, CfnResource | None] = WeakKeyDictionary()
 
 
 def send_events(location: S3Location, job: Construct) -> None:
@@ -73,8 +74,12 @@ def _use_notifications_or_warn(bucket: Any, job: Construct) -> list[str]:
 
 
 def _made_here(bucket: Any) -> CfnResource | None:
-    child = bucket.node.default_child
-    return child if isinstance(child, CfnResource) and child.cfn_resource_type == "AWS::S3::Bucket" else None
+    """The resource of a bucket of this app; None for an imported one. Asked of Node once a bucket."""
+    if bucket not in _made:
+        child = bucket.node.default_child
+        is_bucket = isinstance(child, CfnResource) and child.cfn_resource_type == "AWS::S3::Bucket"
+        _made[bucket] = child if is_bucket else None
+    return _made[bucket]
 
 
 def _custom_resource(bucket: Any) -> Any:

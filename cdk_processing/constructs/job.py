@@ -91,7 +91,7 @@ class ProcessingJob(Construct):
         launch_policy: LaunchPolicy = PATIENT,
     ) -> None:
         super().__init__(scope, construct_id)
-        place_below(self, scope)
+        place_below(self, scope, construct_id)
         self._place = place_of(stack_of(self))
         #: The construct's path, which names the job.
         self.path: str = known_as(self)
@@ -296,7 +296,7 @@ class ProcessingJob(Construct):
             triggers=tuple(trigger.describe() for trigger in self._launching.triggers),
             outputs={place.name: place.shared.uri for place in output_places(self._request)},
         )
-        self._launching.machine.add_metadata(METADATA, described.render())
+        self._launching.machine.describe(METADATA, described.render())
 
     def _metric(self, name: str) -> cloudwatch.Metric:
         from aws_cdk import Duration, aws_cloudwatch

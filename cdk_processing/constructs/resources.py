@@ -172,10 +172,12 @@ def stack_of(scope: Construct) -> Stack:
     return _stacks[scope]
 
 
-def place_below(scope: Construct, parent: Construct) -> None:
-    """Note that a new construct is directly below a stack, so that Node need not be asked for its stack."""
-    if isinstance(parent, Stack):
-        _stacks[scope] = parent
+def place_below(scope: Construct, parent: Construct, construct_id: str) -> None:
+    """Note where a new construct is in the tree, so that Node need not be asked for its stack and its path."""
+    _stacks[scope] = stack_of(parent)
+    # constructs writes so what would separate two ids: https://github.com/aws/constructs/blob/10.x/src/construct.ts
+    own, above = construct_id.replace("/", "--"), path_of(parent)
+    _paths[scope] = f"{above}/{own}" if above else own
 
 
 def known_as(scope: Construct) -> str:

@@ -8,7 +8,6 @@ and its properties have to cross to Node, so a typed resource costs what a plain
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import cache
 from typing import Any, cast
 
@@ -35,10 +34,11 @@ class TypedResource(CfnResource):
     __jsii_ref__: Any
 
     @classmethod
-    def create(cls, scope: Construct, construct_id: str, kind: str, properties: Mapping[str, Any]) -> TypedResource:
+    def create(cls, scope: Construct, construct_id: str, kind: str, properties: dict[str, Any]) -> TypedResource:
         """Make the resource; see :func:`typed_resource`."""
-        made = cls.__new__(cls)
-        jsii.kernel.create(_class_of(kind), made, [scope, construct_id, _camel(properties)])
+        made, answer = cls.__new__(cls), _Answer()
+        # jsii searches what it makes an object for for methods that Node is to call, at each creation.
+        made.__jsii_ref__ = jsii.kernel.create(_class_of(kind), answer, [scope, construct_id, _camel(properties)])
         _refs._refs.pop(made.__jsii_ref__.ref)
         made._known = {}
         return made
@@ -57,6 +57,10 @@ class TypedResource(CfnResource):
         """A property as it is now."""
         return jsii.kernel.get(self, _camel_name(name))
 
+    def describe(self, key: str, value: dict[str, Any]) -> None:
+        """Say something in the template's metadata of the resource; what was said before under the key is replaced."""
+        jsii.kernel.invoke(self, "addMetadata", [key, value])
+
     def tags_and(self, name: str) -> tuple[dict[str, str], Any]:
         """The tags as they are now, complete once aspects have run; and a property. In one call."""
         properties = jsii.kernel.get(self, "cfnProperties")
@@ -64,7 +68,7 @@ class TypedResource(CfnResource):
         return tags, properties.get(_camel_name(name))
 
 
-def typed_resource(scope: Construct, construct_id: str, kind: str, properties: Mapping[str, Any]) -> TypedResource:
+def typed_resource(scope: Construct, construct_id: str, kind: str, properties: dict[str, Any]) -> TypedResource:
     """A typed L1 of the type ``kind``.
 
     Args:
@@ -102,7 +106,7 @@ def _camel(value: Any) -> Any:
     """A template's properties in the words of the typed classes, which also take no intrinsic function as a dict."""
     if isinstance(value, list):
         return [_camel(item) for item in value]
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return value
     if len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref")):
         return Token.as_string(value)

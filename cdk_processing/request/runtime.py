@@ -42,6 +42,8 @@ _MARKER = re.compile(
 )
 #: The instance type that a run is at, where it may try several; not among the values that users write.
 INSTANCE_TYPE = "{{run:INSTANCE_TYPE}}"
+#: What every marker begins with.
+_OPENING = "{{run:"
 _PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 #: What the whole text of a value looks like, by type ("" for anything): one pattern for synth, for the client, and for
@@ -360,24 +362,24 @@ def segments(text: str) -> Iterator[str | RunTimeValue]:
 
 def values_in(text: object) -> list[RunTimeValue]:
     """Every run-time value in a text; none in anything else."""
-    return [part for part in segments(text) if isinstance(part, RunTimeValue)] if isinstance(text, str) else []
+    if not isinstance(text, str) or _OPENING not in text:
+        return []
+    return [_read(match) for match in _MARKER.finditer(text)]
 
 
-def values_in_tree(tree: object) -> Iterator[RunTimeValue]:
+def values_in_tree(tree: object) -> list[RunTimeValue]:
     """Every run-time value in the texts of dicts and lists, in order."""
     if isinstance(tree, dict):
-        tree = tree.values()
-    elif not isinstance(tree, (list, tuple)):
-        yield from values_in(tree)
-        return
-    for item in tree:
-        yield from values_in_tree(item)
+        return [value for item in tree.values() for value in values_in_tree(item)]
+    if isinstance(tree, (list, tuple)):
+        return [value for item in tree for value in values_in_tree(item)]
+    return values_in(tree)
 
 
 def has_run_time_value(text: object) -> bool:
     """Whether the text, or whatever else was given, holds a run-time value."""
     return isinstance(text, (ExecutionVariable, Parameter)) or (
-        isinstance(text, str) and "{{run:" in text and _MARKER.search(text) is not None
+        isinstance(text, str) and _OPENING in text and _MARKER.search(text) is not None
     )
 
 

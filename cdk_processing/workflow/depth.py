@@ -18,16 +18,18 @@ __all__ = ["DEEPEST", "depth"]
 DEEPEST = 80
 
 _TOKEN = re.compile(
-    r"""\s*(?:
-      (?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
-    | (?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)
-    | (?P<variable>\$\$?\w*)
-    | (?P<name>`[^`]*`|[A-Za-z_]\w*)
-    | (?P<operator>:=|!=|<=|>=|~>|\.\.|[-+*/%=<>&?:.,;()\[\]{}])
+    r"""\s*(
+      '(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*"
+    | \d+(?:\.\d+)?(?:[eE][-+]?\d+)?
+    | \$\$?\w*
+    | `[^`]*` | [A-Za-z_]\w*
+    # A regular expression stands where an operand may: right behind one of these, or a blank after it.
+    | (?:(?<=[-+*%=<>&?:,;(\[{])|(?<=[-+*%=<>&?:,;(\[{][ ]))/(?:[^/\\\n]|\\.)+/[im]*
+    | := | != | <= | >= | ~> | \.\.
+    | \S
     )""",
     re.VERBOSE | re.DOTALL,
 )
-_REGEX = re.compile(r"\s*/(?:[^/\\\n]|\\.)+/[im]*")
 # How strongly an operator binds its left side: https://github.com/jsonata-js/jsonata/blob/master/src/parser.js
 _BINDING = {
     **dict.fromkeys([".", "[", "("], 80),
@@ -41,8 +43,8 @@ _BINDING = {
     ":=": 10,
 }
 _NEGATION = 70
-_WORDS = frozenset({"and", "or", "in"})
 _VALUES = frozenset({"true", "false", "null"})
+_OPERATORS = frozenset({*_BINDING, *"()[]{},;:"})
 _END = ""
 
 
@@ -56,7 +58,17 @@ def depth(expression: str) -> int:
     Raises:
         ValueError: The expression is not JSONata, or uses what this module does not know.
     """
-    return _Parser(expression).parse()
+    # Without the content of its texts: the expressions of two jobs that differ in a name alone are parsed once.
+    tokens = tuple("''" if token[0] in "'\"" and len(token) > 1 else token for token in _TOKEN.findall(expression))
+    try:
+        return _depth(tokens)
+    except ValueError as error:
+        raise ValueError(f"{error} in {expression!r}") from None
+
+
+@lru_cache(maxsize=4096)
+def _depth(tokens: tuple[str, ...]) -> int:
+    return _Parser(tokens).parse()
 
 
 class _Node(NamedTuple):
@@ -78,12 +90,10 @@ class _Node(NamedTuple):
 class _Parser:
     """A parser by binding power, as the reference implementation has it, that keeps depths in place of a tree."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._position = 0
+    def __init__(self, tokens: tuple[str, ...]) -> None:
+        self._rest = iter(tokens)
         self._functions: dict[str, int] = {}
-        self._kind, self._token = "", _END
-        self._advance(operand=True)
+        self._advance()
 
     def parse(self) -> int:
         found = self._expression(0).depth
@@ -93,29 +103,16 @@ class _Parser:
 
     # -- tokens
 
-    def _advance(self, *, operand: bool) -> None:
-        """Move on to the next token; where an operand may stand, ``/`` begins a regular expression."""
-        if not self._text[self._position :].strip():
-            self._kind, self._token = "end", _END
-            return
-        regex = _REGEX.match(self._text, self._position) if operand else None
-        found = regex or _TOKEN.match(self._text, self._position)
-        if found is None:
-            raise self._error()
-        self._position = found.end()
-        self._kind = "regex" if regex else str(found.lastgroup)
-        self._token = found[0].strip()
+    def _advance(self) -> None:
+        self._token = next(self._rest, _END)
 
-    def _take(self, operator: str, *, operand: bool = True) -> None:
-        if self._kind != "operator" or self._token != operator:
+    def _take(self, operator: str) -> None:
+        if self._token != operator:
             raise self._error()
-        self._advance(operand=operand)
-
-    def _is(self, operator: str) -> bool:
-        return self._kind == "operator" and self._token == operator
+        self._advance()
 
     def _error(self) -> ValueError:
-        return ValueError(f"unexpected {self._token!r} before position {self._position} of {self._text!r}")
+        return ValueError(f"unexpected {self._token or 'end'!r}")
 
     # -- expressions
 
@@ -126,27 +123,25 @@ class _Parser:
         return left
 
     def _power(self) -> int:
-        if self._kind == "operator" or (self._kind == "name" and self._token in _WORDS):
-            return _BINDING.get(self._token, 0)
-        return 0
+        return _BINDING.get(self._token, 0)
 
     def _operand(self) -> _Node:
-        kind, token = self._kind, self._token
-        if kind == "operator":
+        token = self._token
+        if token in _OPERATORS:
             return self._bracketed(token)
-        if kind == "end":
-            raise self._error()
-        self._advance(operand=False)
-        if kind == "name" and token == "function":
+        self._advance()
+        if token == "function":
             return self._function()
-        if kind == "name" and token not in _VALUES:
-            return _Node(2, is_path=True)
-        if kind == "variable":
+        if token in _VALUES or token == "''" or token[:1].isdecimal() or (token[:1] == "/" and len(token) > 1):
+            return _Node(1)
+        if token[:1] == "$":
             return _Node(self._functions.get(token, 1), variable=token)
-        return _Node(1)
+        if token[:1] in ("`", "_") or token[:1].isalpha():
+            return _Node(2, is_path=True)
+        raise self._error()
 
     def _bracketed(self, token: str) -> _Node:
-        self._advance(operand=True)
+        self._advance()
         if token == "-":
             return _Node(1 + self._expression(_NEGATION).depth)
         if token == "(":
@@ -159,24 +154,24 @@ class _Parser:
 
     def _function(self) -> _Node:
         self._take("(")
-        for _ in self._listed(",", ")", operand=True):
+        for _ in self._listed(",", ")"):
             pass
         self._take("{")
         body = self._expression(0).depth
-        self._take("}", operand=False)
+        self._take("}")
         return _Node(body, is_function=True)
 
     def _operation(self, left: _Node) -> _Node:
         operator = self._token
         if operator == ".":
-            self._advance(operand=True)
+            self._advance()
             return self._path(left, self._expression(_BINDING["."]))
-        self._advance(operand=True)
+        self._advance()
         if operator == "(":
             return _Node(1 + max([left.depth, *self._listed(",", ")")]))
         if operator == "[":
             inside = self._expression(0).depth
-            self._take("]", operand=False)
+            self._take("]")
             return left._replace(depth=max(left.depth, 1 + inside), variable="")
         if operator == "?":
             return self._condition(left)
@@ -190,8 +185,8 @@ class _Parser:
 
     def _condition(self, test: _Node) -> _Node:
         branches = [self._expression(0).depth]
-        if self._is(":"):
-            self._advance(operand=True)
+        if self._token == ":":
+            self._advance()
             branches.append(self._expression(0).depth)
         return _Node(1 + max(test.depth, *branches))
 
@@ -201,19 +196,19 @@ class _Parser:
             self._functions[left.variable] = value.depth
         return _Node(1 + value.depth, is_function=value.is_function)
 
-    def _listed(self, separator: str, end: str, *, operand: bool = False) -> Iterator[int]:
+    def _listed(self, separator: str, end: str) -> Iterator[int]:
         """The depths of what stands between brackets; goes on after the closing one."""
-        while not self._is(end):
+        while self._token != end:
             yield self._expression(0).depth
-            if not self._is(end):
+            if self._token != end:
                 self._take(separator)
-        self._advance(operand=operand)
+        self._advance()
 
     def _members(self) -> Iterator[int]:
-        while not self._is("}"):
+        while self._token != "}":
             yield self._expression(0).depth
             self._take(":")
             yield self._expression(0).depth
-            if not self._is("}"):
+            if self._token != "}":
                 self._take(",")
-        self._advance(operand=False)
+        self._advance()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from cdk_processing.errors import Problem
@@ -44,13 +44,15 @@ def _shallower(where: str) -> str:
     return "use fewer run-time values in this text"
 
 
-def _expressions(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
+def _expressions(value: object, where: str = "") -> list[tuple[str, str]]:
     """Every expression without its ``{%`` and ``%}``, with the field that it stands in."""
-    if isinstance(value, Mapping):
+    if isinstance(value, str):
+        return [(where, value[2:-2])] if value.startswith("{%") else []
+    found: list[tuple[str, str]] = []
+    if isinstance(value, dict):
         for name, item in value.items():
-            yield from _expressions(item, f"{where}.{name}" if where else name)
+            found += _expressions(item, f"{where}.{name}" if where else name)
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            yield from _expressions(item, f"{where}[{number}]")
-    elif isinstance(value, str) and value.startswith("{%"):
-        yield where, value[2:-2]
+            found += _expressions(item, f"{where}[{number}]")
+    return found
