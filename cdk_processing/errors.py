@@ -21,6 +21,7 @@ from typing import Any
 
 __all__ = [
     "CdkProcessingError",
+    "CdkToken",
     "DeclarationError",
     "NewerContractError",
     "Problem",
@@ -29,6 +30,8 @@ __all__ = [
 ]
 
 _OURS = Path(__file__).parent
+#: How the CDK writes a number that only CloudFormation knows: https://docs.aws.amazon.com/cdk/v2/guide/tokens.html
+_NUMBER_TOKEN = re.compile(r"-1\.[0-9]{10,16}e\+289")
 
 
 class CdkProcessingError(Exception):
@@ -72,9 +75,21 @@ class Problem:
     def __str__(self) -> str:
         # Where an object is in memory tells nobody anything.
         text = re.sub(r" object at 0x[0-9a-fA-F]+>", " object>", repr(self.value))
+        text = _NUMBER_TOKEN.sub("<CDK token>", text)
         got = text if len(text) <= 120 else f"{text[:100]}... ({len(text)} characters)"
         where = f" ({self.where})" if self.where else ""
-        return f"{self.field} must be {self.allowed}, got {got}; {self.fix}{where}"
+        fix = _NUMBER_TOKEN.sub("<CDK token>", self.fix)
+        return f"{self.field} must be {self.allowed}, got {got}; {fix}{where}"
+
+
+class CdkToken:
+    """Stands for a value in a message that only CloudFormation knows; how the CDK writes it tells nobody anything."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def __repr__(self) -> str:
+        return f"a CDK token of a {self._kind}"
 
 
 class NewerContractError(CdkProcessingError):

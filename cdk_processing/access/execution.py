@@ -18,6 +18,7 @@ from cdk_processing.access.datasets import (
 from cdk_processing.access.keys import key_statements
 from cdk_processing.access.statement import Place, Statement, literal
 from cdk_processing.contract.names import LOG_GROUP, log_stream_pattern
+from cdk_processing.request.tokens import is_list_token
 
 __all__ = ["BucketAccess", "ExecutionAccess", "execution_statements", "read_statements"]
 
@@ -195,13 +196,18 @@ def _attach_to_vpc(access: ExecutionAccess) -> Iterator[Statement]:
     place = access.place
     interfaces = place.arn("ec2", "network-interface/*")
     subnets = [_of_any_account(place, f"subnet/{each}") for each in access.subnets]
-    groups = [_of_any_account(place, f"security-group/{each}") for each in access.security_groups]
-    yield Statement(
-        "MakeNetworkInterfaces",
-        ["ec2:CreateNetworkInterface"],
-        [*subnets, *groups, interfaces],
-        wildcard_reason="SageMaker makes interfaces in these subnets and groups, which another account may share.",
-    )
+    if is_list_token(access.subnets) or is_list_token(access.security_groups):
+        # CloudFormation puts nothing that it fills in before each item of a list; ArnLike takes * in each part.
+        subnets = [f"arn:*:ec2:*:*:subnet/{each}" for each in access.subnets]
+        yield from _make_interfaces_by_ids(access, interfaces)
+    else:
+        groups = [_of_any_account(place, f"security-group/{each}") for each in access.security_groups]
+        yield Statement(
+            "MakeNetworkInterfaces",
+            ["ec2:CreateNetworkInterface"],
+            [*subnets, *groups, interfaces],
+            wildcard_reason="SageMaker makes interfaces in these subnets and groups, which another account may share.",
+        )
     yield Statement(
         "UseNetworkInterfaces",
         ["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface"],
@@ -222,6 +228,23 @@ def _attach_to_vpc(access: ExecutionAccess) -> Iterator[Statement]:
         ["*"],
         wildcard_reason="These actions take no resource.",
     )
+
+
+def _make_interfaces_by_ids(access: ExecutionAccess, interfaces: str) -> Iterator[Statement]:
+    """The same with conditions, where the ids are a list that only CloudFormation knows."""
+    action = ["ec2:CreateNetworkInterface"]
+    yield Statement("MakeNetworkInterfaces", action, [interfaces], wildcard_reason="A new interface has no name yet.")
+    for sid, kind, key, ids in (
+        ("MakeInSubnets", "subnet", "ec2:SubnetID", access.subnets),
+        ("MakeInGroups", "security-group", "ec2:SecurityGroupID", access.security_groups),
+    ):
+        yield Statement(
+            sid,
+            action,
+            [_of_any_account(access.place, f"{kind}/*")],
+            {"StringEquals": {key: list(ids)}},
+            wildcard_reason="The condition admits the job's own, whose ids are a list that only CloudFormation knows.",
+        )
 
 
 def _of_any_account(place: Place, resource: str) -> str:

@@ -12,6 +12,7 @@ from cdk_processing.access.execution import BucketAccess, ExecutionAccess, execu
 from cdk_processing.access.statement import Statement
 from cdk_processing.constructs.assets import publish
 from cdk_processing.constructs.image import bind_image
+from cdk_processing.constructs.list_tokens import with_joined_lists, with_split_lists
 from cdk_processing.constructs.network import bind_network
 from cdk_processing.constructs.platform import IProcessingPlatform
 from cdk_processing.constructs.resources import allow, arn_of, arn_with_path, known_as, place_of, role, stack_of
@@ -73,7 +74,7 @@ class BoundRequest:
     def render(self) -> dict[str, Any]:
         """The CreateProcessingJob request."""
         processor = self._request.processor
-        return self._request.render(
+        request = self._request.render(
             Bindings(
                 image_uri=self._image.uri,
                 role_arn=self.role_arn,
@@ -86,6 +87,8 @@ class BoundRequest:
                 network=self._network,
             )
         )
+        rendered: dict[str, Any] = with_joined_lists(request)
+        return rendered
 
     def allow_reading(self, location: S3Location) -> None:
         """Let the role read one more place, where a trigger added later brings objects from."""
@@ -212,4 +215,4 @@ def _add_to(given: Any, statements: Sequence[Statement]) -> None:
     from aws_cdk import aws_iam as iam
 
     for statement in statements:
-        given.add_to_principal_policy(iam.PolicyStatement.from_json(statement.render()))
+        given.add_to_principal_policy(iam.PolicyStatement.from_json(with_split_lists(statement.render())))

@@ -11,6 +11,7 @@ from cdk_processing.constructs.resources import known_as, resource
 from cdk_processing.contract.texts import SECURITY_GROUP_DESCRIPTION, fit
 from cdk_processing.errors import Problem
 from cdk_processing.request.network import NetworkConfig
+from cdk_processing.request.types import WholeNumber
 
 __all__ = ["bind_network", "network_problems"]
 
@@ -33,7 +34,7 @@ def network_problems(config: Any) -> list[Problem]:
     return [Problem("network_config.subnets", f"{chosen}: {found} subnets", f"1-{_MOST_SUBNETS} subnets", fix)]
 
 
-def bind_network(config: NetworkConfig, scope: Construct, hosts: int | None) -> NetworkConfig:
+def bind_network(config: NetworkConfig, scope: Construct, hosts: WholeNumber | None) -> NetworkConfig:
     """The same options with ids for constructs.
 
     Args:
@@ -61,7 +62,7 @@ def _subnet_ids(config: NetworkConfig) -> list[str]:
     return [subnet.subnet_id for subnet in vpc.private_subnets or vpc.isolated_subnets]
 
 
-def _make_group(vpc: Any, scope: Construct, hosts: int | None) -> str:
+def _make_group(vpc: Any, scope: Construct, hosts: WholeNumber | None) -> str:
     """A security group for the job, as plain resources, because aws_ec2 is slow to load."""
     everywhere = {"CidrIp": "0.0.0.0/0", "IpProtocol": "-1", "Description": "All traffic may leave"}
     group = resource(

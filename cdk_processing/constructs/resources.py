@@ -17,6 +17,7 @@ from constructs import Construct, IConstruct, Node
 
 from cdk_processing.access.statement import Place, Statement, policy_document, service_trust
 from cdk_processing.constructs.checks import checks_of
+from cdk_processing.constructs.list_tokens import with_split_lists
 from cdk_processing.constructs.roles import RoleStandards
 from cdk_processing.constructs.typed import TypedResource, typed_resource
 from cdk_processing.contract.texts import ROLE_DESCRIPTION, TAG_VALUE, fit
@@ -98,7 +99,7 @@ def _name_by_path(made: TypedResource, stack: Stack, path: str, standards: RoleS
 
 def inline_policy(statements: Sequence[Statement]) -> list[dict[str, Any]]:
     """The one inline policy of a role."""
-    return [{"PolicyName": "LeastPrivilege", "PolicyDocument": policy_document(statements)}]
+    return [{"PolicyName": "LeastPrivilege", "PolicyDocument": with_split_lists(policy_document(statements))}]
 
 
 def allow(made: TypedResource, scope: Construct, statements: Sequence[Statement]) -> None:

@@ -11,10 +11,11 @@ import re
 from aws_cdk import Fn
 
 from cdk_processing.constructs.resources import account_token, partition_token, region_token, url_suffix_token
+from cdk_processing.request.number_tokens import NUMBER_TOKEN
 
 __all__ = ["substituted"]
 
-_TOKEN = re.compile(r"\$\{Token\[[^\]]*\]\}")
+_TOKEN = re.compile(rf"\$\{{Token\[[^\]]*\]\}}|{NUMBER_TOKEN.pattern}")
 _LITERAL = re.compile(r"\$\{(?!Token\[)")
 
 

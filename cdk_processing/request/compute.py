@@ -19,7 +19,7 @@ from cdk_processing.request.program import Program
 from cdk_processing.request.request import ProcessingRequest, as_words
 from cdk_processing.request.runtime import Text, has_run_time_value
 from cdk_processing.request.tokens import is_number_token, is_token
-from cdk_processing.request.types import Duration, Key, ListOf, Role
+from cdk_processing.request.types import Duration, Key, ListOf, Role, WholeNumber
 
 __all__ = ["UNSET", "Compute", "NotTaken", "check_base_name", "check_command"]
 
@@ -59,12 +59,12 @@ class Compute:
     __slots__ = ()
 
     role: Role | str | None
-    instance_count: int | None
+    instance_count: WholeNumber | None
     instance_type: str | ListOf[str] | None
-    volume_size_in_gb: int
+    volume_size_in_gb: WholeNumber
     volume_kms_key: Key | str | None
     output_kms_key: Key | str | None
-    max_runtime_in_seconds: int | Duration | None
+    max_runtime_in_seconds: WholeNumber | Duration | None
     base_job_name: str | None
     sagemaker_session: None
     env: Mapping[str, Text] | None
@@ -84,10 +84,10 @@ class Compute:
         return self.tags
 
     @property
-    def max_runtime(self) -> int | None:
+    def max_runtime(self) -> WholeNumber | None:
         """Seconds after which SageMaker stops a job; None for its default of 24 hours."""
         runtime = self.max_runtime_in_seconds
-        return None if runtime is None else int(_seconds(runtime))
+        return None if runtime is None else _seconds(runtime)
 
     def problems(self) -> list[Problem]:
         """Everything wrong with the processor, at once."""
@@ -156,10 +156,10 @@ class Compute:
         )
 
 
-def _seconds(runtime: int | Duration) -> int | float:
+def _seconds(runtime: WholeNumber | Duration) -> int | float:
     """A time limit in seconds. A number token stays a token, which is a float."""
     # Recognizes a Duration by its method, because this folder does not import aws_cdk.
-    seconds = runtime if isinstance(runtime, int) else runtime.to_seconds()
+    seconds = runtime if isinstance(runtime, (int, float)) else runtime.to_seconds()
     return seconds if is_number_token(seconds) else int(seconds)
 
 

@@ -15,7 +15,7 @@ from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import bundle_program
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.request.runtime import Text
-from cdk_processing.request.types import Duration, Key, ListOf, LocalPath, Role
+from cdk_processing.request.types import Duration, Key, ListOf, LocalPath, Role, WholeNumber
 
 __all__ = [
     "FrameworkProcessor",
@@ -170,16 +170,16 @@ class FrameworkProcessor(_FrameworkCompute):
     estimator_cls: type[object]
     framework_version: str
     role: Role | str | None = None
-    instance_count: int | None = None
+    instance_count: WholeNumber | None = None
     instance_type: str | ListOf[str] | None = None
     py_version: str = "py3"
     image_uri: ProcessingImage | str | None = None
     command: ListOf[str] | None = None
-    volume_size_in_gb: int = 30
+    volume_size_in_gb: WholeNumber = 30
     volume_kms_key: Key | str | None = None
     output_kms_key: Key | str | None = None
     code_location: None = None
-    max_runtime_in_seconds: int | Duration | None = None
+    max_runtime_in_seconds: WholeNumber | Duration | None = None
     base_job_name: str | None = None
     sagemaker_session: None = None
     env: Mapping[str, Text] | None = None
@@ -206,16 +206,16 @@ class _NamedFrameworkProcessor(_FrameworkCompute):
 
     framework_version: str
     role: Role | str | None = None
-    instance_count: int | None = None
+    instance_count: WholeNumber | None = None
     instance_type: str | ListOf[str] | None = None
     py_version: str = "py3"
     image_uri: ProcessingImage | str | None = None
     command: ListOf[str] | None = None
-    volume_size_in_gb: int = 30
+    volume_size_in_gb: WholeNumber = 30
     volume_kms_key: Key | str | None = None
     output_kms_key: Key | str | None = None
     code_location: None = None
-    max_runtime_in_seconds: int | Duration | None = None
+    max_runtime_in_seconds: WholeNumber | Duration | None = None
     base_job_name: str | None = None
     sagemaker_session: None = None
     env: Mapping[str, Text] | None = None
@@ -275,7 +275,7 @@ class HuggingFaceProcessor(_FrameworkCompute):
     """
 
     role: Role | str | None = None
-    instance_count: int | None = None
+    instance_count: WholeNumber | None = None
     instance_type: str | ListOf[str] | None = None
     transformers_version: str | None = None
     tensorflow_version: str | None = None
@@ -283,11 +283,11 @@ class HuggingFaceProcessor(_FrameworkCompute):
     py_version: str = "py36"
     image_uri: ProcessingImage | str | None = None
     command: ListOf[str] | None = None
-    volume_size_in_gb: int = 30
+    volume_size_in_gb: WholeNumber = 30
     volume_kms_key: Key | str | None = None
     output_kms_key: Key | str | None = None
     code_location: None = None
-    max_runtime_in_seconds: int | Duration | None = None
+    max_runtime_in_seconds: WholeNumber | Duration | None = None
     base_job_name: str | None = None
     sagemaker_session: None = None
     env: Mapping[str, Text] | None = None

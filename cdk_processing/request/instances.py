@@ -8,11 +8,11 @@ from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
-from cdk_processing.errors import Problem
+from cdk_processing.errors import CdkToken, Problem
 from cdk_processing.request import limits
 from cdk_processing.request.likely import nearest
 from cdk_processing.request.model import known_instance_types
-from cdk_processing.request.tokens import is_token
+from cdk_processing.request.tokens import is_list_token, is_token
 from cdk_processing.request.types import ListOf
 
 __all__ = ["check_instance_types", "check_volume_key", "instance_types", "is_instance_type"]
@@ -33,6 +33,10 @@ def instance_types(given: str | ListOf[str] | None) -> tuple[str | None, ...]:
 def check_instance_types(given: object, owner: str) -> list[Problem]:
     """One type, or a list of 1-5 different ones."""
     fix = f"set instance_type on {owner}"
+    if is_list_token(given):
+        allowed = "known at synth, at least how many there are: the job tries one after the other"
+        fix = "pick the items: [Fn.select(0, types), Fn.select(1, types)]"
+        return [Problem("instance_type", CdkToken("list"), allowed, fix)]
     if not isinstance(given, (list, tuple)):
         return _check_type("instance_type", given, fix)
     if not 1 <= len(given) <= MOST_TYPES:

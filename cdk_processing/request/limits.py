@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
-from cdk_processing.errors import Problem
+from cdk_processing.errors import CdkToken, Problem
 from cdk_processing.request.likely import nearest, whole_number
 from cdk_processing.request.runtime import Parameter, has_run_time_value, text_of
-from cdk_processing.request.tokens import is_known, is_number_token, is_token
+from cdk_processing.request.tokens import is_known, is_list_token, is_number_token, is_token
 from cdk_processing.request.types import Resolvable
 
 __all__ = [
@@ -52,27 +52,18 @@ _ENVIRONMENT_KEY = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,255}")
 
 
 def check_range(field: str, value: object, limits: tuple[int, int], owner: str) -> list[Problem]:
-    """A whole number within limits, both included."""
+    """A whole number within limits, both included. AWS checks a number token when it makes the job."""
     low, high = limits
+    if is_number_token(value):
+        return []
     if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
         return []
-    if is_number_token(value):
-        fix = f"write the number on {owner}, or read it from the app's context: node.try_get_context(...)"
-        allowed = f"{low:,}-{high:,} and known at synth, where limits and timeouts are computed from it"
-        return [Problem(field, NumberToken(), allowed, fix)]
     if isinstance(value, int) and not isinstance(value, bool):
         fix = f"{'raise' if value < low else 'lower'} {field} on {owner}"
         return [Problem(field, value, f"{low:,}-{high:,}", fix)]
     meant = whole_number(value, seconds=field.endswith("_seconds"))
     fix = f"write {meant}" if meant is not None and low <= meant <= high else f"set {field} on {owner}"
     return [Problem(field, value, f"a whole number, {low:,}-{high:,}", fix)]
-
-
-class NumberToken:
-    """Replaces a number token in a message. The number itself, such as -1.8e+289, helps nobody."""
-
-    def __repr__(self) -> str:
-        return "a CDK token"
 
 
 def choice_text(value: object) -> object:
@@ -126,7 +117,7 @@ def check_environment(variables: object, reserved: int, owner: str) -> list[Prob
             found.append(Problem("env key", key, allowed, "rename the variable"))
         elif key.startswith("CDK_PROCESSING_"):
             found.append(Problem("env key", key, "without the prefix CDK_PROCESSING_", "rename the variable"))
-        if not isinstance(value, str) and not has_run_time_value(value):
+        if not isinstance(value, str) and not has_run_time_value(value) and not is_number_token(value):
             fix = f"leave {key} out, or write its text" if value is None else f"write {str(value)!r}"
             found.append(Problem(f"env[{key!r}]", value, "a str", fix))
         elif is_known(value) and len(value) > ARGUMENT_LENGTH:
@@ -139,6 +130,10 @@ def check_tags(tags: object, reserved: int, owner: str) -> list[Problem]:
     if tags is None:
         return []
     shape = '[{"Key": "team", "Value": "data"}]'
+    if is_list_token(tags):
+        return [
+            Problem("tags", CdkToken("list"), "known at synth", f"write a list such as {shape}; values may be tokens")
+        ]
     if not isinstance(tags, (list, tuple)):
         return [Problem("tags", tags, f"a list such as {shape}", f"pass tags to {owner} in that shape")]
     found = []

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cdk_processing.request.number_tokens import is_number_token
 from cdk_processing.request.runtime import has_run_time_value
 from cdk_processing.request.shapes import Constraint, Entry, Flaw, Key, Shape, Shapes, Step
 
@@ -89,7 +90,7 @@ def _is_open(text: str) -> bool:
 
 def _violation(member: str, flaw: Flaw) -> Iterator[Violation]:
     shape = flaw.shape
-    broken = set(flaw.broken)
+    broken = set() if is_number_token(flaw.value) else set(flaw.broken)
     if shape.name in _OPEN_ENUMERATIONS:
         broken.discard("enum")
     if broken:

@@ -14,7 +14,7 @@ from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import bundle_program, image_program, script_program
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.request.runtime import Text
-from cdk_processing.request.types import Duration, Key, ListOf, LocalPath, Role
+from cdk_processing.request.types import Duration, Key, ListOf, LocalPath, Role, WholeNumber
 
 __all__ = ["Processor", "SKLearnProcessor", "ScriptProcessor"]
 
@@ -106,13 +106,13 @@ class Processor(Compute):
 
     role: Role | str | None = None
     image_uri: ProcessingImage | str | None = None
-    instance_count: int | None = None
+    instance_count: WholeNumber | None = None
     instance_type: str | ListOf[str] | None = None
     entrypoint: ListOf[str] | None = None
-    volume_size_in_gb: int = 30
+    volume_size_in_gb: WholeNumber = 30
     volume_kms_key: Key | str | None = None
     output_kms_key: Key | str | None = None
-    max_runtime_in_seconds: int | Duration | None = None
+    max_runtime_in_seconds: WholeNumber | Duration | None = None
     base_job_name: str | None = None
     sagemaker_session: None = None
     env: Mapping[str, Text] | None = None
@@ -162,12 +162,12 @@ class ScriptProcessor(ScriptCompute):
     role: Role | str | None = None
     image_uri: ProcessingImage | str | None = None
     command: ListOf[str] | None = None
-    instance_count: int | None = None
+    instance_count: WholeNumber | None = None
     instance_type: str | ListOf[str] | None = None
-    volume_size_in_gb: int = 30
+    volume_size_in_gb: WholeNumber = 30
     volume_kms_key: Key | str | None = None
     output_kms_key: Key | str | None = None
-    max_runtime_in_seconds: int | Duration | None = None
+    max_runtime_in_seconds: WholeNumber | Duration | None = None
     base_job_name: str | None = None
     sagemaker_session: None = None
     env: Mapping[str, Text] | None = None
@@ -204,13 +204,13 @@ class SKLearnProcessor(ScriptCompute):
 
     framework_version: str
     role: Role | str | None = None
-    instance_count: int | None = None
+    instance_count: WholeNumber | None = None
     instance_type: str | ListOf[str] | None = None
     command: ListOf[str] | None = None
-    volume_size_in_gb: int = 30
+    volume_size_in_gb: WholeNumber = 30
     volume_kms_key: Key | str | None = None
     output_kms_key: Key | str | None = None
-    max_runtime_in_seconds: int | Duration | None = None
+    max_runtime_in_seconds: WholeNumber | Duration | None = None
     base_job_name: str | None = None
     sagemaker_session: None = None
     env: Mapping[str, Text] | None = None

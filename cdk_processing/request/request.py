@@ -28,8 +28,8 @@ from cdk_processing.request.runtime import (
     text_of,
     values_in,
 )
-from cdk_processing.request.tokens import is_known
-from cdk_processing.request.types import Json, Key, ListOf, Role
+from cdk_processing.request.tokens import is_known, is_list_token, is_number_token
+from cdk_processing.request.types import Json, Key, ListOf, Role, WholeNumber
 
 __all__ = ["AnyProcessor", "Bindings", "ProcessingRequest", "as_words"]
 
@@ -44,11 +44,11 @@ class AnyProcessor(Protocol):
     @property
     def role(self) -> Role | str | None: ...  # noqa: D102
     @property
-    def instance_count(self) -> int | None: ...  # noqa: D102
+    def instance_count(self) -> WholeNumber | None: ...  # noqa: D102
     @property
     def instance_type(self) -> str | ListOf[str] | None: ...  # noqa: D102
     @property
-    def volume_size_in_gb(self) -> int: ...  # noqa: D102
+    def volume_size_in_gb(self) -> WholeNumber: ...  # noqa: D102
     @property
     def volume_kms_key(self) -> Key | str | None: ...  # noqa: D102
     @property
@@ -64,7 +64,7 @@ class AnyProcessor(Protocol):
     @property
     def network_config(self) -> NetworkConfig | None: ...  # noqa: D102
     @property
-    def max_runtime(self) -> int | None: ...  # noqa: D102
+    def max_runtime(self) -> WholeNumber | None: ...  # noqa: D102
     def problems(self) -> list[Problem]: ...  # noqa: D102
 
 
@@ -356,10 +356,10 @@ class ProcessingRequest:
             if argument is None:
                 fix = "drop it, or pass the text that the script expects: SageMaker refuses null"
                 found.append(Problem(f"arguments[{index}]", argument, "a str or a run-time value", fix))
-            elif not isinstance(argument, (str, ExecutionVariable, Parameter)):
+            elif not isinstance(argument, (str, ExecutionVariable, Parameter)) and not is_number_token(argument):
                 fix = f"write {', '.join(map(repr, flat_words(argument)))}"
                 found.append(Problem(f"arguments[{index}]", argument, "a str or a run-time value", fix))
-            elif is_known(argument):
+            elif is_known(argument) and not is_list_token([argument]):
                 fix = "pass long values in a file" if argument else "drop it: SageMaker refuses empty arguments"
                 found += limits.check_text(f"arguments[{index}]", argument, limits.ARGUMENT_LENGTH, fix)
         if not _is(self.experiment_config, Mapping):

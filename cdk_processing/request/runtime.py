@@ -14,6 +14,7 @@ from typing import ClassVar, NamedTuple, TypeVar, overload
 from urllib.parse import unquote
 
 from cdk_processing.errors import Problem, RunTimeValueError
+from cdk_processing.request.number_tokens import is_number_token
 from cdk_processing.request.times import Moment, check_time_format
 from cdk_processing.request.types import Duration, ListOf
 
@@ -344,8 +345,8 @@ def text_of(value: Text) -> str: ...
 @overload
 def text_of(value: _Value) -> _Value: ...
 def text_of(value: object) -> object:
-    """A run-time value as the text that stands for it; anything else as it is."""
-    return str(value) if isinstance(value, (ExecutionVariable, Parameter)) else value
+    """A run-time value or a number token as the text that stands for it; anything else as it is."""
+    return str(value) if isinstance(value, (ExecutionVariable, Parameter)) or is_number_token(value) else value
 
 
 def segments(text: str) -> Iterator[str | RunTimeValue]:

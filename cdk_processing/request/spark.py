@@ -21,7 +21,7 @@ from cdk_processing.request.program import Program, script_program
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.request.runtime import Text
 from cdk_processing.request.tokens import is_known
-from cdk_processing.request.types import Duration, Key, ListOf, LocalPath, Role
+from cdk_processing.request.types import Duration, Key, ListOf, LocalPath, Role, WholeNumber
 
 __all__ = ["PySparkProcessor", "SparkJarProcessor"]
 
@@ -120,17 +120,17 @@ class PySparkProcessor(_SparkCompute):
 
     role: Role | str | None = None
     instance_type: str | ListOf[str] | None = None
-    instance_count: int | None = None
+    instance_count: WholeNumber | None = None
     framework_version: str | None = None
     py_version: str | None = None
     container_version: str | None = None
     image_uri: ProcessingImage | str | None = None
-    volume_size_in_gb: int = 30
+    volume_size_in_gb: WholeNumber = 30
     volume_kms_key: Key | str | None = None
     output_kms_key: Key | str | None = None
     configuration_location: None = None
     dependency_location: None = None
-    max_runtime_in_seconds: int | Duration | None = None
+    max_runtime_in_seconds: WholeNumber | Duration | None = None
     base_job_name: str | None = None
     sagemaker_session: None = None
     env: Mapping[str, Text] | None = None
@@ -193,17 +193,17 @@ class SparkJarProcessor(_SparkCompute):
 
     role: Role | str | None = None
     instance_type: str | ListOf[str] | None = None
-    instance_count: int | None = None
+    instance_count: WholeNumber | None = None
     framework_version: str | None = None
     py_version: str | None = None
     container_version: str | None = None
     image_uri: ProcessingImage | str | None = None
-    volume_size_in_gb: int = 30
+    volume_size_in_gb: WholeNumber = 30
     volume_kms_key: Key | str | None = None
     output_kms_key: Key | str | None = None
     configuration_location: None = None
     dependency_location: None = None
-    max_runtime_in_seconds: int | Duration | None = None
+    max_runtime_in_seconds: WholeNumber | Duration | None = None
     base_job_name: str | None = None
     sagemaker_session: None = None
     env: Mapping[str, Text] | None = None

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 from typing import Final, TypeGuard
 
+from cdk_processing.request.number_tokens import NUMBER_TOKEN, is_number_token
 from cdk_processing.request.runtime import has_run_time_value
 
-__all__ = ["KNOWN_LATER", "is_known", "is_list_token", "is_number_token", "is_token"]
+__all__ = ["KNOWN_LATER", "LIST_TOKEN", "is_known", "is_list_token", "is_number_token", "is_token"]
 
 #: Stands in a rendered request for a value that only CDK knows.
 KNOWN_LATER: Final = "${Token[KNOWN.LATER]}"
-# CDK writes a token for a number as one far below any other, and a list as a list of one text:
-# https://docs.aws.amazon.com/cdk/v2/guide/tokens.html
-_NUMBER_TOKENS = -1e280
-_LIST_TOKEN = "#{Token["
+#: CDK writes a token for a list as a list of one text that begins so:
+#: https://docs.aws.amazon.com/cdk/v2/guide/tokens.html
+LIST_TOKEN: Final = "#{Token["
 
 
 def is_token(value: object) -> bool:
-    """Whether a text holds a CDK token."""
-    return isinstance(value, str) and "${Token[" in value
-
-
-def is_number_token(value: object) -> bool:
-    """Whether a number is a CDK token."""
-    return isinstance(value, float) and value < _NUMBER_TOKENS
+    """Whether a text holds a CDK token of a text or of a number."""
+    return isinstance(value, str) and ("${Token[" in value or ("e+289" in value and bool(NUMBER_TOKEN.search(value))))
 
 
 def is_list_token(value: object) -> bool:
     """Whether a list is a CDK token, whose items nobody knows at synth."""
-    return isinstance(value, (list, tuple)) and any(isinstance(item, str) and _LIST_TOKEN in item for item in value)
+    return isinstance(value, (list, tuple)) and any(isinstance(item, str) and LIST_TOKEN in item for item in value)
 
 
 def is_known(value: object) -> TypeGuard[str]:

@@ -28,6 +28,7 @@ __all__ = [
     "SubnetSelection",
     "UploadMode",
     "Vpc",
+    "WholeNumber",
 ]
 
 _T_co = TypeVar("_T_co", covariant=True)
@@ -36,6 +37,9 @@ _T_co = TypeVar("_T_co", covariant=True)
 LocalPath = str | os.PathLike[str]
 #: A JSON object, for example a request of the API. Its values are of any kind, and who reads one knows which.
 Json = dict[str, Any]
+
+#: A whole number, or CDK's token for one, which is a float.
+WholeNumber = int | float
 
 DataType = Literal["S3Prefix", "ManifestFile"]
 InputMode = Literal["File", "Pipe"]

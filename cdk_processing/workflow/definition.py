@@ -29,6 +29,7 @@ from cdk_processing.contract.environment import JobMarks
 from cdk_processing.contract.outcome import COMPLETED, DUPLICATE, SKIPPED, SUPERSEDED, Outcome
 from cdk_processing.contract.success_event import SUCCEEDED, SUCCESS_SOURCE, SuccessEvent
 from cdk_processing.contract.tags import JOB_TAG
+from cdk_processing.request.number_tokens import is_number_token
 from cdk_processing.request.room import with_room
 from cdk_processing.request.runtime import RunTimeValue, values_in_tree
 from cdk_processing.request.times import Moment
@@ -56,6 +57,8 @@ from cdk_processing.workflow.turns import admit, newest_states, turn_states
 __all__ = ["Workflow", "definition"]
 
 SERVICE_MAX_RUNTIME = 86_400
+#: The longest that the service lets any job run.
+LONGEST_RUNTIME = 777_600
 
 
 _MANIFEST = f"{FAIL_WITH_PROBLEM}[{{'prefix': 's3://' & $run.OBJECT_BUCKET & '/'}}, $run.OBJECT_KEY]"
@@ -117,9 +120,20 @@ class Workflow:
 
     @property
     def task_seconds(self) -> int:
-        """How long a job may take, with its hosts' time to come and go."""
-        runtime: int = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", SERVICE_MAX_RUNTIME)
+        """How long a job may take at most, with its hosts' time to come and go."""
+        runtime = LONGEST_RUNTIME if is_number_token(self._runtime) else int(self._runtime)
         return runtime + self.policy.provisioning_slack_seconds
+
+    @property
+    def timeout(self) -> int | str:
+        """The same as a state's value; an expression where only CloudFormation knows the number."""
+        slack = self.policy.provisioning_slack_seconds
+        return expression(f"{self._runtime} + {slack}") if is_number_token(self._runtime) else self.task_seconds
+
+    @property
+    def _runtime(self) -> int | float:
+        runtime: int | float = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", SERVICE_MAX_RUNTIME)
+        return runtime
 
 
 def definition(workflow: Workflow) -> dict[str, Any]:
@@ -215,7 +229,7 @@ def _run_job(workflow: Workflow) -> dict[str, Any]:
             "Environment": {**arguments.get("Environment", {}), **marks},
             "Tags": [*arguments.get("Tags", []), {"Key": JOB_TAG, "Value": workflow.job}],
         },
-        "TimeoutSeconds": workflow.task_seconds,
+        "TimeoutSeconds": workflow.timeout,
         "Catch": caught_from_job("Triage"),
         "Output": _completed(workflow),
         **_after_success(workflow),

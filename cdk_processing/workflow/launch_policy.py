@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import isqrt
 
 from cdk_processing.errors import Problem
+from cdk_processing.request.number_tokens import is_number_token
 
 __all__ = ["FIRST_LOOK_SECONDS", "MOST_TURN_LOOKS", "PATIENT", "LaunchPolicy"]
 
@@ -58,7 +59,10 @@ class LaunchPolicy:
         for name, (low, high) in _BOUNDS.items():
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                yield Problem(f"launch_policy.{name}", value, f"a whole number from {low:,} to {high:,}", "correct it")
+                fix = "correct it"
+                if is_number_token(value):
+                    fix = "write the number: the waits of a run are computed from it at synth"
+                yield Problem(f"launch_policy.{name}", value, f"a whole number from {low:,} to {high:,}", fix)
 
     def _too_many_tries(self) -> Iterator[Problem]:
         most = _MOST_TRIES // self.attempts - 1

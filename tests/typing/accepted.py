@@ -73,6 +73,10 @@ def constructs(
     ProcessingInput(source=f"s3://raw-data/{yesterday:%Y}/", destination=IN)
     arguments = [yesterday, later, ExecutionVariables.TRIGGER_TIME - Duration.days(1)]
     SKLearnProcessor("1.4-2", instance_type="ml.m5.large", instance_count=1).run("prep.py", arguments=arguments)
+    number = parameter.value_as_number
+    Processor(instance_count=number, volume_size_in_gb=number, max_runtime_in_seconds=number)
+    Processor(max_runtime_in_seconds=Duration.seconds(number))
+    NetworkConfig(subnets=parameter.value_as_list, security_group_ids=Fn.split(",", "sg-1,sg-2"))
     ProcessingInput(data.at("in/"), IN, s3_data_type="ManifestFile", s3_input_mode="Pipe", objects=[bucket, "s3://b/"])
     ProcessingInput(data.at("m.json"), IN, s3_data_type="ManifestFile", objects=(data.at("in/"),))
     ProcessingInput(data.at("in/"), IN, s3_data_distribution_type=Parameter("how", enum_values=["ShardedByS3Key"]))

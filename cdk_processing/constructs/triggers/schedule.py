@@ -13,7 +13,7 @@ from cdk_processing.constructs.triggers.base import Launch, Trigger, given_probl
 from cdk_processing.constructs.triggers.missed import expect_schedule
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue
-from cdk_processing.request.tokens import is_token
+from cdk_processing.request.tokens import is_number_token, is_token
 from cdk_processing.schedules import expression_problems, timezone_problems
 
 __all__ = ["OnSchedule", "Overlap"]
@@ -90,7 +90,10 @@ class OnSchedule(Trigger):
             found.append(Problem("end", self.end.isoformat(), f"after start ({self.start.isoformat()})", "move it"))
         window = self.flexible_window_minutes
         if window is not None and (not isinstance(window, int) or not 1 <= window <= 1440):
-            found.append(Problem("flexible_window_minutes", window, "1-1,440", "leave it out for no window"))
+            fix = "leave it out for no window"
+            if is_number_token(window):
+                fix = "write the number: the alarm on a missed run is computed from it at synth"
+            found.append(Problem("flexible_window_minutes", window, "1-1,440", fix))
         found += given_problems(self.parameters, brings_values=False)
         if self.overlap not in get_args(Overlap):
             found.append(Problem("overlap", self.overlap, "'allow', 'skip' or 'queue'", "write one of those"))
