@@ -15,7 +15,8 @@ from cdk_processing.constructs.image import bind_image
 from cdk_processing.constructs.list_tokens import with_joined_lists, with_split_lists
 from cdk_processing.constructs.network import bind_network
 from cdk_processing.constructs.platform import IProcessingPlatform
-from cdk_processing.constructs.resources import allow, arn_of, arn_with_path, known_as, place_of, role, stack_of
+from cdk_processing.constructs.resources import allow, arn_of, known_as, place_of, role, stack_of
+from cdk_processing.constructs.role_view import role_view
 from cdk_processing.constructs.storage import bucket_access, result_access
 from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.constructs.typed import TypedResource
@@ -101,11 +102,11 @@ class BoundRequest:
 
     def role_view(self, construct_id: str) -> iam.IRole:
         """The role as users hold it, where it is made here or named by its ARN."""
-        from aws_cdk import aws_iam
-
         if self._role is None:
+            from aws_cdk import aws_iam
+
             return aws_iam.Role.from_role_arn(self._scope, construct_id, self.role_arn)
-        return aws_iam.Role.from_role_arn(self._scope, construct_id, arn_with_path(self._role, self._scope))
+        return role_view(self._role, self._scope, construct_id)
 
     def _make_role(self) -> str:
         given = self._request.processor.role

@@ -195,6 +195,20 @@ def test_grants_and_managed_policies_hold_under_a_path_that_an_aspect_gives_the_
     assert flat(stack.resolve(role.role_arn)) == (f"arn:<AWS::Partition>:iam::<AWS::AccountId>:role/data/jobs/<{name}>")
 
 
+def test_a_policy_that_aws_manages_is_attached_to_the_role_of_a_job(stack, job, synth, resources):
+    read_only = iam.ManagedPolicy.from_aws_managed_policy_name("ReadOnlyAccess")
+    mine = iam.ManagedPolicy(stack, "Mine", statements=[statement()])
+
+    job.execution_role.add_managed_policy(read_only)
+    job.execution_role.add_managed_policy(mine)
+    job.execution_role.add_managed_policy(read_only)
+
+    [role] = [r for n, r in resources(synth(stack), "AWS::IAM::Role").items() if "ExecutionRole" in n]
+    first, second = role["Properties"]["ManagedPolicyArns"]
+    assert "iam::aws:policy/ReadOnlyAccess" in str(first)
+    assert second == stack.resolve(mine.managed_policy_arn)
+
+
 def test_the_arn_of_a_role_without_a_path_has_one_slash(job, stack, synth, flat):
     role = job.execution_role
 
