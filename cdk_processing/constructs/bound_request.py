@@ -12,6 +12,7 @@ from cdk_processing.access.execution import BucketAccess, ExecutionAccess, execu
 from cdk_processing.access.statement import Statement
 from cdk_processing.constructs.assets import publish
 from cdk_processing.constructs.image import bind_image
+from cdk_processing.constructs.keys import permitted_key
 from cdk_processing.constructs.list_tokens import with_joined_lists, with_split_lists
 from cdk_processing.constructs.network import bind_network
 from cdk_processing.constructs.platform import IProcessingPlatform
@@ -23,7 +24,7 @@ from cdk_processing.constructs.typed import TypedResource
 from cdk_processing.request.channels import ProcessingInput
 from cdk_processing.request.datasets import AthenaDatasetDefinition, RedshiftDatasetDefinition
 from cdk_processing.request.feature_store import FeatureStoreOutput
-from cdk_processing.request.keys import key_id, key_name
+from cdk_processing.request.keys import key_id
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.request import Bindings, ProcessingRequest
 
@@ -135,8 +136,8 @@ class BoundRequest:
                 reads=tuple(self._reads()),
                 writes=tuple(self._writes()),
                 repository_arn=self._image.repository_arn,
-                volume_key=key_name(processor.volume_kms_key),
-                output_key=key_name(processor.output_kms_key),
+                volume_key=permitted_key(processor.volume_kms_key, self._scope),
+                output_key=permitted_key(processor.output_kms_key, self._scope),
                 subnets=tuple(self._network.ids("subnets")),
                 security_groups=tuple(self._network.ids("security_group_ids")),
                 athena=tuple(
@@ -164,7 +165,7 @@ class BoundRequest:
             for channel, location in zip(self._request.channels, self._inputs, strict=True)
             if location is not None and channel.files is None
         ]
-        reads += [access for query in self._queries if query for access in result_access(query)]
+        reads += [access for query in self._queries if query for access in result_access(query, self._scope)]
         reads += [bucket_access(location) for location in self._request.program.reads]
         objects = [location for channel in self._request.inputs for location in channel.object_locations]
         reads += [bucket_access(location) for location in objects]
@@ -179,7 +180,7 @@ class BoundRequest:
         writes = [bucket_access(location.folder) for location in locations if location is not None]
         # A cluster writes its results by itself, as its own role.
         athena = [query for query in self._queries if isinstance(query, AthenaDatasetDefinition)]
-        return writes + [access for query in athena for access in result_access(query)]
+        return writes + [access for query in athena for access in result_access(query, self._scope)]
 
     def _locate_input(self, channel: ProcessingInput) -> S3Location | None:
         """Where an input lies; None for the object that launches the run, which has no place yet."""

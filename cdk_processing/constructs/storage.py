@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from aws_cdk import CfnResource, Stack
+from constructs import Construct
 
 from cdk_processing.access.execution import BucketAccess
+from cdk_processing.constructs.keys import permitted_key
 from cdk_processing.constructs.resources import partition_token
 from cdk_processing.request.datasets import AthenaDatasetDefinition, RedshiftDatasetDefinition
 from cdk_processing.request.keys import key_name
@@ -46,11 +48,11 @@ def is_encrypted_with_a_key(location: S3Location) -> bool:
     return "aws:kms" in json.dumps(properties)
 
 
-def result_access(query: AthenaDatasetDefinition | RedshiftDatasetDefinition) -> list[BucketAccess]:
+def result_access(query: AthenaDatasetDefinition | RedshiftDatasetDefinition, scope: Construct) -> list[BucketAccess]:
     """Where a query's result lies: once with its bucket's key, and once with the query's own, if it has one."""
     assert query.location is not None  # validated before
     result = bucket_access(query.location)
-    own = key_name(query.kms_key_id)
+    own = permitted_key(query.kms_key_id, scope)
     return [result] if own is None else [result, replace(result, key_arn=own)]
 
 
