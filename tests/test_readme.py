@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def blocks():
-    """The README's Python: a job, jobs that launch each other, yesterday's partition, a test."""
+    """The README's Python: a job, jobs that launch each other, yesterday's partition, forwarded events, a test."""
     return re.findall(r"```python\n(from .*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
@@ -37,9 +37,11 @@ def test_the_job_and_the_test_of_the_readme_work_as_they_stand(blocks, tmp_path)
     assert (status, "1 passed" in told) == (0, True), told
 
 
-@pytest.mark.parametrize("number", [1, 2], ids=["jobs that launch each other", "yesterday's partition"])
+@pytest.mark.parametrize(
+    "number", [1, 2, 3], ids=["jobs that launch each other", "yesterday's partition", "events of another account"]
+)
 def test_the_other_apps_of_the_readme_synthesize(blocks, tmp_path, number):
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     (tmp_path / "app.py").write_text(blocks[number], encoding="utf-8")
 
     status, told = run(tmp_path, "app.py")

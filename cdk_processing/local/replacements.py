@@ -19,8 +19,9 @@ from cdk_processing.local.aws.cloudwatch.alarms import Alarms, refuse_too_long
 from cdk_processing.local.aws.cloudwatch.metrics import Metrics
 from cdk_processing.local.aws.dynamodb.leading_keys import with_leading_keys
 from cdk_processing.local.aws.dynamodb.tables import keep_table_key
+from cdk_processing.local.aws.events.bus_policies import provide_bus_policies
 from cdk_processing.local.aws.events.faulty_deliveries import struck_by
-from cdk_processing.local.aws.events.targets import remember_target, start_with_role
+from cdk_processing.local.aws.events.targets import forward_with_role, remember_target, start_with_role
 from cdk_processing.local.aws.iam.key_permissions import enforce_key_too, name_the_key
 from cdk_processing.local.aws.iam.managed_policies import known, refuse_unknown, refuse_unknown_of_stack
 from cdk_processing.local.aws.iam.roles import keep_boundary
@@ -159,7 +160,8 @@ def _events(metrics: Metrics, faults: Faults) -> Iterator[Replacement]:
     yield Replacement(_EVENTS, "_invoke_target", metrics.count_invocations, remember_target, partial(struck_by, faults))
     # A target that the role may not start counts as no delivery, so the role is looked at first.
     yield Replacement(_EVENTS, "_dispatch_to_stepfunctions", metrics.notice_dispatch, partial(start_with_role, faults))
-    for target in ("event_bus", "lambda", "sns", "sqs"):
+    yield Replacement(_EVENTS, "_dispatch_to_event_bus", metrics.notice_dispatch, partial(forward_with_role, faults))
+    for target in ("lambda", "sns", "sqs"):
         yield Replacement(_EVENTS, f"_dispatch_to_{target}", metrics.notice_dispatch)
 
 
@@ -232,6 +234,7 @@ def extend_provisioning() -> None:
     after_provisioning("AWS::SNS::Topic", keep_key)
     after_provisioning("AWS::Scheduler::Schedule", keep_every_property)
     after_provisioning("AWS::StepFunctions::StateMachine", lambda arn, _properties: deletion.forget_orphans(arn))
+    provide_bus_policies()
     provide_cdk_handlers(buckets, refusing("AWS::Lambda::Function"))
     replace_deletion("AWS::StepFunctions::StateMachine", deletion.mark_for_deletion)
     compare_state_machines()

@@ -65,6 +65,7 @@ RESOURCE_TYPES = frozenset(
         "AWS::EC2::VPCGatewayAttachment",
         "AWS::ECR::Repository",
         "AWS::Events::EventBus",
+        "AWS::Events::EventBusPolicy",
         "AWS::Events::Rule",
         "AWS::IAM::ManagedPolicy",
         "AWS::IAM::Policy",

@@ -1,8 +1,12 @@
-"""EventBridge rules held to their targets' roles: MiniStack starts a state machine for any rule that names it."""
+"""EventBridge rules held to their targets' roles: MiniStack starts a state machine for any rule that names it.
+
+It forwards events to any bus of the same region, and loses those for a bus of another region.
+"""
 
 from __future__ import annotations
 
 import contextvars
+import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +18,7 @@ from cdk_processing.local.aws.kms.keys import key_policy
 from cdk_processing.local.aws.sqs.queues import queue_key, queue_policy, send_to_queue
 from cdk_processing.local.injection import Faults
 
-__all__ = ["remember_target", "start_refusal", "start_with_role"]
+__all__ = ["forward_with_role", "remember_target", "start_refusal", "start_with_role"]
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +74,35 @@ def start_with_role(faults: Faults, start: Callable[..., None]) -> Callable[...,
             _send_to_dead_letters(faults, payload, target, rule, refusal)
 
     return dispatch_to_stepfunctions
+
+
+def forward_with_role(faults: Faults, forward: Callable[..., None]) -> Callable[..., None]:
+    """Check the target's role before a rule forwards an event to a bus; and forward to other regions too."""
+
+    def dispatch_to_event_bus(spec: Any, event: Mapping[str, Any], rule: Mapping[str, Any], *more: Any) -> None:
+        account, region = ministack.scope()
+        found = _target.get()
+        if found is not None:
+            target, _ = found
+            refusal = _forward_refusal(target.get("RoleArn"), rule.get("Arn", ""), str(target.get("Arn")))
+            if refusal is not None:
+                logger.warning("rule %s did not forward to %s: %s", rule.get("Arn"), target.get("Arn"), refusal)
+                payload = ministack.internal(_EVENTS, "_pattern_event_view")(event).event_with_detail()
+                _send_to_dead_letters(faults, json.dumps(payload), target, rule, refusal)
+                return
+        with ministack.request_scope(account, spec.region if spec.account_id == account else region):
+            forward(spec, event, rule, *more)
+
+    return dispatch_to_event_bus
+
+
+def _forward_refusal(role_arn: str | None, source_arn: str, bus_arn: str) -> str | None:
+    """Why a rule may not put events on a bus with its target's role, or None; a bus of its own region needs none."""
+    if not role_arn:
+        return None
+    if not service_may_assume(role_arn, _SERVICE, ministack.scope()[0], source_arn):
+        return f"{_SERVICE} is not authorized to assume the role {role_arn} for {source_arn}"
+    return role_principal(role_arn, "events").denial("events:PutEvents", bus_arn)
 
 
 def _send_to_dead_letters(
