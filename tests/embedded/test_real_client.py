@@ -38,12 +38,41 @@ def cdk(aws, app, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def deployed(cdk, aws):
-    """The stack's outputs, after the first bootstrap and deploy."""
-    cdk("bootstrap", f"aws://{aws.account_id}/{aws.region}")
-    cdk("deploy", "--require-approval", "never")
-    [stack] = aws.client("cloudformation").describe_stacks(StackName="RealClient")["Stacks"]
+def bootstrapped(cdk):
+    cdk.bootstrap()
+
+
+@pytest.fixture(scope="module")
+def first_deployment(bootstrapped, cdk, aws):
+    """The stack's outputs and what its first run has written, before any test changes the app."""
+    cdk.deploy()
+    outputs = outputs_of(aws, "RealClient")
+    aws.client("s3").put_object(Bucket=outputs["RawName"], Key="in/first.txt", Body=b"hello")
+    written = {
+        key: wait_for_object(aws, outputs["ResultsName"], key) for key in ("loud/first.txt", "loud/reference.lst")
+    }
+    return outputs, written, asset_keys(aws)
+
+
+@pytest.fixture
+def deployed(first_deployment):
+    """The stack's outputs."""
+    return first_deployment[0]
+
+
+def outputs_of(aws, name):
+    [stack] = aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def machines_of(aws, stack):
+    machines = aws.client("stepfunctions").list_state_machines()["stateMachines"]
+    return [machine["name"] for machine in machines if stack in machine["name"]]
+
+
+def asset_keys(aws):
+    bucket = f"cdk-hnb659fds-assets-{aws.account_id}-{aws.region}"
+    return [item["Key"] for item in aws.client("s3").list_objects_v2(Bucket=bucket)["Contents"]]
 
 
 def wait_for_object(aws, bucket, key):
@@ -53,17 +82,16 @@ def wait_for_object(aws, bucket, key):
         return body.read().decode()
 
 
-def test_an_object_put_with_boto3_is_processed(aws, deployed):
-    aws.client("s3").put_object(Bucket=deployed["RawName"], Key="in/first.txt", Body=b"hello")
+def test_an_object_put_with_boto3_is_processed(first_deployment):
+    _, written, _ = first_deployment
 
-    assert wait_for_object(aws, deployed["ResultsName"], "loud/first.txt") == "HELLO"
+    assert written["loud/first.txt"] == "HELLO"
 
 
-def test_a_local_folder_is_deployed_and_arrives_under_its_names(aws, deployed):
-    assert wait_for_object(aws, deployed["ResultsName"], "loud/reference.lst") == "deep/er/ünï code.txt\ngreeting"
+def test_a_local_folder_is_deployed_and_arrives_under_its_names(first_deployment):
+    _, written, keys = first_deployment
 
-    bucket = f"cdk-hnb659fds-assets-{aws.account_id}-{aws.region}"
-    keys = [item["Key"] for item in aws.client("s3").list_objects_v2(Bucket=bucket)["Contents"]]
+    assert written["loud/reference.lst"] == "deep/er/ünï code.txt\ngreeting"
     [folder] = {key.partition("/")[0] for key in keys if "/" in key}
     assert folder.startswith("real-client-shout-")
     names = sorted(key.rpartition("/")[2] for key in keys if key.startswith(f"{folder}/"))
@@ -71,10 +99,9 @@ def test_a_local_folder_is_deployed_and_arrives_under_its_names(aws, deployed):
 
 
 def test_a_changed_script_is_deployed_and_used(aws, deployed, cdk, app):
-    script = app / "shout.py"
-    script.write_text(script.read_text().replace(".upper()", ".upper() + '!'"))
+    change(app, "!")
 
-    cdk("deploy", "--require-approval", "never")
+    cdk.deploy()
     aws.client("s3").put_object(Bucket=deployed["RawName"], Key="in/second.txt", Body=b"hello")
 
     assert wait_for_object(aws, deployed["ResultsName"], "loud/second.txt") == "HELLO!"
@@ -89,20 +116,29 @@ def change(app, ending):
 def test_a_changed_script_is_used_whatever_way_it_is_deployed(aws, deployed, cdk, app, option):
     change(app, option)
 
-    said = cdk("deploy", "--require-approval", "never", option)
+    said = cdk.deploy(option)
     aws.client("s3").put_object(Bucket=deployed["RawName"], Key=f"in/{option}.txt", Body=b"hello")
 
     assert wait_for_object(aws, deployed["ResultsName"], f"loud/{option}.txt") == f"HELLO{option}", said
 
 
 def test_the_same_app_again_is_no_change(deployed, cdk):
-    assert "no changes" in cdk("deploy", "--require-approval", "never")
+    cdk.deploy()
+
+    assert "no changes" in cdk.deploy()
 
 
-def test_destroy_removes_the_stack_and_keeps_the_data(aws, deployed, cdk):
-    cdk("destroy", "--force")
+def test_destroy_removes_the_stack_and_keeps_the_data(aws, bootstrapped, cdk):
+    another = ("--context", "name=ToDestroy")
+    cdk.deploy(*another)
+    outputs = outputs_of(aws, "ToDestroy")
+    aws.client("s3").put_object(Bucket=outputs["RawName"], Key="in/last.txt", Body=b"hello")
+    written = wait_for_object(aws, outputs["ResultsName"], "loud/last.txt")
+    assert machines_of(aws, "ToDestroy")
+
+    cdk("destroy", "--force", *another)
 
     with pytest.raises(aws.client("cloudformation").exceptions.ClientError, match="does not exist"):
-        aws.client("cloudformation").describe_stacks(StackName="RealClient")
-    assert aws.client("stepfunctions").list_state_machines()["stateMachines"] == []
-    assert wait_for_object(aws, deployed["ResultsName"], "loud/reference.lst") == "deep/er/ünï code.txt\ngreeting"
+        aws.client("cloudformation").describe_stacks(StackName="ToDestroy")
+    assert machines_of(aws, "ToDestroy") == []
+    assert wait_for_object(aws, outputs["ResultsName"], "loud/last.txt") == written

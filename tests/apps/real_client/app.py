@@ -13,7 +13,8 @@ from cdk_processing import (
 
 app = App()
 region = app.node.try_get_context("region")
-stack = Stack(app, "RealClient", env=Environment(region=region) if region else None)
+name = app.node.try_get_context("name") or "RealClient"
+stack = Stack(app, name, env=Environment(region=region) if region else None)
 raw = DataBucket(stack, "Raw", removal_policy=RemovalPolicy.RETAIN)
 results = DataBucket(stack, "Results")
 processor = SKLearnProcessor(framework_version="1.4-2", instance_type="ml.m5.large", instance_count=1)
