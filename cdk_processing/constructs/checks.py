@@ -18,7 +18,7 @@ from aws_cdk import Acknowledgment, Stack, Validations
 from constructs import Dependable, DependencyGroup, IConstruct, IValidation
 
 from cdk_processing.access.statement import Statement, policy_document
-from cdk_processing.constructs.list_tokens import has_list, with_split_lists
+from cdk_processing.constructs.list_tokens import with_split_lists
 from cdk_processing.constructs.typed import TypedResource
 
 __all__ = ["TEMPLATE_BYTES", "StackChecks", "checks_of"]
@@ -78,7 +78,7 @@ class StackChecks:
             for made, statements in self.statements.items()
             for statement in statements
             for resource in statement.resources
-            if "*" in resource and not has_list(resource)
+            if "*" in resource
         ]
         resolved = self._stack.resolve([resource for _, resource, _ in wild])
         rules: dict[TypedResource, dict[str, str]] = {}

@@ -20,6 +20,7 @@ from cdk_processing.constructs.platform import IProcessingPlatform, ProcessingPl
 from cdk_processing.constructs.resources import known_as, node_of, path_of, place_below, place_of, stack_of
 from cdk_processing.constructs.shared_outputs import warn_of_shared_outputs
 from cdk_processing.constructs.triggers.base import Trigger, Upstream, upstream_chain
+from cdk_processing.constructs.utc_dates import warn_of_utc_dates
 from cdk_processing.constructs.validation import (
     declaration_problems,
     policy_problems,
@@ -112,6 +113,7 @@ class ProcessingJob(Construct):
         self.platform: IProcessingPlatform = platform or ProcessingPlatform.of(self)
         self._request = packed(self._placed(request))
         warn_of_shared_outputs(self, self.path, self._request, triggers)
+        warn_of_utc_dates(self, self._request, triggers)
 
         self._bound = BoundRequest(self, self._request, self.base_name, self.platform, triggers)
         self._launching = Launching(
@@ -174,6 +176,7 @@ class ProcessingJob(Construct):
         warn_of_places(self, placements)
         if trigger.watched is not None and self._request.reads_arrivals:
             self._bound.allow_reading(trigger.watched)
+        warn_of_utc_dates(self, self._request, [trigger])
         self._launching.add(trigger)
         self._describe()
 

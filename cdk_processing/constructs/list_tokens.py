@@ -13,12 +13,7 @@ from aws_cdk import Fn
 
 from cdk_processing.request.tokens import LIST_TOKEN, is_token
 
-__all__ = ["has_list", "with_joined_lists", "with_split_lists"]
-
-
-def has_list(text: object) -> bool:
-    """Whether a text holds what stands for a list."""
-    return isinstance(text, str) and LIST_TOKEN in text
+__all__ = ["with_joined_lists", "with_split_lists"]
 
 
 def with_joined_lists(tree: Any) -> Any:
@@ -26,7 +21,7 @@ def with_joined_lists(tree: Any) -> Any:
     if isinstance(tree, dict):
         return {key: with_joined_lists(item) for key, item in tree.items()}
     if isinstance(tree, list):
-        return [Fn.join('","', [item]) if has_list(item) else with_joined_lists(item) for item in tree]
+        return [Fn.join('","', [item]) if _has_list(item) else with_joined_lists(item) for item in tree]
     return tree
 
 
@@ -38,8 +33,8 @@ def with_split_lists(tree: Any) -> Any:
     if isinstance(tree, dict):
         return {key: with_split_lists(item) for key, item in tree.items()}
     if isinstance(tree, list):
-        return _split(tree) if any(map(has_list, tree)) else [with_split_lists(item) for item in tree]
-    return _split([tree]) if has_list(tree) else tree
+        return _split(tree) if any(map(_has_list, tree)) else [with_split_lists(item) for item in tree]
+    return _split([tree]) if _has_list(tree) else tree
 
 
 def _split(texts: Sequence[str]) -> list[str]:
@@ -50,3 +45,7 @@ def _before_each(text: str) -> str:
     before, token, rest = text.partition(LIST_TOKEN)
     assert not is_token(before), text
     return before + Fn.join(f",{before}", [token + rest]) if token else text
+
+
+def _has_list(text: object) -> bool:
+    return isinstance(text, str) and LIST_TOKEN in text

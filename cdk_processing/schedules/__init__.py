@@ -13,9 +13,11 @@ timezones  IANA names, and local times as instants
 schedule   an expression with its timezone, start, end and window
 gaps       the longest time between two occurrences
 offsets    how a timezone's offset from UTC changes, as a table
+dates      whether a schedule fires while UTC has another date
 ========== =======================================================
 """
 
+from cdk_processing.schedules.dates import time_on_another_date
 from cdk_processing.schedules.expression import Expression, expression_problems, likely_expression, parse
 from cdk_processing.schedules.gaps import longest_gap
 from cdk_processing.schedules.schedule import Schedule
@@ -28,6 +30,7 @@ __all__ = [
     "likely_expression",
     "longest_gap",
     "parse",
+    "time_on_another_date",
     "timezone_problems",
     "zone_named",
 ]
