@@ -23,6 +23,9 @@ class _Commands(click.Group):
 
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # Ctrl-C ends a command as it ends any program of a shell: https://tldp.org/LDP/abs/html/exitcodes.html
+            raise click.exceptions.Exit(130) from None
         except CdkProcessingError as error:
             raise click.ClickException(str(error)) from error
         except Exception as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from cdk_processing.cli.account import account_options, connect
-from cdk_processing.cli.runs import explain, follow
+from cdk_processing.cli.runs import explain, follow, watching
 from cdk_processing.cli.terminal import show_ended
 
 if TYPE_CHECKING:
@@ -52,12 +53,13 @@ def start(
     found = client.job(job)
     run, is_new = client.start_or_find(found, given, run_key=run_key, at=at)
     shown = short_id(started_run_id(run, run_key))
-    if is_new:
-        click.echo(f"{shown}: started {found.name}")
-    else:
-        _show_used_run_key(client, run, shown)
-    if wait:
-        _wait(client, run, shown)
+    with watching(found.name, shown) if wait else nullcontext():
+        if is_new:
+            click.echo(f"{shown}: started {found.name}")
+        else:
+            _show_used_run_key(client, run, shown)
+        if wait:
+            _wait(client, run, shown)
 
 
 @click.command()
@@ -102,9 +104,10 @@ def redrive(job: str, run: str | None, wait: bool) -> None:
             click.echo(f"{shown}: its dead letter is deleted")
     except ProcessingClientError as error:
         click.echo(f"{shown}: its dead letter was not deleted: {error}", err=True)
-    click.echo(f"{shown}: started {redriven.job.name} again")
-    if wait:
-        _wait(client, redriven, shown)
+    with watching(redriven.job.name, shown) if wait else nullcontext():
+        click.echo(f"{shown}: started {redriven.job.name} again")
+        if wait:
+            _wait(client, redriven, shown)
 
 
 def _given(texts: Sequence[str]) -> dict[str, str]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from cdk_processing.cli.account import account_options, connect
-from cdk_processing.cli.terminal import LogPrinter, show_explained, show_runs, show_waiting
+from cdk_processing.cli.terminal import LogPrinter, show_explained, show_left, show_runs, show_waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cdk_processing.client import ProcessingClient, Run
 
-__all__ = ["explain", "follow", "logs", "runs", "why"]
+__all__ = ["explain", "follow", "logs", "runs", "watching", "why"]
 
 
 @click.command()
@@ -47,8 +50,14 @@ def logs(job: str, run: str | None, on: bool) -> None:
 
     client = connect()
     found = client.run(job, run)
-    if not follow(client, found, until_end=on):
-        click.echo(f"{shown_id(client, found)} has written nothing{'' if found.ended else ' yet'}.", err=True)
+    shown = shown_id(client, found)
+    if on and not found.ended:
+        with watching(found.job.name, shown):
+            written = follow(client, found, until_end=True)
+    else:
+        written = follow(client, found, until_end=on)
+    if not written:
+        click.echo(f"{shown} has written nothing{'' if found.ended else ' yet'}.", err=True)
 
 
 @click.command()
@@ -79,6 +88,16 @@ def follow(client: ProcessingClient, run: Run, *, until_end: bool) -> int:
     for line in client.logs(run, follow=until_end, on_silence=say_what_is_waited_for):
         printer.show(line)
     return printer.count
+
+
+@contextmanager
+def watching(job: str, run: str) -> Iterator[None]:
+    """Say on Ctrl-C that the run goes on, and how to come back to it or stop it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        show_left(job, run)
+        raise
 
 
 def explain(client: ProcessingClient, run: Run, lines: int) -> None:

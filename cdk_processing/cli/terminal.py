@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from cdk_processing.client import Attempt, Job, LogLine
     from cdk_processing.views import LetterView, RunView
 
-__all__ = ["LogPrinter", "show_ended", "show_explained", "show_jobs", "show_letter", "show_runs", "show_waiting"]
+__all__ = [
+    "LogPrinter",
+    "show_ended",
+    "show_explained",
+    "show_jobs",
+    "show_left",
+    "show_letter",
+    "show_runs",
+    "show_waiting",
+]
 
 
 def show_jobs(jobs: Iterable[Job]) -> None:
@@ -83,6 +92,12 @@ def show_letter(view: LetterView) -> None:
         click.secho(f"  {view.reason}", fg=COLOURS["bad"])
     for detail in view.details():
         click.echo(f"  {detail}")
+
+
+def show_left(job: str, run: str) -> None:
+    """That a run goes on which nobody looks at any more, and how to come back to it or stop it; on stderr."""
+    click.echo(err=True)
+    click.echo(f"{run} goes on: cdk-processing logs {job} {run} -f, or cdk-processing stop {job} {run}", err=True)
 
 
 def show_waiting(text: str) -> None:

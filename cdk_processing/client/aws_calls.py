@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from cdk_processing.client.errors import AwsCallError
@@ -114,10 +116,29 @@ def _region(error: BotoCoreError) -> Problem:
 
 def _endpoint(error: BotoCoreError) -> Problem:
     url = str(_detail(error, "endpoint_url") or _detail(error, "proxy_url") or "")
+    if (problem := _unknown_region(url)) is not None:
+        return problem
     here = is_on_this_machine(url)
     fix = "is `cdk-processing local` running?" if here else "check the region, the network and its proxy"
     wanted = _WANTED.get(type(error).__name__, "at which AWS answers")
     return Problem("endpoint_url", url, f"a URL {wanted}", fix)
+
+
+def _unknown_region(url: str) -> Problem | None:
+    """The region in an endpoint's URL, where botocore knows none of that name: AWS answers at no such URL."""
+    match = re.fullmatch(r"https://[a-z.-]+\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/?", url)
+    if match is None:
+        return None
+    from botocore.session import Session
+
+    session = Session()
+    places = session.get_available_partitions()
+    known = [name for place in places for name in session.get_available_regions("stepfunctions", place)]
+    if match[1] in known:
+        return None
+    near = get_close_matches(match[1], known, 1)
+    fix = f"write {near[0]}" if near else "write one such as eu-west-1"
+    return Problem("region", match[1], "the name of an AWS region", fix)
 
 
 def _detail(error: BotoCoreError, name: str) -> Any:
