@@ -14,7 +14,7 @@ from typing import Any
 
 from cdk_processing.access.statement import Place, Statement
 
-__all__ = ["key_statements"]
+__all__ = ["key_statements", "through_service"]
 
 _ALIAS = re.compile(r"(?:(?P<keys>.*:)?)(?P<alias>alias/.+)")
 _ALIAS_REASON = "Only the alias of the key is known; the condition admits the keys that have this alias."
@@ -51,3 +51,11 @@ def key_statements(
     if aliases:
         by_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": list(aliases)}, **(conditions or {})}
         yield Statement(f"{sid}ByAlias", actions, list(patterns), by_alias, wildcard_reason=_ALIAS_REASON)
+
+
+def through_service(service: str) -> dict[str, dict[str, str]]:
+    """The condition that a service uses the key for the role; a stolen ciphertext of another service stays closed.
+
+    Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+    """
+    return {"StringLike": {"kms:ViaService": f"{service}.*"}}

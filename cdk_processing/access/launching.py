@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cdk_processing.access.keys import key_statements
+from cdk_processing.access.keys import key_statements, through_service
 from cdk_processing.access.statement import Place, Statement, literal
 from cdk_processing.contract.names import job_pattern
 
-__all__ = ["LaunchAccess", "start_statements", "turn_statements", "workflow_statements"]
+__all__ = ["LaunchAccess", "start_statements", "workflow_statements"]
 
 #: Step Functions makes this rule itself, to hear when a job ends.
 SYNC_RULE = "rule/StepFunctionsGetEventsForSageMakerProcessingJobsRule"
-_RE_ENCRYPT = ["kms:ReEncryptFrom", "kms:ReEncryptTo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +27,7 @@ class LaunchAccess:
         key_arn: The key that encrypts the queue and the table.
         manifests: Objects that the state machine writes manifests to: a bucket's ARN and a prefix; None without.
         manifest_key: The key that encrypts the manifests; None where S3 manages it.
-        table_arn: The table of turns and newest arrivals, where a trigger asks for them.
-        item_prefix: What the job's items in the table begin with.
+        admitting: The statements that the admission of runs needs.
         announces: Whether the job tells others of its success.
     """
 
@@ -40,8 +38,7 @@ class LaunchAccess:
     key_arn: str
     manifests: str | None = None
     manifest_key: str | None = None
-    table_arn: str | None = None
-    item_prefix: str = ""
+    admitting: Sequence[Statement] = ()
     announces: bool = False
 
 
@@ -53,7 +50,7 @@ def workflow_statements(access: LaunchAccess) -> list[Statement]:
     return [
         *_run_jobs(access),
         *_write_manifests(access),
-        *_keep_items(access),
+        *access.admitting,
         *_announce(access),
         *send_dead_letters(access),
         _deliver_logs(),
@@ -65,27 +62,12 @@ def start_statements(state_machine_arn: str) -> list[Statement]:
     return [Statement("StartRuns", ["states:StartExecution"], [state_machine_arn])]
 
 
-def turn_statements(place: Place, state_machine_name: str) -> list[Statement]:
-    """What a job whose runs take turns needs besides: to ask whether another of its runs still goes on.
-
-    In a policy of its own, because a state machine cannot be made before the role that its name would stand in.
-    """
-    return [
-        Statement(
-            "DescribeRuns",
-            ["states:DescribeExecution"],
-            [place.arn("states", f"execution:{state_machine_name}:*")],
-            wildcard_reason="Executions are named by Step Functions; the pattern covers this state machine's only.",
-        )
-    ]
-
-
 def send_dead_letters(access: LaunchAccess) -> Iterator[Statement]:
     """Put messages into the encrypted dead-letter queue."""
     yield Statement("SendDeadLetters", ["sqs:SendMessage"], [access.queue_arn])
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     actions = ["kms:GenerateDataKey", "kms:Decrypt"]
-    yield Statement("EncryptDeadLetters", actions, [access.key_arn], _through("sqs"))
+    yield Statement("EncryptDeadLetters", actions, [access.key_arn], through_service("sqs"))
 
 
 def _run_jobs(access: LaunchAccess) -> Iterator[Statement]:
@@ -125,30 +107,8 @@ def _write_manifests(access: LaunchAccess) -> Iterator[Statement]:
             wildcard_reason="Each run writes a manifest of its own, below this job's prefix.",
         )
         keys = [access.manifest_key] if access.manifest_key else []
-        through_s3 = _through("s3")
+        through_s3 = through_service("s3")
         yield from key_statements(access.place, "EncryptManifests", ["kms:GenerateDataKey"], keys, through_s3)
-
-
-def _keep_items(access: LaunchAccess) -> Iterator[Statement]:
-    if access.table_arn is not None:
-        yield Statement(
-            "KeepItems",
-            ["dynamodb:GetItem", "dynamodb:UpdateItem"],
-            [access.table_arn],
-            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
-            {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{literal(access.item_prefix)}*"]}},
-        )
-        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
-        actions = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", *_RE_ENCRYPT]
-        yield Statement("EncryptItems", actions, [access.key_arn], _through("dynamodb"))
-
-
-def _through(service: str) -> dict[str, dict[str, str]]:
-    """The service uses the key for the role; a stolen ciphertext of another service stays closed.
-
-    Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
-    """
-    return {"StringLike": {"kms:ViaService": f"{service}.*"}}
 
 
 def _announce(access: LaunchAccess) -> Iterator[Statement]:

@@ -12,10 +12,9 @@ from cdk_processing.access.launching import (
     LaunchAccess,
     send_dead_letters,
     start_statements,
-    turn_statements,
     workflow_statements,
 )
-from cdk_processing.access.statement import policy_document, service_trust
+from cdk_processing.access.statement import Statement, policy_document, service_trust
 from cdk_processing.constructs.bound_request import BoundRequest
 from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.platform import IProcessingPlatform
@@ -38,7 +37,9 @@ from cdk_processing.constructs.typed import TypedResource
 from cdk_processing.contract.tags import JOB_TAG, MachineTags
 from cdk_processing.errors import DeclarationError
 from cdk_processing.request.request import ProcessingRequest
+from cdk_processing.workflow.admission import Admission, MachinePolicy, each_once
 from cdk_processing.workflow.definition import Workflow, definition
+from cdk_processing.workflow.items import item_statements
 from cdk_processing.workflow.launch_policy import LaunchPolicy
 from cdk_processing.workflow.launches import Reading
 from cdk_processing.workflow.limits import definition_problems
@@ -57,8 +58,8 @@ _LATE = {"Key": "cdk-processing:late", "Value": ""}
 class Launching:
     """The launching of one job.
 
-    What a trigger asks of the state machine (a run key of its own, turns, events for other jobs) is known when the
-    trigger is: what is added later is written over what was made first.
+    What a trigger asks of the state machine (a run key of its own, an admission, events for other jobs) is known when
+    the trigger is: what is added later is written over what was made first.
 
     Attributes:
         triggers: What launches the job, in the order of the declaration.
@@ -86,7 +87,7 @@ class Launching:
         self._announces = False
         self._counts: dict[str, int] = {}
         self._start_role: TypedResource | None = None
-        self._turn_policy: TypedResource | None = None
+        self._machine_policies: set[str] = set()
         self._known_version: str | None = None
         self.triggers: list[Trigger] = list(triggers)
         self._own_tags = MachineTags(self._path, base_name, platform.dead_letter_queue_url).render()
@@ -104,8 +105,9 @@ class Launching:
         """Make the resources of triggers that are known already."""
         if not triggers:
             return
-        if any(trigger.takes_turns for trigger in triggers) and self._turn_policy is None:
-            self._turn_policy = self._make_turn_policy()
+        for admission in self._admissions:
+            if admission.machine_policy is not None:
+                self._make_machine_policy(admission.machine_policy)
         role_arn = arn_of(self._make_start_role())
         for trigger in triggers:
             kind = type(trigger).__name__
@@ -128,7 +130,7 @@ class Launching:
         self._readings += added
         self.triggers.append(trigger)
         self.bind([trigger])
-        if trigger.takes_turns or added:
+        if trigger.admission is not None or added:
             self._write_again()
 
     def announce(self) -> None:
@@ -197,8 +199,8 @@ class Launching:
             policy=self._policy,
             instance_types=self._request.instance_types,
             readings=tuple(self._readings),
-            table=self._platform.table_name if self._keeps_items else None,
-            turns=self._takes_turns,
+            admissions=self._admissions,
+            table=self._platform.table_name if self._keeps_items else "",
             announces=self._announces,
         )
         tree = definition(workflow)
@@ -233,8 +235,7 @@ class Launching:
             key_arn=self._platform.key_arn,
             manifests=self._bound.manifest_objects,
             manifest_key=self._bound.manifest_key,
-            table_arn=self._platform.table_arn if self._keeps_items else None,
-            item_prefix=f"{self._path}#",
+            admitting=self._item_statements() if self._keeps_items else (),
             announces=self._announces,
         )
 
@@ -244,21 +245,28 @@ class Launching:
         return [reading for reading in readings if reading is not None]
 
     @property
-    def _takes_turns(self) -> bool:
-        return any(trigger.takes_turns for trigger in self.triggers)
+    def _admissions(self) -> tuple[Admission, ...]:
+        """What decides whether a run may have its job, as the triggers ask for it."""
+        return each_once(trigger.admission for trigger in self.triggers)
 
     @property
     def _keeps_items(self) -> bool:
-        """Whether a trigger asks for what the platform's table remembers."""
-        return self._takes_turns or any(reading.newest_only for reading in self._readings)
+        """Whether an admission needs the platform's table."""
+        return any(admission.keeps_items for admission in self._admissions)
 
-    def _make_turn_policy(self) -> TypedResource:
-        statements = turn_statements(self._place, self.machine.attribute("Name"))
+    def _item_statements(self) -> list[Statement]:
+        return item_statements(self._platform.table_arn, self._platform.key_arn, self._path)
+
+    def _make_machine_policy(self, policy: MachinePolicy) -> None:
+        """Give the role the permissions that name the state machine, once."""
+        if policy.construct_id in self._machine_policies:
+            return
+        self._machine_policies.add(policy.construct_id)
+        statements = policy.statements(self._place, self.machine.attribute("Name"))
         document = policy_document(statements)
-        properties = {"PolicyName": "TakeTurns", "PolicyDocument": document, "Roles": [self._role.attribute("ref")]}
-        made = resource(self._scope, "TurnPolicy", "AWS::IAM::Policy", properties)
+        properties = {"PolicyName": policy.name, "PolicyDocument": document, "Roles": [self._role.attribute("ref")]}
+        made = resource(self._scope, policy.construct_id, "AWS::IAM::Policy", properties)
         self._checks.statements[made] = statements
-        return made
 
     # -- the role of the triggers -------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from cdk_processing.constructs.typed import TypedResource
 from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.keys import key_name
 from cdk_processing.request.types import Bucket, Key
-from cdk_processing.workflow.turns import EXPIRES, ITEM_ID
+from cdk_processing.workflow.items import EXPIRES, ITEM_ID
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
@@ -72,11 +72,11 @@ class IProcessingPlatform(Protocol):
 
     @property
     def table_arn(self) -> str:
-        """ARN of the table of turns and newest arrivals."""
+        """ARN of the table in which runs of a job know of each other."""
 
     @property
     def table_name(self) -> str:
-        """Name of the table of turns and newest arrivals. Its partition key is the text ``id``."""
+        """Name of the table in which runs of a job know of each other. Its partition key is the text ``id``."""
 
     @property
     def work_bucket(self) -> Bucket:
@@ -233,12 +233,12 @@ class ProcessingPlatform(Construct):
 
     @property
     def table_arn(self) -> str:
-        """ARN of the table of turns and newest arrivals."""
+        """ARN of the table in which runs of a job know of each other."""
         return arn_of(self._table)
 
     @property
     def table_name(self) -> str:
-        """Name of the table of turns and newest arrivals."""
+        """Name of the table in which runs of a job know of each other."""
         return self._table.attribute("ref")
 
     @cached_property

@@ -1,7 +1,7 @@
 """The state machine of a job.
 
 ```
-Prepare -> [turns, see turns.py] -> [WriteManifest] -> RunJob -> [Announce] -> (end)
+Prepare -> [admission.py]          -> [WriteManifest] -> RunJob -> [Announce] -> (end)
                                                        ^  | anything went wrong
                                                        |  v
                               Backoff, NextAttempt, <- Triage -- timed out --> StopJob --+
@@ -26,13 +26,14 @@ from typing import Any
 
 from cdk_processing.contract.dead_letter import EVENT_TOO_LARGE, GivenUpRun
 from cdk_processing.contract.environment import JobMarks
-from cdk_processing.contract.outcome import COMPLETED, DUPLICATE, SKIPPED, SUPERSEDED, Outcome
+from cdk_processing.contract.outcome import COMPLETED, DUPLICATE, Outcome
 from cdk_processing.contract.success_event import SUCCEEDED, SUCCESS_SOURCE, SuccessEvent
 from cdk_processing.contract.tags import JOB_TAG
 from cdk_processing.request.number_tokens import is_number_token
 from cdk_processing.request.room import with_room
 from cdk_processing.request.runtime import RunTimeValue, values_in_tree
 from cdk_processing.request.times import Moment
+from cdk_processing.workflow.admission import ADMIT, Admission, Gate, admission_states
 from cdk_processing.workflow.adoption import JOB_STATUS, MADE_BY, adoption_states
 from cdk_processing.workflow.failures import (
     PATIENT_RETRY,
@@ -52,7 +53,6 @@ from cdk_processing.workflow.launches import (
     parameters_digest,
     prepare,
 )
-from cdk_processing.workflow.turns import admit, newest_states, turn_states
 
 __all__ = ["Workflow", "definition"]
 
@@ -82,8 +82,8 @@ class Workflow:
         policy: How patiently it is launched.
         instance_types: What is tried in turn where capacity lacks; () where the request names its one type.
         readings: How the events of triggers are read that are not read in the usual way; the first that fits counts.
-        table: Name of the table for turns and newest arrivals, where a trigger asks for them.
-        turns: Whether runs of a schedule must not overlap.
+        admissions: What decides whether a run may have its job, in this order.
+        table: Name of the platform's table, where an admission needs it.
         announces: Whether success is told to other jobs.
     """
 
@@ -97,8 +97,8 @@ class Workflow:
     policy: LaunchPolicy = PATIENT
     instance_types: tuple[str, ...] = ()
     readings: tuple[Reading, ...] = ()
-    table: str | None = None
-    turns: bool = False
+    admissions: tuple[Admission, ...] = ()
+    table: str = ""
     announces: bool = False
 
     @property
@@ -139,8 +139,6 @@ class Workflow:
 def definition(workflow: Workflow) -> dict[str, Any]:
     """The state machine's definition, to be written as JSON."""
     start = "RunJob" if workflow.manifest_bucket is None else "WriteManifest"
-    newest = any(reading.newest_only for reading in workflow.readings)
-    admits = workflow.table is not None and (newest or workflow.turns)
     prepared = prepare(
         workflow.readings,
         workflow.parameters,
@@ -149,17 +147,11 @@ def definition(workflow: Workflow) -> dict[str, Any]:
         outputs=workflow.upstream_outputs,
         moments=workflow.moments,
         instance_types=workflow.instance_types,
-        turns=workflow.turns,
+        admissions=workflow.admissions,
     )
-    states = {"Prepare": {**prepared, "Next": "Admit" if admits else start}}
-    if admits:
-        assert workflow.table is not None
-        where = (workflow.partition, workflow.table, workflow.job, start)
-        states["Admit"] = admit(start, newest=newest, turns=workflow.turns)
-        if newest:
-            states |= newest_states(*where, _no_job(workflow, SUPERSEDED))
-        if workflow.turns:
-            states |= turn_states(*where, _no_job(workflow, SKIPPED))
+    gate = Gate(workflow.partition, workflow.table, workflow.job, start, lambda status: _no_job(workflow, status))
+    states = {"Prepare": {**prepared, "Next": ADMIT if workflow.admissions else start}}
+    states |= admission_states(workflow.admissions, gate)
     if workflow.manifest_bucket is not None:
         states["WriteManifest"] = _write_manifest(workflow)
     states |= {

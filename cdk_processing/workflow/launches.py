@@ -10,20 +10,24 @@ missing or wrong is noted as ``$run.problem``, and makes the run fail where a de
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from cdk_processing.contract.parameters import declaration
 from cdk_processing.contract.run_keys import RUN_KEYS, EventValue, KeyKind, KeyPart
 from cdk_processing.request.runtime import PATTERNS, RunTimeValue
 from cdk_processing.request.times import Moment
+from cdk_processing.workflow.admission import Admission
 from cdk_processing.workflow.jsonata import expression, quoted
-from cdk_processing.workflow.patterns import field, path
+from cdk_processing.workflow.patterns import field as member
+from cdk_processing.workflow.patterns import path
 from cdk_processing.workflow.times import TIMES, moments_expression, time_problem, time_statements
 
 __all__ = [
     "ARRIVAL_KEYS",
+    "ARRIVED_SEQUENCER",
+    "ARRIVED_URI",
     "FAIL_WITH_PROBLEM",
     "ORIGINAL_EVENT",
     "Reading",
@@ -36,7 +40,11 @@ __all__ = [
 _OBJECT = "$event.detail.object"
 # Other events of S3 tell of the same object and version, and are other events.
 _ARRIVAL = "$event.source = 'aws.s3' and $event.`detail-type` = 'Object Created'"
-_URI = f"'s3://' & $event.detail.bucket.name & '/' & {_OBJECT}.key"
+#: The URI of an object that arrived.
+ARRIVED_URI = f"'s3://' & $event.detail.bucket.name & '/' & {_OBJECT}.key"
+#: By which writes of one key are put in order. Sequencers are compared as text, the shorter one filled up with zeros:
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+ARRIVED_SEQUENCER = f"$pad($string({_OBJECT}.sequencer), 64, '0')"
 
 
 def as_text(value: str) -> str:
@@ -88,7 +96,7 @@ _TOO_LONG = f"the run key and the values that the event brings are too long: tog
 _BUCKET = "$event.detail.bucket.name"
 # What the run knows of its event, and where the event says so.
 _OF_EVENT = {
-    "OBJECT_URI": (f"{_OBJECT}.key", f"{_URI}"),
+    "OBJECT_URI": (f"{_OBJECT}.key", ARRIVED_URI),
     "OBJECT_KEY": (f"{_OBJECT}.key", f"{_OBJECT}.key & ''"),
     "OBJECT_BUCKET": (_BUCKET, f"{_BUCKET} & ''"),
     "OBJECT_SIZE": (f"{_OBJECT}.size", f"$string({_OBJECT}.size)"),
@@ -108,7 +116,7 @@ class Reading:
         missing: What to tell of an event that has no run key.
         time: The run's time, in ISO 8601; the event's own where left out.
         parameters: Values for the job's parameters, by name.
-        newest_only: Whether an arrival older than the newest known one of its key is superseded.
+        fields: Further values by name, for what the run's admission asks for.
     """
 
     when: str
@@ -116,7 +124,7 @@ class Reading:
     missing: str = ""
     time: str | None = None
     parameters: tuple[tuple[str, str], ...] = ()
-    newest_only: bool = False
+    fields: Mapping[str, str] = field(default_factory=dict)
 
     def render(self) -> str:
         """What the trigger's events say, as a JSONata object."""
@@ -126,10 +134,7 @@ class Reading:
             parts.append(f"'missing': {quoted(self.missing)}")
         if self.time is not None:
             parts.append(f"'time': {self.time}")
-        if self.newest_only:
-            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html: sequencers are
-            # compared as text, the shorter one filled up with zeros on its right.
-            parts.append(f"'object': {_URI}, 'sequencer': $pad($string({_OBJECT}.sequencer), 64, '0')")
+        parts += [f"{quoted(name)}: {value}" for name, value in self.fields.items()]
         return f"{{{', '.join(parts)}}}"
 
 
@@ -142,7 +147,7 @@ def prepare(
     outputs: Sequence[RunTimeValue] = (),
     moments: Sequence[Moment] = (),
     instance_types: Sequence[str] = (),
-    turns: bool = False,
+    admissions: Sequence[Admission] = (),
 ) -> dict[str, Any]:
     """The first state, but for what follows it.
 
@@ -154,17 +159,16 @@ def prepare(
         outputs: The outputs of another job's run that it reads, each once.
         moments: The times that it reckons from the run's own, each once.
         instance_types: What is tried in turn where capacity lacks.
-        turns: Whether runs of a schedule must not overlap.
+        admissions: What decides whether the run may have its job.
     """
     assign: dict[str, Any] = {
-        "run": expression(_run(readings, parameters, base_name, _Used(values, outputs, moments), turns)),
+        "run": expression(_run(readings, parameters, base_name, _Used(values, outputs, moments), admissions)),
         "attempt": expression(_attempt("$states.input.redrive")),
         "tries": 0,
         "looks": 0,
     }
-    if turns:
-        # Not the count of looks at a job, which says when that has outlived its time.
-        assign["turn_looks"] = 0
+    for admission in admissions:
+        assign |= admission.variables
     if instance_types:
         assign["instance_types"] = list(instance_types)
     # Who starts a run reads here what they may give.
@@ -187,7 +191,7 @@ def _run(
     parameters: Sequence[RunTimeValue],
     base_name: str,
     used: _Used,
-    turns: bool,
+    admissions: Sequence[Admission],
 ) -> str:
     statements = [
         f"$again := {_AGAIN} ? $states.input.redrive",
@@ -207,7 +211,7 @@ def _run(
         f"$id := {identity}",
         f"$time := {_time(readings)}",
         *time_statements(used.moments),
-        f"$run := {_fields(readings, parameters, base_name, used, turns)}",
+        f"$run := {_fields(readings, parameters, base_name, used, admissions)}",
     ]
     problems = [*_problems(readings, parameters), *used.problems()]
     whole = "$run"
@@ -241,7 +245,7 @@ def _fields(
     parameters: Sequence[RunTimeValue],
     base_name: str,
     used: _Used,
-    turns: bool,
+    admissions: Sequence[Admission],
 ) -> str:
     fields = {
         "key": "$key",
@@ -254,10 +258,8 @@ def _fields(
     if parameters:
         fields["parameters"] = f"{{{', '.join(f'{quoted(each.parameter)}: {_value(each)}' for each in parameters)}}}"
     fields |= used.fields()
-    if any(reading.newest_only for reading in readings):
-        fields |= {"object": "$read.object", "sequencer": "$read.sequencer"}
-    if turns:
-        fields |= {"schedule": "$event.schedule & ''", "overlap": "$event.overlap & ''"}
+    for admission in admissions:
+        fields |= admission.run_fields
     return f"{{{', '.join(f'{quoted(name)}: {value}' for name, value in fields.items())}}}"
 
 
@@ -327,7 +329,7 @@ class _Used:
 
 def _rest(output: RunTimeValue) -> str:
     """The key of an upstream run's output behind the folder that all runs share."""
-    uri = field("$event.detail.outputs", output.output)
+    uri = member("$event.detail.outputs", output.output)
     key = f"$substringAfter($substringAfter({uri}, '://'), '/')"
     return f"$type({uri}) = 'string' ? $substring({key}, $length({quoted(output.folder)}))"
 

@@ -1,4 +1,4 @@
-"""Runs that must not overlap, and arrivals that are out of date: what is kept in the platform's table.
+"""Admission of one run of a schedule after the other, so that runs do not overlap.
 
 An item of the table holds the *line* of a schedule's runs: executions, in the order in which they came. The first has
 its turn, and has it as long as it runs. So nothing has to be given back, and nothing can leak when an execution is
@@ -22,67 +22,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from cdk_processing.access.statement import Place, Statement
+from cdk_processing.contract.outcome import SKIPPED
+from cdk_processing.workflow.admission import Admission, Gate, MachinePolicy
 from cdk_processing.workflow.failures import PATIENT_RETRY, caught
+from cdk_processing.workflow.items import ITEM_ID, update_item, when_condition_failed
 from cdk_processing.workflow.jsonata import expression, quoted
 from cdk_processing.workflow.launch_policy import MOST_TURN_LOOKS
 
-__all__ = ["EXPIRES", "ITEM_ID", "admit", "newest_states", "turn_states"]
-
-#: Name of the attribute that identifies an item: ``<job>#<kind>#<what>``, so that a job's role reaches its own alone.
-ITEM_ID = "id"
-#: Attribute that DynamoDB drops an item after.
-EXPIRES = "expires"
+__all__ = ["TURNS"]
 
 _ME = expression("$states.context.Execution.Id")
-_MONTH_SECONDS = 30 * 86_400
 # So 700 looks, all that an execution's history has room for, are more than two weeks.
 _FIRST_LOOK_SECONDS, _LATER_BY_SECONDS, _LONGEST_LOOK_SECONDS = 15, 6, 3_600
 _LOOKED = {"turn_looks": expression("$turn_looks + 1")}
 # Reading the line again costs as much of the history as two looks.
 _READ_AGAIN = {"turn_looks": expression("$turn_looks + 2")}
-_CONDITION_FAILED = "$contains($failure.Error & ' ' & $failure.Cause, 'ConditionalCheckFailed')"
 
 
-def admit(following: str, *, newest: bool, turns: bool) -> dict[str, Any]:
-    """The state that leads to what a trigger asks for."""
-    choices = []
-    if newest:
-        choices.append({"Condition": expression("$exists($run.sequencer)"), "Next": "RecordNewest"})
-    if turns:
-        choices += [
-            {"Condition": expression("$run.overlap = 'queue'"), "Next": "JoinLine"},
-            {"Condition": expression("$run.overlap = 'skip'"), "Next": "TakeTurn"},
-        ]
-    return {"Type": "Choice", "Choices": choices, "Default": following}
-
-
-def newest_states(partition: str, table: str, job: str, following: str, outcome: dict[str, Any]) -> dict[str, Any]:
-    """The states that note the newest arrival of a key, and end what is older."""
-    item = f"{quoted(f'{job}#newest#')} & $hash($states.context.StateMachine.Id & $run.object, 'MD5')"
-    record = _update(
-        partition,
-        table,
-        item,
-        update="SET newest = :mine, expires = :expires",
-        # The same one again is a duplicate, which the job's name tells.
-        condition="attribute_not_exists(newest) OR newest <= :mine",
-        values={
-            ":mine": {"S": expression("$run.sequencer")},
-            ":expires": {"N": expression(f"$string($floor($millis() / 1000) + {_MONTH_SECONDS})")},
-        },
-    )
-    return {
-        "RecordNewest": {**record, "Catch": caught("JudgeNewest"), "Next": following},
-        "JudgeNewest": _when_condition_failed("Superseded"),
-        "Superseded": {"Type": "Succeed", "Output": outcome},
-    }
-
-
-def turn_states(partition: str, table: str, job: str, following: str, outcome: dict[str, Any]) -> dict[str, Any]:
+def _states(gate: Gate) -> dict[str, Any]:
     """The states that wait for a turn, or do without the run."""
-    item = f"{quoted(f'{job}#line#')} & $states.context.StateMachine.Id & '#' & $run.schedule"
+    partition, table, following = gate.partition, gate.table, gate.admitted
+    item = f"{quoted(f'{gate.job}#line#')} & $states.context.StateMachine.Id & '#' & $run.schedule"
     me, just_me = {":me": {"S": _ME}}, {":just_me": {"L": [{"S": _ME}]}}
-    join = _update(
+    join = update_item(
         partition,
         table,
         item,
@@ -90,7 +53,7 @@ def turn_states(partition: str, table: str, job: str, following: str, outcome: d
         condition="NOT contains(line, :me)",
         values={**me, **just_me, ":nobody": {"L": []}},
     )
-    take = _update(
+    take = update_item(
         partition,
         table,
         item,
@@ -98,7 +61,7 @@ def turn_states(partition: str, table: str, job: str, following: str, outcome: d
         condition="attribute_not_exists(line[0]) OR line[0] = :me",
         values={**me, **just_me},
     )
-    leave = _update(
+    leave = update_item(
         partition,
         table,
         item,
@@ -113,7 +76,7 @@ def turn_states(partition: str, table: str, job: str, following: str, outcome: d
         "TakeTurn": {**take, "Catch": caught("JudgeLine"), "Next": following},
         "LeaveLine": {**leave, "Catch": _counted(caught("JudgeLine")), "Assign": _READ_AGAIN, "Next": "ReadLine"},
         # Whatever was asked for has been done, by us or by somebody quicker: the line itself tells.
-        "JudgeLine": _when_condition_failed("ReadLine"),
+        "JudgeLine": when_condition_failed("ReadLine"),
         "ReadLine": {
             "Type": "Task",
             "Resource": f"arn:{partition}:states:::dynamodb:getItem",
@@ -194,7 +157,7 @@ def turn_states(partition: str, table: str, job: str, following: str, outcome: d
             "Assign": _LOOKED,
             "Next": "DescribeFirst",
         },
-        "Skipped": {"Type": "Succeed", "Output": outcome},
+        "Skipped": {"Type": "Succeed", "Output": gate.refused(SKIPPED)},
     }
 
 
@@ -202,34 +165,26 @@ def _counted(catchers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**each, "Assign": {**each["Assign"], **_READ_AGAIN}} for each in catchers]
 
 
-def _update(
-    partition: str,
-    table: str,
-    item: str,
-    *,
-    update: str,
-    values: dict[str, Any],
-    condition: str,
-) -> dict[str, Any]:
-    # A failed condition is an answer, not a failure to try again.
-    answer = {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "MaxAttempts": 0}
-    return {
-        "Type": "Task",
-        "Resource": f"arn:{partition}:states:::dynamodb:updateItem",
-        "Arguments": {
-            "TableName": table,
-            "Key": {ITEM_ID: {"S": expression(item)}},
-            "UpdateExpression": update,
-            "ConditionExpression": condition,
-            "ExpressionAttributeValues": values,
-        },
-        "Retry": [answer, *PATIENT_RETRY],
-    }
+def _describe_runs(place: Place, state_machine_name: str) -> list[Statement]:
+    """To ask whether another of the job's runs still goes on."""
+    return [
+        Statement(
+            "DescribeRuns",
+            ["states:DescribeExecution"],
+            [place.arn("states", f"execution:{state_machine_name}:*")],
+            wildcard_reason="Executions are named by Step Functions; the pattern covers this state machine's only.",
+        )
+    ]
 
 
-def _when_condition_failed(following: str) -> dict[str, Any]:
-    return {
-        "Type": "Choice",
-        "Choices": [{"Condition": expression(_CONDITION_FAILED), "Next": following}],
-        "Default": "SendDeadLetter",
-    }
+#: A run of a schedule waits for the earlier ones, or ends as ``Skipped`` while one runs.
+TURNS = Admission(
+    name="turns",
+    entries=(("$run.overlap = 'queue'", "JoinLine"), ("$run.overlap = 'skip'", "TakeTurn")),
+    states=_states,
+    run_fields={"schedule": "$event.schedule & ''", "overlap": "$event.overlap & ''"},
+    # Not the count of looks at a job, which says when that has outlived its time.
+    variables={"turn_looks": 0},
+    keeps_items=True,
+    machine_policy=MachinePolicy("TurnPolicy", "TakeTurns", _describe_runs),
+)

@@ -4,10 +4,11 @@ from cdk_processing.access.launching import (
     LaunchAccess,
     send_dead_letters,
     start_statements,
-    turn_statements,
     workflow_statements,
 )
 from cdk_processing.access.statement import Place
+from cdk_processing.workflow.items import item_statements
+from cdk_processing.workflow.turns import TURNS
 
 ROLE = "arn:aws:iam::111122223333:role/Execution"
 QUEUE = "arn:aws:sqs:us-east-1:111122223333:DeadLetters"
@@ -109,7 +110,7 @@ TABLE = "arn:aws:dynamodb:us-east-1:111122223333:table/Turns"
 
 
 def test_only_a_job_with_turns_or_an_order_may_reach_the_table_and_only_its_own_items():
-    access = replace(ACCESS, table_arn=TABLE, item_prefix="Census/Job#")
+    access = replace(ACCESS, admitting=item_statements(TABLE, KEY, "Census/Job"))
 
     assert [statement for statement in rendered(workflow_statements(access)) if statement not in POLICY] == [
         {
@@ -137,7 +138,7 @@ def test_only_a_job_with_turns_or_an_order_may_reach_the_table_and_only_its_own_
 
 
 def test_a_star_in_the_path_of_a_job_opens_no_other_jobs_items():
-    access = replace(ACCESS, table_arn=TABLE, item_prefix="Census/J*b?#")
+    access = replace(ACCESS, admitting=item_statements(TABLE, KEY, "Census/J*b?"))
     [keep] = [each for each in rendered(workflow_statements(access)) if each["Sid"] == "KeepItems"]
 
     assert keep["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"] == ["Census/J${*}b${?}#*"]
@@ -157,7 +158,7 @@ def test_only_a_job_that_others_depend_on_may_put_events_and_on_the_default_bus_
 
 
 def test_a_job_with_turns_may_ask_for_its_own_runs_alone():
-    assert rendered(turn_statements(ACCESS.place, "Census")) == [
+    assert rendered(TURNS.machine_policy.statements(ACCESS.place, "Census")) == [
         {
             "Sid": "DescribeRuns",
             "Effect": "Allow",
@@ -179,9 +180,9 @@ def test_dead_letters_are_sent_with_the_queues_key():
 
 def test_every_wildcard_in_the_launching_policies_has_a_reason():
     access = replace(
-        ACCESS, manifests="arn:aws:s3:::work/manifests/", table_arn=TABLE, item_prefix="J#", announces=True
+        ACCESS, manifests="arn:aws:s3:::work/manifests/", admitting=item_statements(TABLE, KEY, "J"), announces=True
     )
-    statements = [*workflow_statements(access), *turn_statements(ACCESS.place, "Census")]
+    statements = [*workflow_statements(access), *TURNS.machine_policy.statements(ACCESS.place, "Census")]
     wide = [statement for statement in statements if any("*" in resource for resource in statement.resources)]
 
     assert [statement.sid for statement in wide] == [

@@ -11,7 +11,9 @@ from cdk_processing import ExecutionVariables, Parameter
 from cdk_processing.request.runtime import values_in
 from cdk_processing.workflow.definition import Workflow, definition
 from cdk_processing.workflow.launches import ARRIVAL_KEYS, Reading, prepare
+from cdk_processing.workflow.newest import NEWEST_ONLY
 from cdk_processing.workflow.patterns import condition
+from cdk_processing.workflow.turns import TURNS
 from tests.workflow.states_language import QueryEvaluationError, choose, evaluate
 
 MACHINE = "arn:aws:states:us-east-1:111122223333:stateMachine:Census"
@@ -33,7 +35,7 @@ UNDER_IN = {
 
 
 def arrival_reading(dedupe="version", newest_only=False, pattern=UNDER_IN):
-    return Reading(condition(pattern), ARRIVAL_KEYS[dedupe], newest_only=newest_only)
+    return Reading(condition(pattern), ARRIVAL_KEYS[dedupe], fields=NEWEST_ONLY.event_fields if newest_only else {})
 
 
 EVENTS_OF_BATCHES = Reading(
@@ -53,7 +55,8 @@ EVERY_VALUE = [name for name in vars(ExecutionVariables) if name.startswith(("OB
 
 
 def prepared(event, *readings, parameters=(), values=()):
-    first = prepare(readings, parameters, base_name="census-job", values=values)
+    admissions = (NEWEST_ONLY,) if any(reading.fields for reading in readings) else ()
+    first = prepare(readings, parameters, base_name="census-job", values=values, admissions=admissions)
     return evaluate(first["Assign"], input=event, context=CONTEXT)
 
 
@@ -504,13 +507,13 @@ def test_the_first_state_never_fails_whatever_json_comes(event):
     assert_a_run_has_come_of_it(prepared(event, *READINGS, parameters=PARAMETERS, values=EVERY_VALUE))
 
 
-TABLE = {"table": "Turns", "turns": True}
+ADMITS = {"table": "Turns", "admissions": (NEWEST_ONLY, TURNS)}
 
 
 @given(NEARLY)
 def test_nor_does_the_state_after_it(event):
     # A Choice cannot catch either.
-    defined = definition(Workflow("Census/Job", "census-job", {}, "aws", "https://queue", readings=READINGS, **TABLE))
+    defined = definition(Workflow("Census/Job", "census-job", {}, "aws", "https://queue", readings=READINGS, **ADMITS))
     known = evaluate(defined["States"]["Prepare"]["Assign"], input=event, context=CONTEXT)
 
     assert choose(defined["States"]["Admit"], known) in {"RecordNewest", "JoinLine", "TakeTurn", "RunJob"}

@@ -9,7 +9,9 @@ from cdk_processing.workflow.definition import Workflow, definition
 from cdk_processing.workflow.depth import DEEPEST, depth
 from cdk_processing.workflow.launches import Reading
 from cdk_processing.workflow.limits import definition_problems
+from cdk_processing.workflow.newest import NEWEST_ONLY
 from cdk_processing.workflow.patterns import condition
+from cdk_processing.workflow.turns import TURNS
 from tests.workflow.reference import evaluate_tree
 from tests.workflow.states_language import expressions
 
@@ -143,10 +145,10 @@ def test_a_definition_that_is_too_long_is_refused_with_advice():
 def test_no_expression_of_a_usual_job_comes_near():
     everything = defined(
         {"Environment": {"DAY": str(Parameter("day")), "KEY": str(V.OBJECT_KEY)}},
-        readings=(Reading(condition({"source": ["a", "b"]}), "'mine'", "none", newest_only=True),),
+        readings=(Reading(condition({"source": ["a", "b"]}), "'mine'", "none", fields=NEWEST_ONLY.event_fields),),
         instance_types=("ml.m5.large", "ml.m5.xlarge"),
         table="table",
-        turns=True,
+        admissions=(NEWEST_ONLY, TURNS),
         announces=True,
     )
 

@@ -6,15 +6,18 @@ from itertools import pairwise
 import pytest
 from jsonata.jsonata import Jsonata
 
+from cdk_processing.workflow.admission import each_once
 from cdk_processing.workflow.definition import Workflow, definition
+from cdk_processing.workflow.items import EXPIRES, ITEM_ID
 from cdk_processing.workflow.launch_policy import MOST_TURN_LOOKS
 from cdk_processing.workflow.launches import ARRIVAL_KEYS, Reading
-from cdk_processing.workflow.turns import EXPIRES, ITEM_ID, admit
+from cdk_processing.workflow.newest import NEWEST_ONLY
+from cdk_processing.workflow.turns import TURNS
 from tests.workflow.states_language import QueryEvaluationError, choose, evaluate, expressions, problems_of
 
 MACHINE = "arn:aws:states:us-east-1:111122223333:stateMachine:Census"
 SCHEDULE = "arn:aws:scheduler:us-east-1:111122223333:schedule/default/Nightly"
-NEWEST = Reading("$event.source = 'aws.s3'", ARRIVAL_KEYS["version"], newest_only=True)
+NEWEST = Reading("$event.source = 'aws.s3'", ARRIVAL_KEYS["version"], fields=NEWEST_ONLY.event_fields)
 
 
 def machine(turns=True, newest=False, **change):
@@ -26,8 +29,8 @@ def machine(turns=True, newest=False, **change):
             partition="aws",
             queue_url="https://queue",
             readings=(NEWEST,) if newest else (),
+            admissions=each_once([TURNS if turns else None, NEWEST_ONLY if newest else None]),
             table="Turns",
-            turns=turns,
             **change,
         )
     )
@@ -112,11 +115,38 @@ def test_a_run_goes_where_its_trigger_asks(event, following):
 
 
 def test_admitting_leads_only_to_what_there_is():
-    assert {each["Next"] for each in admit("RunJob", newest=True, turns=False)["Choices"]} == {"RecordNewest"}
-    assert {each["Next"] for each in admit("RunJob", newest=False, turns=True)["Choices"]} == {
-        "JoinLine",
-        "TakeTurn",
+    newest, turns = machine(turns=False, newest=True)["States"], machine(turns=True)["States"]
+
+    assert {each["Next"] for each in newest["Admit"]["Choices"]} == {"RecordNewest"}
+    assert {each["Next"] for each in turns["Admit"]["Choices"]} == {"JoinLine", "TakeTurn"}
+
+
+def test_the_order_and_number_of_triggers_make_no_other_definition():
+    assert each_once([TURNS, None, NEWEST_ONLY, TURNS]) == each_once([NEWEST_ONLY, TURNS]) == (NEWEST_ONLY, TURNS)
+
+
+@pytest.mark.parametrize("admission", [NEWEST_ONLY, TURNS], ids=lambda admission: admission.name)
+def test_a_kind_of_admission_brings_all_that_its_states_read(admission):
+    """Its variables at the start and its fields of ``$run``; the other kind's are not there."""
+    defined = machine(turns=admission is TURNS, newest=admission is NEWEST_ONLY)
+    assign = defined["States"]["Prepare"]["Assign"]
+    assigned = {name for state in defined["States"].values() for name in variables_of(state)}
+    read = {name for text in expressions(defined) for name in re.findall(r"\$(turn_looks|first_status|first)\b", text)}
+    fields = {
+        name
+        for text in expressions(defined)
+        for name in re.findall(r"\$run\.(schedule|overlap|object|sequencer)", text)
     }
+
+    assert read <= assigned
+    assert fields == set(admission.run_fields)
+    assert set(admission.variables) <= set(assign)
+
+
+def variables_of(state):
+    yield from state.get("Assign", {})
+    for catcher in state.get("Catch", []):
+        yield from catcher.get("Assign", {})
 
 
 # -- arguments --------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from constructs import Construct
 from cdk_processing.errors import Problem
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import RunTimeValue
+from cdk_processing.workflow.admission import Admission
 from cdk_processing.workflow.jsonata import quoted
 from cdk_processing.workflow.launches import Reading
 from cdk_processing.workflow.patterns import path
@@ -126,9 +127,9 @@ class Trigger(ABC):
         return {}
 
     @property
-    def takes_turns(self) -> bool:
-        """Whether its runs take turns."""
-        return False
+    def admission(self) -> Admission | None:
+        """What decides whether one of its runs may have its job; None where each may."""
+        return None
 
     @abstractmethod
     def supplies(self, value: RunTimeValue) -> bool:

@@ -18,7 +18,9 @@ from cdk_processing.request.likely import s3_uri
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import RunTimeValue, has_run_time_value
 from cdk_processing.request.types import Bucket
+from cdk_processing.workflow.admission import Admission
 from cdk_processing.workflow.launches import ARRIVAL_KEYS, Reading
+from cdk_processing.workflow.newest import NEWEST_ONLY
 from cdk_processing.workflow.patterns import condition
 
 if TYPE_CHECKING:
@@ -75,6 +77,11 @@ class OnObjectCreated(Trigger):
         assert place is not None  # validated before
         return place
 
+    @property
+    def admission(self) -> Admission | None:
+        """Arrivals that are no older than the newest known one, where only those count."""
+        return NEWEST_ONLY if self.newest_only else None
+
     def supplies(self, value: RunTimeValue) -> bool:
         """All values of the object, and parameters that have a default."""
         return supplies(self, value, OBJECT_VALUES)
@@ -120,7 +127,8 @@ class OnObjectCreated(Trigger):
         """The run key, if it is not the object's version, and whether older arrivals are superseded."""
         if self.dedupe == "version" and not self.newest_only:
             return None
-        return Reading(condition(self.pattern()), ARRIVAL_KEYS[self.dedupe], newest_only=self.newest_only)
+        fields = NEWEST_ONLY.event_fields if self.newest_only else {}
+        return Reading(condition(self.pattern()), ARRIVAL_KEYS[self.dedupe], fields=fields)
 
     def bind(self, launch: Launch) -> None:
         """Create the rule."""

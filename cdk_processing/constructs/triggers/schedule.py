@@ -15,6 +15,8 @@ from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.request.tokens import is_number_token, is_token
 from cdk_processing.schedules import expression_problems, timezone_problems
+from cdk_processing.workflow.admission import Admission
+from cdk_processing.workflow.turns import TURNS
 
 __all__ = ["OnSchedule", "Overlap"]
 
@@ -66,9 +68,9 @@ class OnSchedule(Trigger):
         return self.parameters
 
     @property
-    def takes_turns(self) -> bool:
-        """Whether its runs take turns."""
-        return self.overlap != "allow"
+    def admission(self) -> Admission | None:
+        """Turns, where runs must not overlap."""
+        return None if self.overlap == "allow" else TURNS
 
     def supplies(self, value: RunTimeValue) -> bool:
         """No object; parameters that it gives, or that have a default."""
@@ -138,6 +140,6 @@ class OnSchedule(Trigger):
         }
         if self.parameters:
             event["parameters"] = dict(self.parameters)
-        if self.takes_turns:
+        if self.admission is not None:
             event["overlap"] = self.overlap
         return json.dumps(event)

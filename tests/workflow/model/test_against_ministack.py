@@ -17,13 +17,15 @@ from cdk_processing.request.request import Bindings
 from cdk_processing.workflow.definition import Workflow, definition
 from cdk_processing.workflow.launch_policy import LaunchPolicy
 from cdk_processing.workflow.launches import ARRIVAL_KEYS, Reading
+from cdk_processing.workflow.newest import NEWEST_ONLY
+from cdk_processing.workflow.turns import TURNS
 from tests.local.control_plane import ACCOUNT, IMAGE, machine_statements
 from tests.local.faulty import faulty_world
 from tests.workflow.model.machine import Definition, Execution
 from tests.workflow.model.world import Job, World
 
 _numbers = itertools.count(1)
-NEWEST = Reading("$event.source = 'aws.s3'", ARRIVAL_KEYS["version"], newest_only=True)
+NEWEST = Reading("$event.source = 'aws.s3'", ARRIVAL_KEYS["version"], fields=NEWEST_ONLY.event_fields)
 TAKEN = "somebody has the name"
 STUCK = "the job does not end"
 
@@ -63,7 +65,7 @@ def tick(hour, overlap):
 
 ALGORITHM = 'AlgorithmError: "no" rows'
 INTERNAL = "InternalServerError: We encountered an internal error. Please try again."
-TURNS = {"turns": True, "table": "turns"}
+TAKES_TURNS = {"admissions": (TURNS,), "table": "turns"}
 SCENARIOS = {
     "once": Scenario([arrival()], ("SUCCEEDED", "RunJob")),
     "twice": Scenario([arrival(), arrival()], ("SUCCEEDED", "Duplicate")),
@@ -120,13 +122,13 @@ SCENARIOS = {
     "older after newer": Scenario(
         [arrival("v2", "02"), arrival("v1", "01")],
         ("SUCCEEDED", "Superseded"),
-        options={"readings": (NEWEST,), "table": "turns"},
+        options={"readings": (NEWEST,), "admissions": (NEWEST_ONLY,), "table": "turns"},
     ),
     "one after the other, skipping": Scenario(
-        [tick(1, "skip"), tick(2, "skip")], ("SUCCEEDED", "RunJob"), options=TURNS
+        [tick(1, "skip"), tick(2, "skip")], ("SUCCEEDED", "RunJob"), options=TAKES_TURNS
     ),
     "one after the other, queueing": Scenario(
-        [tick(1, "queue"), tick(2, "queue")], ("SUCCEEDED", "RunJob"), options=TURNS
+        [tick(1, "queue"), tick(2, "queue")], ("SUCCEEDED", "RunJob"), options=TAKES_TURNS
     ),
     "success told": Scenario([arrival()], ("SUCCEEDED", "Announce"), options={"announces": True}),
 }

@@ -1,0 +1,86 @@
+"""Items of the platform's table, by which runs of a job know of each other: how states write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cdk_processing.access.keys import through_service
+from cdk_processing.access.statement import Statement, literal
+from cdk_processing.workflow.failures import PATIENT_RETRY
+from cdk_processing.workflow.jsonata import expression
+
+__all__ = ["EXPIRES", "ITEM_ID", "item_statements", "update_item", "when_condition_failed"]
+
+#: Name of the attribute that identifies an item: ``<job>#<kind>#<what>``, so that a job's role reaches its own alone.
+ITEM_ID = "id"
+#: Attribute that DynamoDB drops an item after.
+EXPIRES = "expires"
+
+_USE_KEY = [
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+]
+_CONDITION_FAILED = "$contains($failure.Error & ' ' & $failure.Cause, 'ConditionalCheckFailed')"
+
+
+def item_statements(table_arn: str, key_arn: str, job: str) -> list[Statement]:
+    """The permissions to read and write the items of a job.
+
+    Args:
+        table_arn: The platform's table.
+        key_arn: The key that encrypts it.
+        job: The construct's path.
+    """
+    return [
+        Statement(
+            "KeepItems",
+            ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+            [table_arn],
+            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+            {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{literal(f'{job}#')}*"]}},
+        ),
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+        Statement("EncryptItems", _USE_KEY, [key_arn], through_service("dynamodb")),
+    ]
+
+
+def update_item(
+    partition: str, table: str, item: str, *, update: str, values: dict[str, Any], condition: str
+) -> dict[str, Any]:
+    """A state that updates an item if a condition holds, but for what follows it.
+
+    Args:
+        partition: ``aws``, ``aws-cn`` ...
+        table: Name of the table.
+        item: The item's id, as JSONata.
+        update: What to change, as DynamoDB writes it.
+        values: The values in ``update`` and ``condition``, by name.
+        condition: What must hold.
+    """
+    # A failed condition is an answer, not a failure to try again.
+    answer = {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "MaxAttempts": 0}
+    return {
+        "Type": "Task",
+        "Resource": f"arn:{partition}:states:::dynamodb:updateItem",
+        "Arguments": {
+            "TableName": table,
+            "Key": {ITEM_ID: {"S": expression(item)}},
+            "UpdateExpression": update,
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+        },
+        "Retry": [answer, *PATIENT_RETRY],
+    }
+
+
+def when_condition_failed(following: str) -> dict[str, Any]:
+    """The state that tells a condition that did not hold from other failures, which leave a dead letter."""
+    return {
+        "Type": "Choice",
+        "Choices": [{"Condition": expression(_CONDITION_FAILED), "Next": following}],
+        "Default": "SendDeadLetter",
+    }
