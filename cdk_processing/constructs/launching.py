@@ -32,7 +32,7 @@ from cdk_processing.constructs.resources import (
 )
 from cdk_processing.constructs.run_tags import run_tags, tag_problems
 from cdk_processing.constructs.substitution import substituted
-from cdk_processing.constructs.triggers.base import Launch, Trigger
+from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger
 from cdk_processing.constructs.typed import TypedResource
 from cdk_processing.contract.tags import JOB_TAG, MachineTags
 from cdk_processing.errors import DeclarationError
@@ -41,7 +41,7 @@ from cdk_processing.workflow.admission import Admission, MachinePolicy, each_onc
 from cdk_processing.workflow.definition import Workflow, definition
 from cdk_processing.workflow.items import item_statements
 from cdk_processing.workflow.launch_policy import LaunchPolicy
-from cdk_processing.workflow.launches import Reading
+from cdk_processing.workflow.launches import EventMapping
 from cdk_processing.workflow.limits import definition_problems
 
 __all__ = ["Launching"]
@@ -92,7 +92,7 @@ class Launching:
         self.triggers: list[Trigger] = list(triggers)
         self._own_tags = MachineTags(self._path, base_name, platform.dead_letter_queue_url).render()
         self._checks = checks_of(stack_of(scope))
-        self._readings = self._read(triggers)
+        self._event_mappings = self._mappings_of(triggers)
         self._role = self._make_role()
         self._text = self._render()
         self._plain = self._with_tags([])
@@ -113,21 +113,21 @@ class Launching:
             kind = type(trigger).__name__
             number = self._counts[kind] = self._counts.get(kind, 0) + 1
             trigger.bind(
-                Launch(
-                    scope=self._scope,
-                    construct_id=kind if number == 1 else f"{kind}{number}",
+                LaunchTarget(
+                    job=self._scope,
+                    job_path=self._path,
+                    trigger_id=kind if number == 1 else f"{kind}{number}",
                     state_machine_arn=self.machine_arn,
-                    role_arn=role_arn,
-                    queue_arn=self._platform.dead_letter_queue_arn,
+                    start_role_arn=role_arn,
+                    dead_letter_queue_arn=self._platform.dead_letter_queue_arn,
                     alert_topic_arn=self._platform.alert_topic_arn,
-                    path=self._path,
                 )
             )
 
     def add(self, trigger: Trigger) -> None:
         """Let one more thing launch the job."""
-        added = self._read([trigger])
-        self._readings += added
+        added = self._mappings_of([trigger])
+        self._event_mappings += added
         self.triggers.append(trigger)
         self.bind([trigger])
         if trigger.admission is not None or added:
@@ -198,7 +198,7 @@ class Launching:
             manifest_prefix=self._bound.manifest_prefix,
             policy=self._policy,
             instance_types=self._request.instance_types,
-            readings=tuple(self._readings),
+            event_mappings=tuple(self._event_mappings),
             admissions=self._admissions,
             table=self._platform.table_name if self._keeps_items else "",
             announces=self._announces,
@@ -239,10 +239,10 @@ class Launching:
             announces=self._announces,
         )
 
-    def _read(self, triggers: Sequence[Trigger]) -> list[Reading]:
-        """How the events of triggers are read that are read in a way of their own."""
-        readings = (trigger.reading(self._version) for trigger in triggers)
-        return [reading for reading in readings if reading is not None]
+    def _mappings_of(self, triggers: Sequence[Trigger]) -> list[EventMapping]:
+        """What the events of triggers mean, where that is not the usual."""
+        mappings = (trigger.event_mapping(self._version) for trigger in triggers)
+        return [mapping for mapping in mappings if mapping is not None]
 
     @property
     def _admissions(self) -> tuple[Admission, ...]:

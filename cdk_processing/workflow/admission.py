@@ -66,7 +66,7 @@ class Admission:
         states: Its states by name. They lead on to what is :attr:`Gate.admitted`, or end the run.
         run_fields: What its states read of ``$run``: fields, each with its value as JSONata in the first state.
         event_fields: What the mapping of a trigger's events brings for those fields; see
-            :class:`~cdk_processing.workflow.launches.Reading`.
+            :class:`~cdk_processing.workflow.launches.EventMapping`.
         variables: Its variables and their values at the start of a run.
         keeps_items: Whether it needs the platform's table.
         machine_policy: Permissions that name the state machine; None where it needs none.

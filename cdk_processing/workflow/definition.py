@@ -49,7 +49,7 @@ from cdk_processing.workflow.launch_policy import PATIENT, LaunchPolicy
 from cdk_processing.workflow.launches import (
     FAIL_WITH_PROBLEM,
     ORIGINAL_EVENT,
-    Reading,
+    EventMapping,
     parameters_digest,
     prepare,
 )
@@ -81,7 +81,7 @@ class Workflow:
         manifest_prefix: Key prefix of this job's manifests.
         policy: How patiently it is launched.
         instance_types: What is tried in turn where capacity lacks; () where the request names its one type.
-        readings: How the events of triggers are read that are not read in the usual way; the first that fits counts.
+        event_mappings: What the events of triggers mean, where that is not the usual; the first that matches counts.
         admissions: What decides whether a run may have its job, in this order.
         table: Name of the platform's table, where an admission needs it.
         announces: Whether success is told to other jobs.
@@ -96,7 +96,7 @@ class Workflow:
     manifest_prefix: str = ""
     policy: LaunchPolicy = PATIENT
     instance_types: tuple[str, ...] = ()
-    readings: tuple[Reading, ...] = ()
+    event_mappings: tuple[EventMapping, ...] = ()
     admissions: tuple[Admission, ...] = ()
     table: str = ""
     announces: bool = False
@@ -140,7 +140,7 @@ def definition(workflow: Workflow) -> dict[str, Any]:
     """The state machine's definition, to be written as JSON."""
     start = "RunJob" if workflow.manifest_bucket is None else "WriteManifest"
     prepared = prepare(
-        workflow.readings,
+        workflow.event_mappings,
         workflow.parameters,
         base_name=workflow.base_name,
         values=_values(workflow),

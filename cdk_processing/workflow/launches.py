@@ -2,7 +2,7 @@
 
 The *run key* is what makes a run the same run. Of an arrival: bucket, key and version (else sequencer); of a schedule:
 schedule and scheduled time; by hand: what the caller gives, else the execution itself. A trigger that wants it
-otherwise brings a :class:`Reading`.
+otherwise brings an :class:`EventMapping`.
 
 The first state is a Pass, which cannot catch: nothing in its expressions may fail, whatever the event is like. What is
 missing or wrong is noted as ``$run.problem``, and makes the run fail where a dead letter can be written.
@@ -30,7 +30,7 @@ __all__ = [
     "ARRIVED_URI",
     "FAIL_WITH_PROBLEM",
     "ORIGINAL_EVENT",
-    "Reading",
+    "EventMapping",
     "as_text",
     "key_expression",
     "parameters_digest",
@@ -107,31 +107,31 @@ _WORDS = {"integer": "an integer", "number": "a number", "boolean": "true or fal
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """How the events of one trigger are read, where that is not the usual way; texts are JSONata on ``$event``.
+class EventMapping:
+    """What the events of one trigger mean for a run, where that is not the usual; texts are JSONata on ``$event``.
 
     Attributes:
-        when: Whether an event is of this trigger.
-        key: The run key; no value where the event does not have it.
-        missing: What to tell of an event that has no run key.
+        matches: Whether an event is of this trigger.
+        run_key: The run key; no value where the event does not have it.
+        missing_key: The problem of a run whose event has no run key.
         time: The run's time, in ISO 8601; the event's own where left out.
         parameters: Values for the job's parameters, by name.
         fields: Further values by name, for what the run's admission asks for.
     """
 
-    when: str
-    key: str
-    missing: str = ""
+    matches: str
+    run_key: str
+    missing_key: str = ""
     time: str | None = None
     parameters: tuple[tuple[str, str], ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
 
     def render(self) -> str:
-        """What the trigger's events say, as a JSONata object."""
+        """The event's values, as a JSONata object."""
         given = ", ".join(f"{quoted(name)}: {value}" for name, value in self.parameters)
-        parts = [f"'key': {self.key}", f"'given': {{{given}}}"]
-        if self.missing:
-            parts.append(f"'missing': {quoted(self.missing)}")
+        parts = [f"'key': {self.run_key}", f"'given': {{{given}}}"]
+        if self.missing_key:
+            parts.append(f"'missing': {quoted(self.missing_key)}")
         if self.time is not None:
             parts.append(f"'time': {self.time}")
         parts += [f"{quoted(name)}: {value}" for name, value in self.fields.items()]
@@ -139,7 +139,7 @@ class Reading:
 
 
 def prepare(
-    readings: Sequence[Reading],
+    event_mappings: Sequence[EventMapping],
     parameters: Sequence[RunTimeValue],
     *,
     base_name: str = "",
@@ -152,7 +152,7 @@ def prepare(
     """The first state, but for what follows it.
 
     Args:
-        readings: How events are read, where that is not the usual way.
+        event_mappings: What the events of triggers mean, where that is not the usual; the first that matches counts.
         parameters: The job's parameters, each once.
         base_name: What the names of its jobs begin with.
         values: Names of the run-time values that it uses.
@@ -162,7 +162,7 @@ def prepare(
         admissions: What decides whether the run may have its job.
     """
     assign: dict[str, Any] = {
-        "run": expression(_run(readings, parameters, base_name, _Used(values, outputs, moments), admissions)),
+        "run": expression(_run(event_mappings, parameters, base_name, _Used(values, outputs, moments), admissions)),
         "attempt": expression(_attempt("$states.input.redrive")),
         "tries": 0,
         "looks": 0,
@@ -187,7 +187,7 @@ def parameters_digest(parameters: Sequence[RunTimeValue]) -> str:
 
 
 def _run(
-    readings: Sequence[Reading],
+    event_mappings: Sequence[EventMapping],
     parameters: Sequence[RunTimeValue],
     base_name: str,
     used: _Used,
@@ -198,22 +198,22 @@ def _run(
         "$event := $exists($again) ? $again.event : $states.input",
         f"$text := {_TEXT}",
     ]
-    if readings:
+    if event_mappings:
         # Side by side, not one inside the other: a job may have a hundred triggers.
-        listed = ", ".join(f"{reading.when} ? {reading.render()}" for reading in readings)
+        listed = ", ".join(f"{mapping.matches} ? {mapping.render()}" for mapping in event_mappings)
         statements.append(f"$read := [{listed}][0]")
     if parameters:
         usual = "$type($event.parameters) = 'object' ? $event.parameters : {}"
-        statements.append(f"$given := {'$exists($read) ? $read.given : ' if readings else ''}{usual}")
+        statements.append(f"$given := {'$exists($read) ? $read.given : ' if event_mappings else ''}{usual}")
     identity = "$type($again.run_id) = 'string' ? $again.run_id : $hash($states.context.StateMachine.Id & $key, 'MD5')"
     statements += [
-        f"$key := {_key(readings)}",
+        f"$key := {_key(event_mappings)}",
         f"$id := {identity}",
-        f"$time := {_time(readings)}",
+        f"$time := {_time(event_mappings)}",
         *time_statements(used.moments),
-        f"$run := {_fields(readings, parameters, base_name, used, admissions)}",
+        f"$run := {_fields(event_mappings, parameters, base_name, used, admissions)}",
     ]
-    problems = [*_problems(readings, parameters), *used.problems()]
+    problems = [*_problems(event_mappings, parameters), *used.problems()]
     whole = "$run"
     if problems:
         statements.append(f"$problem := [{', '.join(problems)}][0]")
@@ -222,9 +222,9 @@ def _run(
     return f"({'; '.join(statements)})"
 
 
-def _key(readings: Sequence[Reading]) -> str:
+def _key(event_mappings: Sequence[EventMapping]) -> str:
     own = ""
-    if readings:
+    if event_mappings:
         own = "$exists($read) ? ($exists($read.key) ? $read.key : $states.context.Execution.Id) : "
     return f"""$type($again.run_key) = 'string' ? $again.run_key : {own}{_ARRIVAL} ? {ARRIVAL_KEYS["version"]}
       : $event.source = 'aws.scheduler' ? {key_expression("schedule")}
@@ -233,15 +233,15 @@ def _key(readings: Sequence[Reading]) -> str:
       : $states.context.Execution.Id"""
 
 
-def _time(readings: Sequence[Reading]) -> str:
+def _time(event_mappings: Sequence[EventMapping]) -> str:
     times = ["$event.time", "$states.context.Execution.StartTime"]
-    if any(reading.time for reading in readings):
+    if any(mapping.time for mapping in event_mappings):
         times.insert(0, "$read.time")
     return f"[{', '.join(times)}][$type($) = 'string'][0]"
 
 
 def _fields(
-    readings: Sequence[Reading],
+    event_mappings: Sequence[EventMapping],
     parameters: Sequence[RunTimeValue],
     base_name: str,
     used: _Used,
@@ -270,9 +270,9 @@ def _value(parameter: RunTimeValue) -> str:
     return f"$exists({given}) ? {as_text(given)}{otherwise}"
 
 
-def _problems(readings: Sequence[Reading], parameters: Sequence[RunTimeValue]) -> Iterator[str]:
+def _problems(event_mappings: Sequence[EventMapping], parameters: Sequence[RunTimeValue]) -> Iterator[str]:
     """What can be wrong with a run, each as an expression with no value where it is not."""
-    if any(reading.missing for reading in readings):
+    if any(mapping.missing_key for mapping in event_mappings):
         yield "$not($exists($read.key) or $type($again.run_key) = 'string') ? $read.missing"
     if not parameters:
         return

@@ -8,7 +8,7 @@ from aws_cdk.assertions import Template
 from cfnlint.api import lint
 
 from cdk_processing import ProcessingJob, ProcessingPlatform
-from cdk_processing.constructs.triggers.base import Launch
+from cdk_processing.constructs.triggers.base import LaunchTarget
 from cdk_processing.constructs.triggers.missed import expect_arrivals, expect_schedule, within_problems
 
 HOUR = timedelta(hours=1)
@@ -38,15 +38,15 @@ def names(stack):
     return [name_of(alarm) for alarm in found]
 
 
-def launch(job, construct_id="OnSchedule"):
-    return Launch(
-        scope=job,
-        construct_id=construct_id,
+def target(job, construct_id="OnSchedule"):
+    return LaunchTarget(
+        job=job,
+        job_path=job.node.path,
+        trigger_id=construct_id,
         state_machine_arn=job.state_machine_arn,
-        role_arn="arn:aws:iam::111122223333:role/Start",
-        queue_arn=job.platform.dead_letter_queue_arn,
+        start_role_arn="arn:aws:iam::111122223333:role/Start",
+        dead_letter_queue_arn=job.platform.dead_letter_queue_arn,
         alert_topic_arn=job.platform.alert_topic_arn,
-        path=job.node.path,
     )
 
 
@@ -103,7 +103,7 @@ def test_what_lies_in_the_dead_letter_queue_is_told(stack, job):
 
 
 def test_a_run_that_did_not_happen_is_told_when_the_metric_falls_silent(stack, job):
-    expect_schedule(launch(job), expression=DAILY)
+    expect_schedule(target(job), expression=DAILY)
     found = alarms(stack)["an expected run did not happen"]
 
     assert found.pop("AlarmDescription").startswith("No run of Census/Preprocess has started for 26 hours, and its")
@@ -135,7 +135,7 @@ def test_a_run_that_did_not_happen_is_told_when_the_metric_falls_silent(stack, j
     ],
 )
 def test_the_longest_gap_and_some_slack_may_pass(stack, job, schedule, hours):
-    expect_schedule(launch(job), **schedule)
+    expect_schedule(target(job), **schedule)
 
     found = alarms(stack)["an expected run did not happen"]
     assert (found["EvaluationPeriods"], found["Period"]) == (hours, 3600)
@@ -155,15 +155,15 @@ def test_the_longest_gap_and_some_slack_may_pass(stack, job, schedule, hours):
     ],
 )
 def test_what_cloudwatch_could_not_tell_has_no_alarm(stack, job, schedule):
-    assert expect_schedule(launch(job), **schedule) is None
+    assert expect_schedule(target(job), **schedule) is None
     assert "an expected run did not happen" not in alarms(stack)
 
 
 def test_a_schedule_that_only_the_deployment_knows_has_no_alarm(stack, job):
     later = Token.as_string({"Ref": "Expression"})
 
-    assert expect_schedule(launch(job), expression=later) is None
-    assert expect_schedule(launch(job), expression=DAILY, timezone=later) is None
+    assert expect_schedule(target(job), expression=later) is None
+    assert expect_schedule(target(job), expression=DAILY, timezone=later) is None
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_schedule_that_only_the_deployment_knows_has_no_alarm(stack, job):
 )
 def test_arrivals_that_do_not_come_are_told_from_the_start(stack, job, within, hours):
     assert within_problems("expect_within", within) == []
-    expect_arrivals(launch(job, "OnObjectCreated"), rule_name="rule", within=within)
+    expect_arrivals(target(job, "OnObjectCreated"), rule_name="rule", within=within)
     found = alarms(stack)["nothing has arrived"]
 
     assert found.pop("AlarmDescription").startswith("Nothing has arrived that launches Census/Preprocess (OnObjectC")
@@ -212,7 +212,7 @@ def test_another_time_is_refused(within):
 
 def test_two_schedules_of_a_job_have_an_alarm_each(stack, job):
     for construct_id in ("OnSchedule", "OnSchedule2"):
-        expect_schedule(launch(job, construct_id), expression=DAILY)
+        expect_schedule(target(job, construct_id), expression=DAILY)
 
     missed = sorted(name for name in names(stack) if name.endswith("did not happen"))
     assert missed == [
@@ -257,8 +257,8 @@ def test_names_of_two_platforms_are_apart(stack):
 def test_alarms_name_only_commands_that_there_are(stack, job):
     from cdk_processing.cli import main
 
-    expect_schedule(launch(job), expression=DAILY)
-    expect_arrivals(launch(job, "OnObjectCreated"), rule_name="rule", within=HOUR)
+    expect_schedule(target(job), expression=DAILY)
+    expect_arrivals(target(job, "OnObjectCreated"), rule_name="rule", within=HOUR)
     told = " ".join(alarm["AlarmDescription"] for alarm in alarms(stack).values())
 
     commands = set(re.findall(r"cdk-processing ([a-z-]+)", told))
@@ -267,7 +267,7 @@ def test_alarms_name_only_commands_that_there_are(stack, job):
 
 
 def test_cfn_lint_finds_nothing(stack, job):
-    expect_schedule(launch(job), expression=DAILY)
-    expect_arrivals(launch(job, "OnObjectCreated"), rule_name="rule", within=HOUR)
+    expect_schedule(target(job), expression=DAILY)
+    expect_arrivals(target(job, "OnObjectCreated"), rule_name="rule", within=HOUR)
 
     assert [str(match) for match in lint(json.dumps(Template.from_stack(stack).to_json()))] == []

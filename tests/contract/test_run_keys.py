@@ -8,7 +8,7 @@ from cdk_processing.contract.redrive import RedriveEnvelope
 from cdk_processing.contract.run_keys import RUN_KEYS, kind_of, run_id, run_key_of
 from cdk_processing.contract.start import StartInput
 from cdk_processing.contract.success_event import SUCCEEDED, SUCCESS_SOURCE
-from cdk_processing.workflow.launches import Reading, key_expression, prepare
+from cdk_processing.workflow.launches import EventMapping, key_expression, prepare
 from tests.workflow.reference import evaluate_cases
 from tests.workflow.states_language import evaluate
 
@@ -62,9 +62,9 @@ REDRIVES = st.fixed_dictionaries(
 )
 
 
-def computed(request, *readings):
+def computed(request, *event_mappings):
     """What the state machine computes."""
-    return evaluate(prepare(readings, ())["Assign"], input=request, context=CONTEXT)["run"]
+    return evaluate(prepare(event_mappings, ())["Assign"], input=request, context=CONTEXT)["run"]
 
 
 @example({})
@@ -92,9 +92,9 @@ def test_the_reference_implementation_of_jsonata_computes_the_same(requests):
 @pytest.mark.parametrize("kind", RUN_KEYS)
 @given(event=ARRIVALS | UPSTREAM)
 def test_so_are_those_of_a_trigger_that_knows_its_events_by_something_else(kind, event):
-    reading = Reading("true", key_expression(kind))
+    mapping = EventMapping("true", key_expression(kind))
 
-    assert run_key_of(event, EXECUTION, kind) == computed(event, reading)["key"]
+    assert run_key_of(event, EXECUTION, kind) == computed(event, mapping)["key"]
 
 
 THING = {"key": "in/a.csv", "version-id": "v1", "sequencer": "0055AE", "etag": "e1"}

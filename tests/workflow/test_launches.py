@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cdk_processing import ExecutionVariables, Parameter
 from cdk_processing.request.runtime import values_in
 from cdk_processing.workflow.definition import Workflow, definition
-from cdk_processing.workflow.launches import ARRIVAL_KEYS, Reading, prepare
+from cdk_processing.workflow.launches import ARRIVAL_KEYS, EventMapping, prepare
 from cdk_processing.workflow.newest import NEWEST_ONLY
 from cdk_processing.workflow.patterns import condition
 from cdk_processing.workflow.turns import TURNS
@@ -34,17 +34,19 @@ UNDER_IN = {
 }
 
 
-def arrival_reading(dedupe="version", newest_only=False, pattern=UNDER_IN):
-    return Reading(condition(pattern), ARRIVAL_KEYS[dedupe], fields=NEWEST_ONLY.event_fields if newest_only else {})
+def arrival_mapping(dedupe="version", newest_only=False, pattern=UNDER_IN):
+    return EventMapping(
+        condition(pattern), ARRIVAL_KEYS[dedupe], fields=NEWEST_ONLY.event_fields if newest_only else {}
+    )
 
 
-EVENTS_OF_BATCHES = Reading(
+EVENTS_OF_BATCHES = EventMapping(
     condition({"source": ["my.app"], "detail": {"kind": [{"prefix": "batch"}]}}),
     "($exists($event.detail.id) ? 'key:' & $string($event.detail.id))",
     "the event has no $.detail.id, which is to be its run key",
     parameters=(("table", "$event.detail.table"), ("n", "'7'")),
 )
-UPSTREAM = Reading(
+UPSTREAM = EventMapping(
     condition({"source": ["cdk-processing"]}),
     "'upstream:' & $event.detail.state_machine & '@' & $event.detail.run_id",
     time="$event.detail.trigger_time",
@@ -54,14 +56,14 @@ UPSTREAM = Reading(
 EVERY_VALUE = [name for name in vars(ExecutionVariables) if name.startswith(("OBJECT", "UPSTREAM"))]
 
 
-def prepared(event, *readings, parameters=(), values=()):
-    admissions = (NEWEST_ONLY,) if any(reading.fields for reading in readings) else ()
-    first = prepare(readings, parameters, base_name="census-job", values=values, admissions=admissions)
+def prepared(event, *event_mappings, parameters=(), values=()):
+    admissions = (NEWEST_ONLY,) if any(mapping.fields for mapping in event_mappings) else ()
+    first = prepare(event_mappings, parameters, base_name="census-job", values=values, admissions=admissions)
     return evaluate(first["Assign"], input=event, context=CONTEXT)
 
 
-def key_of(event, *readings):
-    return prepared(event, *readings)["run"]["key"]
+def key_of(event, *event_mappings):
+    return prepared(event, *event_mappings)["run"]["key"]
 
 
 def run_id(key, machine=MACHINE):
@@ -102,19 +104,19 @@ def batch(**detail):
     ],
 )
 def test_an_arrival_is_known_by_what_makes_two_of_them_the_same(dedupe, thing, key):
-    run = prepared(arrival(**thing), arrival_reading(dedupe))["run"]
+    run = prepared(arrival(**thing), arrival_mapping(dedupe))["run"]
 
     assert run["key"] == key
     assert run["id"] == run_id(key)
     assert run["time"] == "2024-03-05T07:08:00Z"
 
 
-def test_without_a_reading_an_arrival_is_known_by_its_version():
-    assert key_of(arrival()) == key_of(arrival(), arrival_reading("version"))
+def test_without_a_mapping_an_arrival_is_known_by_its_version():
+    assert key_of(arrival()) == key_of(arrival(), arrival_mapping("version"))
 
 
 def test_the_ways_to_know_an_arrival_never_meet():
-    keys = [key_of(arrival(etag="v1", sequencer="v1"), arrival_reading(dedupe)) for dedupe in ARRIVAL_KEYS]
+    keys = [key_of(arrival(etag="v1", sequencer="v1"), arrival_mapping(dedupe)) for dedupe in ARRIVAL_KEYS]
 
     assert len(set(keys)) == 3
 
@@ -128,7 +130,7 @@ def test_what_else_s3_tells_of_the_same_version_is_another_run(kind):
     "key", ["in/a b", "in/a+b", 'in/it\'s "q"', "in/ü😀", "in/" + "k" * 1021, "in/\\x'", "in/%}{%"]
 )
 def test_a_key_is_taken_as_it_is(key):
-    assert key_of(arrival(key), arrival_reading("content")) == f"s3://raw-data/{key}@etag:e1"
+    assert key_of(arrival(key), arrival_mapping("content")) == f"s3://raw-data/{key}@etag:e1"
 
 
 def test_a_key_that_begins_like_another_is_another_run():
@@ -149,7 +151,7 @@ def test_two_state_machines_know_one_event_by_different_ids():
 
 
 def test_where_only_the_newest_counts_the_object_and_its_place_in_the_order_are_noted():
-    run = prepared(arrival(), arrival_reading(newest_only=True))["run"]
+    run = prepared(arrival(), arrival_mapping(newest_only=True))["run"]
 
     assert run["object"] == "s3://raw-data/in/a.csv"
     assert run["sequencer"] == "0055AE" + "0" * 58
@@ -159,7 +161,7 @@ def test_sequencers_of_different_length_are_ordered_as_s3_says():
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
     given = ["0055", "00550", "00551", "0056", "0055A"]
     noted = {
-        text: prepared(arrival(sequencer=text), arrival_reading(newest_only=True))["run"]["sequencer"] for text in given
+        text: prepared(arrival(sequencer=text), arrival_mapping(newest_only=True))["run"]["sequencer"] for text in given
     }
 
     assert noted["0055"] == noted["00550"]
@@ -168,14 +170,14 @@ def test_sequencers_of_different_length_are_ordered_as_s3_says():
 
 @pytest.mark.parametrize("sequencer", [None, 55])
 def test_an_arrival_without_a_proper_sequencer_is_no_failure(sequencer):
-    run = prepared(arrival(sequencer=sequencer), arrival_reading(newest_only=True))["run"]
+    run = prepared(arrival(sequencer=sequencer), arrival_mapping(newest_only=True))["run"]
 
     assert run["key"] == "s3://raw-data/in/a.csv@v1"
     assert run.get("sequencer", "55".ljust(64, "0")) == "55".ljust(64, "0")
 
 
 def test_an_arrival_of_another_trigger_of_the_job_is_not_held_to_the_order():
-    run = prepared(arrival("other/a.csv"), arrival_reading(newest_only=True))["run"]
+    run = prepared(arrival("other/a.csv"), arrival_mapping(newest_only=True))["run"]
 
     assert "sequencer" not in run
     assert "object" not in run
@@ -209,9 +211,11 @@ def test_an_event_that_lacks_the_field_of_its_run_key_says_so():
     assert run["key"] == EXECUTION
 
 
-def machine(*readings, **change):
+def machine(*event_mappings, **change):
     request = {"Environment": {}, "ProcessingInputs": [], **change}
-    return definition(Workflow("Census/Job", "census-job", request, "aws", "https://queue", readings=readings))
+    return definition(
+        Workflow("Census/Job", "census-job", request, "aws", "https://queue", event_mappings=event_mappings)
+    )
 
 
 def test_a_job_without_run_key_is_never_made_and_the_failure_tells_why():
@@ -266,7 +270,7 @@ def test_parameters_in_an_event_of_a_trigger_that_gives_its_own_do_not_count():
     assert run["parameters"] == {"table": "people", "n": "7"}
 
 
-def test_a_reading_may_say_the_time():
+def test_a_mapping_may_say_the_time():
     event = {
         "source": "cdk-processing",
         "time": "2024-03-05T09:00:00Z",
@@ -284,14 +288,14 @@ def test_an_event_that_lacks_the_time_has_its_own():
 
 
 @pytest.mark.parametrize("order", list(permutations(["a", "b"])))
-def test_of_two_readings_that_fit_the_first_one_counts(order):
-    readings = {name: Reading("$event.source = 'my.app'", f"'{name}'") for name in ("a", "b")}
+def test_of_two_mappings_that_match_the_first_one_counts(order):
+    event_mappings = {name: EventMapping("$event.source = 'my.app'", f"'{name}'") for name in ("a", "b")}
 
-    assert key_of(batch(), *(readings[name] for name in order)) == order[0]
+    assert key_of(batch(), *(event_mappings[name] for name in order)) == order[0]
 
 
-def test_a_reading_that_does_not_fit_leaves_the_event_to_the_others():
-    never = Reading("$event.source = 'elsewhere'", "'never'")
+def test_a_mapping_that_does_not_match_leaves_the_event_to_the_others():
+    never = EventMapping("$event.source = 'elsewhere'", "'never'")
 
     assert key_of(batch(id=1), never, EVENTS_OF_BATCHES) == "key:1"
     assert key_of(batch(kind="other"), never, EVENTS_OF_BATCHES) == "event:e-1"
@@ -366,7 +370,7 @@ def test_a_redrive_is_the_run_that_it_says():
     ],
 )
 def test_what_a_redrive_leaves_out_is_worked_out_from_its_event(again, key, identity):
-    found = prepared(redriven(arrival(), **again), arrival_reading("content"))
+    found = prepared(redriven(arrival(), **again), arrival_mapping("content"))
 
     assert (found["run"]["key"], found["run"]["id"]) == (key, identity)
     assert (found["attempt"], found["run"]["attempt"]) == (1, 1)
@@ -381,12 +385,12 @@ def test_a_redriven_event_without_its_field_is_taken_at_the_key_of_its_redrive()
     run = prepared(redriven(batch(), run_key="key:9"), EVENTS_OF_BATCHES)["run"]
 
     assert (run["key"], run.get("problem")) == ("key:9", None)
-    assert prepared(redriven(batch()), EVENTS_OF_BATCHES)["run"]["problem"] == EVENTS_OF_BATCHES.missing
+    assert prepared(redriven(batch()), EVENTS_OF_BATCHES)["run"]["problem"] == EVENTS_OF_BATCHES.missing_key
 
 
 def test_a_redriven_event_gives_its_parameters_and_order_again():
     run = prepared(redriven(batch(id=1, table="x")), EVENTS_OF_BATCHES, parameters=PARAMETERS)["run"]
-    newest = prepared(redriven(arrival()), arrival_reading(newest_only=True))["run"]
+    newest = prepared(redriven(arrival()), arrival_mapping(newest_only=True))["run"]
 
     assert run["parameters"] == {"table": "x", "n": "7"}
     assert newest["sequencer"].startswith("0055AE")
@@ -402,7 +406,7 @@ def test_an_attempt_that_is_no_number_counts_as_the_first(attempt):
 
 # -- whatever comes ---------------------------------------------------------------------------------------------------
 
-READINGS = (arrival_reading("content", newest_only=True), EVENTS_OF_BATCHES, UPSTREAM)
+MAPPINGS = (arrival_mapping("content", newest_only=True), EVENTS_OF_BATCHES, UPSTREAM)
 ODD = [
     None,
     "text",
@@ -459,7 +463,7 @@ def assert_a_run_has_come_of_it(found):
 
 @pytest.mark.parametrize("event", ODD, ids=str)
 def test_the_first_state_never_fails_because_it_cannot_catch(event):
-    assert_a_run_has_come_of_it(prepared(event, *READINGS, parameters=PARAMETERS, values=EVERY_VALUE))
+    assert_a_run_has_come_of_it(prepared(event, *MAPPINGS, parameters=PARAMETERS, values=EVERY_VALUE))
 
 
 @pytest.mark.parametrize(
@@ -504,7 +508,7 @@ NEARLY = st.one_of(
 @given(st.one_of(NEARLY, NEARLY, JSON))
 @settings(max_examples=300)
 def test_the_first_state_never_fails_whatever_json_comes(event):
-    assert_a_run_has_come_of_it(prepared(event, *READINGS, parameters=PARAMETERS, values=EVERY_VALUE))
+    assert_a_run_has_come_of_it(prepared(event, *MAPPINGS, parameters=PARAMETERS, values=EVERY_VALUE))
 
 
 ADMITS = {"table": "Turns", "admissions": (NEWEST_ONLY, TURNS)}
@@ -513,7 +517,9 @@ ADMITS = {"table": "Turns", "admissions": (NEWEST_ONLY, TURNS)}
 @given(NEARLY)
 def test_nor_does_the_state_after_it(event):
     # A Choice cannot catch either.
-    defined = definition(Workflow("Census/Job", "census-job", {}, "aws", "https://queue", readings=READINGS, **ADMITS))
+    defined = definition(
+        Workflow("Census/Job", "census-job", {}, "aws", "https://queue", event_mappings=MAPPINGS, **ADMITS)
+    )
     known = evaluate(defined["States"]["Prepare"]["Assign"], input=event, context=CONTEXT)
 
     assert choose(defined["States"]["Admit"], known) in {"RecordNewest", "JoinLine", "TakeTurn", "RunJob"}

@@ -7,7 +7,7 @@ import pytest
 from cdk_processing import ExecutionVariables, Parameter
 from cdk_processing.workflow.definition import Workflow, definition
 from cdk_processing.workflow.depth import DEEPEST, depth
-from cdk_processing.workflow.launches import Reading
+from cdk_processing.workflow.launches import EventMapping
 from cdk_processing.workflow.limits import definition_problems
 from cdk_processing.workflow.newest import NEWEST_ONLY
 from cdk_processing.workflow.patterns import condition
@@ -67,7 +67,7 @@ def test_a_trigger_with_a_pattern_of_three_hundred_values_is_known(values):
     if isinstance(wanted, dict):
         wanted = "in/299/x" if "prefix" in wanted else "value 0"
     pattern = {"source": ["my.app"], "detail": {"batch": values}}
-    tree = defined(readings=(Reading(condition(pattern), "'mine'"),))
+    tree = defined(event_mappings=(EventMapping(condition(pattern), "'mine'"),))
 
     states = {"input": {"source": "my.app", "detail": {"batch": wanted}}, "context": CONTEXT}
     run = evaluate_tree(tree["States"]["Prepare"]["Assign"]["run"], **states)
@@ -78,7 +78,7 @@ def test_a_trigger_with_a_pattern_of_three_hundred_values_is_known(values):
 
 def test_a_pattern_of_a_hundred_fields_is_known():
     pattern = {"detail": {f"field{number}": ["a", "b"] for number in range(100)}}
-    tree = defined(readings=(Reading(condition(pattern), "'mine'"),))
+    tree = defined(event_mappings=(EventMapping(condition(pattern), "'mine'"),))
     event = {"detail": {f"field{number}": "b" for number in range(100)}}
 
     run = evaluate_tree(tree["States"]["Prepare"]["Assign"]["run"], input=event, context=CONTEXT)
@@ -89,8 +89,8 @@ def test_a_pattern_of_a_hundred_fields_is_known():
 
 @pytest.mark.parametrize("number", [0, 57, 99])
 def test_each_of_a_hundred_triggers_is_known(number):
-    readings = tuple(
-        Reading(
+    event_mappings = tuple(
+        EventMapping(
             condition({"source": [f"app{each}"]}),
             f"'key {each}'",
             "the event has no key",
@@ -98,7 +98,7 @@ def test_each_of_a_hundred_triggers_is_known(number):
         )
         for each in range(100)
     )
-    tree = defined({"Environment": {"DAY": str(Parameter("day"))}}, readings=readings)
+    tree = defined({"Environment": {"DAY": str(Parameter("day"))}}, event_mappings=event_mappings)
 
     sent = arguments(tree, {"source": f"app{number}"})
 
@@ -123,7 +123,7 @@ def test_what_nests_too_deeply_is_refused_with_the_reason_and_advice():
     pattern = {"detail": {"x": ["a"]}}
     for _ in range(60):
         pattern = {"$or": [pattern, {"detail": {"y": ["b"]}}]}
-    tree = defined(readings=(Reading(condition(pattern), "'mine'"),))
+    tree = defined(event_mappings=(EventMapping(condition(pattern), "'mine'"),))
 
     [problem] = problems(tree)
 
@@ -145,7 +145,9 @@ def test_a_definition_that_is_too_long_is_refused_with_advice():
 def test_no_expression_of_a_usual_job_comes_near():
     everything = defined(
         {"Environment": {"DAY": str(Parameter("day")), "KEY": str(V.OBJECT_KEY)}},
-        readings=(Reading(condition({"source": ["a", "b"]}), "'mine'", "none", fields=NEWEST_ONLY.event_fields),),
+        event_mappings=(
+            EventMapping(condition({"source": ["a", "b"]}), "'mine'", "none", fields=NEWEST_ONLY.event_fields),
+        ),
         instance_types=("ml.m5.large", "ml.m5.xlarge"),
         table="table",
         admissions=(NEWEST_ONLY, TURNS),

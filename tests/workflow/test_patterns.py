@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from ministack.services import eventbridge
 
 from cdk_processing.workflow.jsonata import expression
-from cdk_processing.workflow.patterns import UnknownOperatorError, condition, field, path
+from cdk_processing.workflow.operators import UnknownOperatorError
+from cdk_processing.workflow.patterns import condition, field, path
 from tests.workflow.states_language import evaluate
 
 

@@ -10,14 +10,14 @@ from cdk_processing.workflow.admission import each_once
 from cdk_processing.workflow.definition import Workflow, definition
 from cdk_processing.workflow.items import EXPIRES, ITEM_ID
 from cdk_processing.workflow.launch_policy import MOST_TURN_LOOKS
-from cdk_processing.workflow.launches import ARRIVAL_KEYS, Reading
+from cdk_processing.workflow.launches import ARRIVAL_KEYS, EventMapping
 from cdk_processing.workflow.newest import NEWEST_ONLY
 from cdk_processing.workflow.turns import TURNS
 from tests.workflow.states_language import QueryEvaluationError, choose, evaluate, expressions, problems_of
 
 MACHINE = "arn:aws:states:us-east-1:111122223333:stateMachine:Census"
 SCHEDULE = "arn:aws:scheduler:us-east-1:111122223333:schedule/default/Nightly"
-NEWEST = Reading("$event.source = 'aws.s3'", ARRIVAL_KEYS["version"], fields=NEWEST_ONLY.event_fields)
+NEWEST = EventMapping("$event.source = 'aws.s3'", ARRIVAL_KEYS["version"], fields=NEWEST_ONLY.event_fields)
 
 
 def machine(turns=True, newest=False, **change):
@@ -28,7 +28,7 @@ def machine(turns=True, newest=False, **change):
             request={"ProcessingInputs": []},
             partition="aws",
             queue_url="https://queue",
-            readings=(NEWEST,) if newest else (),
+            event_mappings=(NEWEST,) if newest else (),
             admissions=each_once([TURNS if turns else None, NEWEST_ONLY if newest else None]),
             table="Turns",
             **change,

@@ -15,10 +15,10 @@ from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.workflow.admission import Admission
 from cdk_processing.workflow.jsonata import quoted
-from cdk_processing.workflow.launches import Reading
+from cdk_processing.workflow.launches import EventMapping
 from cdk_processing.workflow.patterns import path
 
-__all__ = ["EventField", "Launch", "Trigger", "Upstream", "upstream_chain"]
+__all__ = ["EventField", "LaunchTarget", "Trigger", "Upstream", "upstream_chain"]
 
 _PATH = re.compile(r"\$(\.[A-Za-z_][A-Za-z0-9_-]*)+")
 
@@ -49,26 +49,26 @@ class EventField:
         return path(self.path)
 
 
-class Launch(NamedTuple):
-    """What a trigger needs to know of a job to launch it.
+class LaunchTarget(NamedTuple):
+    """What a trigger launches: a job's state machine, and what an event needs to get there. ARNs may be CDK tokens.
 
     Attributes:
-        scope: The job.
-        construct_id: Id for the trigger's resource.
+        job: The job's construct, in which the trigger makes its resources.
+        job_path: The path by which people know the job.
+        trigger_id: Construct id of the trigger's resource.
         state_machine_arn: The state machine to start.
-        role_arn: The role to start it with.
-        queue_arn: The queue for events that cannot be delivered.
-        alert_topic_arn: The topic that gets alarms.
-        path: The job's path.
+        start_role_arn: The role by which it is started.
+        dead_letter_queue_arn: Where an event goes that cannot be delivered.
+        alert_topic_arn: The topic for alarms.
     """
 
-    scope: Construct
-    construct_id: str
-    state_machine_arn: Any
-    role_arn: Any
-    queue_arn: Any
-    alert_topic_arn: Any
-    path: str
+    job: Construct
+    job_path: str
+    trigger_id: str
+    state_machine_arn: str
+    start_role_arn: str
+    dead_letter_queue_arn: str
+    alert_topic_arn: str
 
 
 class Upstream(Protocol):
@@ -143,7 +143,7 @@ class Trigger(ABC):
     def problems(self) -> list[Problem]:
         """What is wrong with the trigger alone."""
 
-    def reading(self, version: Callable[[], str]) -> Reading | None:
+    def event_mapping(self, version: Callable[[], str]) -> EventMapping | None:
         """How to read the trigger's events, if not in the usual way.
 
         Args:
@@ -153,7 +153,7 @@ class Trigger(ABC):
         return None
 
     @abstractmethod
-    def bind(self, launch: Launch) -> None:
+    def bind(self, target: LaunchTarget) -> None:
         """Create the trigger's resource."""
 
 

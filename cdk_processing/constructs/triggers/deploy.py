@@ -8,12 +8,12 @@ from typing import Any
 
 from aws_cdk import Aws
 
-from cdk_processing.constructs.triggers.base import Launch, Trigger, compiled_parameters, given_problems, supplies
+from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger, compiled_parameters, given_problems, supplies
 from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.workflow.jsonata import quoted
-from cdk_processing.workflow.launches import Reading, key_expression
+from cdk_processing.workflow.launches import EventMapping, key_expression
 
 __all__ = ["OnDeploy"]
 
@@ -62,20 +62,20 @@ class OnDeploy(Trigger):
             found.append(Problem("every_time", self.every_time, "True or False", "write one of those"))
         return found
 
-    def reading(self, version: Callable[[], str]) -> Reading | None:
+    def event_mapping(self, version: Callable[[], str]) -> EventMapping | None:
         """The run key: a digest of the job, or the id of the deployment's event."""
         given = compiled_parameters(self.parameters)
         key = quoted(f"deployed:{version()}")
         if given:  # Other values make another run. The run hashes them, because it knows the values of tokens.
             texts = " & ';' & ".join(f"{quoted(name + '=')} & $hash({value}, 'MD5')" for name, value in sorted(given))
             key += f" & ':' & $hash({texts}, 'MD5')"
-        return Reading(
-            when=f"$event.source = {quoted(_SOURCE)}",
-            key=key_expression("event") if self.every_time else key,
+        return EventMapping(
+            matches=f"$event.source = {quoted(_SOURCE)}",
+            run_key=key_expression("event") if self.every_time else key,
             parameters=given,
         )
 
-    def bind(self, launch: Launch) -> None:
+    def bind(self, target: LaunchTarget) -> None:
         """Create the rule."""
         detail = {"stack-id": [Aws.STACK_ID], "status-details": {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]}}
-        make_rule(launch, {"source": [_SOURCE], "detail-type": [_KIND], "detail": detail})
+        make_rule(target, {"source": [_SOURCE], "detail-type": [_KIND], "detail": detail})

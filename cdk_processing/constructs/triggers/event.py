@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from cdk_processing.constructs.triggers.base import (
     OBJECT_VALUES,
     EventField,
-    Launch,
+    LaunchTarget,
     Trigger,
     compiled_parameters,
     given_problems,
@@ -19,12 +18,12 @@ from cdk_processing.constructs.triggers.base import (
 from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue
-from cdk_processing.workflow.launches import Reading, as_text, key_expression
-from cdk_processing.workflow.patterns import UnknownOperatorError, condition
+from cdk_processing.workflow.launches import EventMapping, as_text, key_expression
+from cdk_processing.workflow.operators import UnknownOperatorError
+from cdk_processing.workflow.patterns import condition, pattern_problems
 
 __all__ = ["OnEvent"]
 
-_FIELDS = ("account", "detail", "detail-type", "id", "region", "resources", "source", "time", "version", "$or")
 _EXAMPLE = 'write {"source": ["my.app"], "detail-type": ["Batch Ready"]}'
 
 
@@ -73,12 +72,7 @@ class OnEvent(Trigger):
         """What is wrong with the trigger alone."""
         if not isinstance(self.pattern, Mapping) or not self.pattern:
             return [Problem("pattern", self.pattern, "an EventBridge pattern", _EXAMPLE)]
-        found = list(_pattern_problems(self.pattern, "pattern"))
-        found += [
-            Problem(f"pattern[{name!r}]", self.pattern[name], f"under one of {', '.join(_FIELDS)}", "rename the field")
-            for name in self.pattern
-            if name not in _FIELDS
-        ]
+        found = list(pattern_problems(self.pattern))
         found += given_problems(self.parameters)
         if self.run_key is not None:
             if isinstance(self.run_key, EventField):
@@ -96,7 +90,7 @@ class OnEvent(Trigger):
                 found.append(Problem("pattern", str(unknown), allowed, "match by another field, or in the script"))
         return found
 
-    def reading(self, version: Callable[[], str]) -> Reading | None:
+    def event_mapping(self, version: Callable[[], str]) -> EventMapping | None:
         """Its run key and parameters, if it has any."""
         if not self._reads_by_itself:
             return None
@@ -105,12 +99,12 @@ class OnEvent(Trigger):
             where = self.run_key.compile()
             key = f"($exists({where}) ? 'key:' & {as_text(where)})"
             missing = f"the event has no {self.run_key.path}, which is the run key"
-        return Reading(condition(self.pattern), key, missing, parameters=compiled_parameters(self.parameters))
+        return EventMapping(condition(self.pattern), key, missing, parameters=compiled_parameters(self.parameters))
 
-    def bind(self, launch: Launch) -> None:
+    def bind(self, target: LaunchTarget) -> None:
         """Create the rule."""
         bus = self.event_bus
-        make_rule(launch, self.pattern, event_bus=bus if bus is None or isinstance(bus, str) else bus.event_bus_name)
+        make_rule(target, self.pattern, event_bus=bus if bus is None or isinstance(bus, str) else bus.event_bus_name)
 
     @property
     def _reads_by_itself(self) -> bool:
@@ -119,92 +113,3 @@ class OnEvent(Trigger):
     @property
     def _sources(self) -> list[Any]:
         return list(self.pattern.get("source") or [])
-
-
-def _pattern_problems(pattern: Mapping[str, Any], where: str) -> list[Problem]:
-    """EventBridge takes a list of values at the end of every path, and nothing else."""
-    found: list[Problem] = []
-    for name, wanted in pattern.items():
-        inner = f"{where}[{name!r}]"
-        if name == "$or":
-            if not isinstance(wanted, list) or not all(isinstance(option, Mapping) for option in wanted):
-                found.append(Problem(inner, wanted, "a list of patterns", "write {'$or': [{...}, {...}]}"))
-            else:
-                found += [problem for option in wanted for problem in _pattern_problems(option, inner)]
-        elif isinstance(wanted, Mapping) and wanted:
-            found += _pattern_problems(wanted, inner)
-        elif not isinstance(wanted, list) or not wanted:
-            fix = "name the values" if not wanted else f"write [{wanted!r}]"
-            found.append(Problem(inner, wanted, "a list of at least one value", fix))
-        else:
-            found += [problem for item in wanted for problem in _value_problems(item, inner)]
-    return found
-
-
-def _value_problems(item: Any, where: str) -> list[Problem]:
-    """One of the values that a field may have, or what is asked of it."""
-    if item is None or isinstance(item, (str, bool, int, float)):
-        return []
-    if not isinstance(item, Mapping) or len(item) != 1:
-        allowed = "a text, a number, true, false, null or one operator such as {'prefix': 'in/'}"
-        return [Problem(where, item, allowed, "write one value or operator after the other, in the list")]
-    [(operator, value)] = item.items()
-    if operator not in _OPERATORS:
-        return [Problem(where, item, f"one of the operators {', '.join(_OPERATORS)}", "correct the operator")]
-    allowed, fits = _OPERATORS[operator]
-    return [] if fits(value) else [Problem(f"{where}[{operator!r}]", value, allowed, "correct the value")]
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_affix(value: Any) -> bool:
-    return _is_text(value) or (
-        isinstance(value, Mapping) and list(value) == ["equals-ignore-case"] and _is_text(value["equals-ignore-case"])
-    )
-
-
-def _is_wildcard(value: Any) -> bool:
-    return _is_text(value) and "**" not in value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_range(value: Any) -> bool:
-    if not isinstance(value, list) or len(value) not in (2, 4) or not all(map(_is_number, value[1::2])):
-        return False
-    if len(value) == 2:
-        return value[0] in ("=", "<", "<=", ">", ">=")
-    return value[0] in (">", ">=") and value[2] in ("<", "<=") and bool(value[1] < value[3])
-
-
-def _is_unwanted(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        [operator, *more] = value or [""]
-        nested = _listed(value[operator]) if operator in ("prefix", "suffix", "wildcard", "equals-ignore-case") else []
-        return not more and bool(nested) and all(_OPERATORS[operator][1](each) and _is_text(each) for each in nested)
-    listed = _listed(value)
-    return bool(listed) and (all(map(_is_text, listed)) or all(map(_is_number, listed)))
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-#: What each operator takes, in words and as a check.
-_OPERATORS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "prefix": ("a text or {'equals-ignore-case': text}", _is_affix),
-    "suffix": ("a text or {'equals-ignore-case': text}", _is_affix),
-    "equals-ignore-case": ("a text", _is_text),
-    "wildcard": ("a text without two * in a row", _is_wildcard),
-    "cidr": ("a text such as '10.0.0.0/24'", _is_text),
-    "exists": ("True or False", lambda value: isinstance(value, bool)),
-    "numeric": ("a comparison such as ['>', 0] or ['>=', 0, '<', 5]", _is_range),
-    "anything-but": (
-        "texts, numbers, or one of prefix, suffix, wildcard, equals-ignore-case such as {'prefix': 'tmp/'}",
-        _is_unwanted,
-    ),
-}

@@ -10,7 +10,7 @@ from typing import Any
 from aws_cdk import CfnResource, Duration
 
 from cdk_processing.constructs.alarms import alarm, metric
-from cdk_processing.constructs.triggers.base import Launch
+from cdk_processing.constructs.triggers.base import LaunchTarget
 from cdk_processing.errors import Problem, ScheduleError
 from cdk_processing.request.tokens import is_token
 from cdk_processing.schedules import longest_gap
@@ -26,7 +26,7 @@ _SLACK = 2 * _HOUR
 
 
 def expect_schedule(
-    launch: Launch,
+    target: LaunchTarget,
     *,
     expression: str,
     timezone: str | None = None,
@@ -38,7 +38,7 @@ def expect_schedule(
     Any run of the job counts, whatever launched it.
 
     Args:
-        launch: The job, and the schedule's construct id.
+        target: The job, and the schedule's id.
         expression: The schedule.
         timezone: The schedule's timezone; left out, UTC.
         end: The end of the schedule.
@@ -51,51 +51,51 @@ def expect_schedule(
     hours = _hours_between_runs(expression, timezone, end, window_minutes)
     if hours is None or hours > _MOST_HOURS:
         return None
-    job = shlex.quote(launch.path)
+    job = shlex.quote(target.job_path)
     description = (
-        f"No run of {launch.path} has started for {hours} hours, and its schedule {expression} should have launched "
-        f"one. See whether the schedule is there and enabled, and whether it could start the job: "
+        f"No run of {target.job_path} has started for {hours} hours, and its schedule {expression} should have "
+        f"launched one. See whether the schedule is there and enabled, and whether it could start the job: "
         f"cdk-processing dead-letters. The runs so far: cdk-processing runs {job}. To start one by hand: "
         f"cdk-processing start {job}."
     )
     return alarm(
-        launch.scope,
-        f"{launch.construct_id}Missed",
-        f"{launch.path}/{launch.construct_id}",
+        target.job,
+        f"{target.trigger_id}Missed",
+        f"{target.job_path}/{target.trigger_id}",
         "an expected run did not happen",
         description,
         {
-            **metric("AWS/States", "ExecutionsStarted", "StateMachineArn", launch.state_machine_arn),
+            **metric("AWS/States", "ExecutionsStarted", "StateMachineArn", target.state_machine_arn),
             **_none_for(hours),
             # The metric has no datapoint while nothing starts. After so many hours the alarm changes from OK to
             # INSUFFICIENT_DATA, which notifies. A new alarm starts in INSUFFICIENT_DATA, so it does not notify before
             # the first run. A schedule that can start no run leaves a dead letter.
             "TreatMissingData": "missing",
-            "InsufficientDataActions": [launch.alert_topic_arn],
+            "InsufficientDataActions": [target.alert_topic_arn],
         },
     )
 
 
-def expect_arrivals(launch: Launch, *, rule_name: Any, within: timedelta | Duration) -> CfnResource:
+def expect_arrivals(target: LaunchTarget, *, rule_name: Any, within: timedelta | Duration) -> CfnResource:
     """Raise an alarm when nothing arrives for too long. It starts in ALARM, until the first arrival.
 
     Args:
-        launch: The job, and the trigger's construct id.
+        target: The job, and the trigger's id.
         rule_name: Name of the trigger's rule.
         within: The longest time without an arrival; see :func:`within_problems`.
     """
     hours = round(_seconds(within) / 3600)
     described = "hour" if hours == 1 else f"{hours} hours"
     description = (
-        f"Nothing has arrived that launches {launch.path} ({launch.construct_id}) in the last {described}. "
+        f"Nothing has arrived that launches {target.job_path} ({target.trigger_id}) in the last {described}. "
         "See whether the files were delivered, whether the bucket still sends its events to EventBridge, and whether "
-        f"the rule is enabled. The runs so far: cdk-processing runs {shlex.quote(launch.path)}. The alarm ends by "
+        f"the rule is enabled. The runs so far: cdk-processing runs {shlex.quote(target.job_path)}. The alarm ends by "
         "itself with the next arrival."
     )
     return alarm(
-        launch.scope,
-        f"{launch.construct_id}Missed",
-        f"{launch.path}/{launch.construct_id}",
+        target.job,
+        f"{target.trigger_id}Missed",
+        f"{target.job_path}/{target.trigger_id}",
         "nothing has arrived",
         description,
         {
@@ -103,7 +103,7 @@ def expect_arrivals(launch: Launch, *, rule_name: Any, within: timedelta | Durat
             **metric("AWS/Events", "Invocations", "RuleName", rule_name),
             **_none_for(hours),
             "TreatMissingData": "breaching",
-            "AlarmActions": [launch.alert_topic_arn],
+            "AlarmActions": [target.alert_topic_arn],
         },
     )
 

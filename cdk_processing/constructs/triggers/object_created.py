@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from cdk_processing.constructs.bucket_events import send_events
 from cdk_processing.constructs.storage import is_encrypted_with_a_key
-from cdk_processing.constructs.triggers.base import OBJECT_VALUES, Launch, Trigger, supplies
+from cdk_processing.constructs.triggers.base import OBJECT_VALUES, LaunchTarget, Trigger, supplies
 from cdk_processing.constructs.triggers.missed import expect_arrivals, within_problems
 from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
@@ -19,7 +19,7 @@ from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import RunTimeValue, has_run_time_value
 from cdk_processing.request.types import Bucket
 from cdk_processing.workflow.admission import Admission
-from cdk_processing.workflow.launches import ARRIVAL_KEYS, Reading
+from cdk_processing.workflow.launches import ARRIVAL_KEYS, EventMapping
 from cdk_processing.workflow.newest import NEWEST_ONLY
 from cdk_processing.workflow.patterns import condition
 
@@ -123,19 +123,19 @@ class OnObjectCreated(Trigger):
             )
         return found
 
-    def reading(self, version: Callable[[], str]) -> Reading | None:
+    def event_mapping(self, version: Callable[[], str]) -> EventMapping | None:
         """The run key, if it is not the object's version, and whether older arrivals are superseded."""
         if self.dedupe == "version" and not self.newest_only:
             return None
         fields = NEWEST_ONLY.event_fields if self.newest_only else {}
-        return Reading(condition(self.pattern()), ARRIVAL_KEYS[self.dedupe], fields=fields)
+        return EventMapping(condition(self.pattern()), ARRIVAL_KEYS[self.dedupe], fields=fields)
 
-    def bind(self, launch: Launch) -> None:
+    def bind(self, target: LaunchTarget) -> None:
         """Create the rule."""
-        send_events(self._place, launch.scope)
-        rule = make_rule(launch, self.pattern())
+        send_events(self._place, target.job)
+        rule = make_rule(target, self.pattern())
         if self.expect_within is not None:
-            expect_arrivals(launch, rule_name=rule.ref, within=self.expect_within)
+            expect_arrivals(target, rule_name=rule.ref, within=self.expect_within)
 
     def pattern(self) -> dict[str, Any]:
         """The event pattern."""

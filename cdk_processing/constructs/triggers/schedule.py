@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal, get_args
 
 from cdk_processing.constructs.resources import resource
-from cdk_processing.constructs.triggers.base import Launch, Trigger, given_problems, supplies
+from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger, given_problems, supplies
 from cdk_processing.constructs.triggers.missed import expect_schedule
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue
@@ -101,17 +101,17 @@ class OnSchedule(Trigger):
             found.append(Problem("overlap", self.overlap, "'allow', 'skip' or 'queue'", "write one of those"))
         return found
 
-    def bind(self, launch: Launch) -> None:
+    def bind(self, target: LaunchTarget) -> None:
         """Create the schedule."""
         properties: dict[str, Any] = {
-            "Description": f"Launches {launch.path}",
+            "Description": f"Launches {target.job_path}",
             "ScheduleExpression": self.expression,
             "FlexibleTimeWindow": {"Mode": "OFF"},
             "Target": {
-                "Arn": launch.state_machine_arn,
-                "RoleArn": launch.role_arn,
+                "Arn": target.state_machine_arn,
+                "RoleArn": target.start_role_arn,
                 "Input": self._input(),
-                "DeadLetterConfig": {"Arn": launch.queue_arn},
+                "DeadLetterConfig": {"Arn": target.dead_letter_queue_arn},
             },
         }
         if self.flexible_window_minutes is not None:
@@ -122,9 +122,9 @@ class OnSchedule(Trigger):
         for name, moment in (("StartDate", self.start), ("EndDate", self.end)):
             if moment is not None:
                 properties[name] = moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-        resource(launch.scope, launch.construct_id, "AWS::Scheduler::Schedule", properties)
+        resource(target.job, target.trigger_id, "AWS::Scheduler::Schedule", properties)
         expect_schedule(
-            launch,
+            target,
             expression=self.expression,
             timezone=self.timezone,
             end=self.end,

@@ -8,7 +8,7 @@ from typing import Any
 
 from cdk_processing.constructs.triggers.base import (
     EventField,
-    Launch,
+    LaunchTarget,
     Trigger,
     Upstream,
     compiled_parameters,
@@ -20,7 +20,7 @@ from cdk_processing.contract.success_event import SUCCEEDED, SUCCESS_SOURCE
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.workflow.jsonata import quoted
-from cdk_processing.workflow.launches import Reading, key_expression
+from cdk_processing.workflow.launches import EventMapping, key_expression
 
 __all__ = ["OnSuccessOf"]
 
@@ -70,17 +70,17 @@ class OnSuccessOf(Trigger):
             return [Problem("job", self.job, "a ProcessingJob", "pass the upstream job itself")]
         return given_problems(self.parameters)
 
-    def reading(self, version: Callable[[], str]) -> Reading | None:
+    def event_mapping(self, version: Callable[[], str]) -> EventMapping | None:
         """A run is known by the upstream run, and has its time."""
         upstream = self.job.state_machine_arn
-        return Reading(
-            when=f"$event.source = {quoted(SUCCESS_SOURCE)} and $event.detail.state_machine = {quoted(upstream)}",
-            key=key_expression("upstream"),
+        return EventMapping(
+            matches=f"$event.source = {quoted(SUCCESS_SOURCE)} and $event.detail.state_machine = {quoted(upstream)}",
+            run_key=key_expression("upstream"),
             time="$event.detail.trigger_time",
             parameters=compiled_parameters(self.parameters),
         )
 
-    def bind(self, launch: Launch) -> None:
+    def bind(self, target: LaunchTarget) -> None:
         """Make the rule, and have the upstream job send its events."""
         self.job.announce_success()
         pattern = {
@@ -88,4 +88,4 @@ class OnSuccessOf(Trigger):
             "detail-type": [SUCCEEDED],
             "detail": {"state_machine": [self.job.state_machine_arn]},
         }
-        make_rule(launch, pattern)
+        make_rule(target, pattern)

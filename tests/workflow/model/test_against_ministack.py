@@ -16,7 +16,7 @@ from cdk_processing.local import faults
 from cdk_processing.request.request import Bindings
 from cdk_processing.workflow.definition import Workflow, definition
 from cdk_processing.workflow.launch_policy import LaunchPolicy
-from cdk_processing.workflow.launches import ARRIVAL_KEYS, Reading
+from cdk_processing.workflow.launches import ARRIVAL_KEYS, EventMapping
 from cdk_processing.workflow.newest import NEWEST_ONLY
 from cdk_processing.workflow.turns import TURNS
 from tests.local.control_plane import ACCOUNT, IMAGE, machine_statements
@@ -25,7 +25,7 @@ from tests.workflow.model.machine import Definition, Execution
 from tests.workflow.model.world import Job, World
 
 _numbers = itertools.count(1)
-NEWEST = Reading("$event.source = 'aws.s3'", ARRIVAL_KEYS["version"], fields=NEWEST_ONLY.event_fields)
+NEWEST = EventMapping("$event.source = 'aws.s3'", ARRIVAL_KEYS["version"], fields=NEWEST_ONLY.event_fields)
 TAKEN = "somebody has the name"
 STUCK = "the job does not end"
 
@@ -122,7 +122,7 @@ SCENARIOS = {
     "older after newer": Scenario(
         [arrival("v2", "02"), arrival("v1", "01")],
         ("SUCCEEDED", "Superseded"),
-        options={"readings": (NEWEST,), "admissions": (NEWEST_ONLY,), "table": "turns"},
+        options={"event_mappings": (NEWEST,), "admissions": (NEWEST_ONLY,), "table": "turns"},
     ),
     "one after the other, skipping": Scenario(
         [tick(1, "skip"), tick(2, "skip")], ("SUCCEEDED", "RunJob"), options=TAKES_TURNS
