@@ -12,7 +12,8 @@ from typing import Any
 from aws_cdk import CfnResource
 from constructs import Construct
 
-from cdk_processing.constructs.resources import known_as, path_of, resource, stack_name_token, stack_of
+from cdk_processing.constructs.pseudo_parameters import stack_name_token
+from cdk_processing.constructs.resources import known_as, path_of, resource, stack_of
 
 __all__ = ["alarm", "alarm_on_dead_letters", "alarm_on_failure", "metric"]
 

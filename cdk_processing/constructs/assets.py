@@ -20,6 +20,7 @@ from aws_cdk import FileAssetPackaging, FileAssetSource, IStackSynthesizer, Nest
 from constructs import Construct
 
 from cdk_processing.constructs.naming import base_name_for
+from cdk_processing.constructs.pseudo_parameters import with_tokens
 from cdk_processing.constructs.resources import path_of, stack_of
 from cdk_processing.constructs.typed import call_for
 from cdk_processing.errors import DeclarationError, Problem
@@ -119,11 +120,19 @@ def _add(job: Construct, key: str, staged: str) -> S3Location:
     except RuntimeError as error:  # what the CDK raises comes from Node
         raise _unfit(job, str(error).strip().splitlines()[0]) from error
     if answer:
-        object_key, bucket = answer[0], answer[1] if not prefixes else next(iter(prefixes.values())).bucket
+        object_key = answer[0]
+        bucket = next(iter(prefixes.values())).bucket if prefixes else _legible(stack, answer[1])
         if not object_key.endswith(key):
             raise _unfit(job, "it gives files names of its own, and the container would not find them")
         prefixes[extension] = S3Location(bucket, object_key.removesuffix(key))
     return prefixes[extension].at(key)
+
+
+def _legible(stack: Stack, bucket_name: str) -> str:
+    """The name as text around pseudo parameters, where it is one ``Fn::Sub`` of them: short in the template."""
+    resolved = stack.resolve(bucket_name)
+    body = resolved.get("Fn::Sub") if isinstance(resolved, dict) else None
+    return (with_tokens(body) if isinstance(body, str) else None) or bucket_name
 
 
 def _unfit(job: Construct, why: str) -> DeclarationError:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from aws_cdk import CfnMapping, Stack, Token
 from constructs import Construct
 
-from cdk_processing.constructs.resources import partition_token, region_token, stack_of, url_suffix_token
+from cdk_processing.constructs.pseudo_parameters import partition_token, region_token, url_suffix_token
+from cdk_processing.constructs.resources import stack_of
 from cdk_processing.constructs.whereabouts import Spot, Whereabouts, where_is
 from cdk_processing.errors import Problem
 from cdk_processing.request.images import AwsImage, ProcessingImage

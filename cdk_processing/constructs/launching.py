@@ -18,20 +18,10 @@ from cdk_processing.access.statement import Statement, policy_document, service_
 from cdk_processing.constructs.bound_request import BoundRequest
 from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.platform import IProcessingPlatform
-from cdk_processing.constructs.resources import (
-    account_token,
-    acknowledge,
-    allow,
-    arn_of,
-    known_as,
-    partition_token,
-    place_of,
-    resource,
-    role,
-    stack_of,
-)
+from cdk_processing.constructs.pseudo_parameters import account_token, partition_token
+from cdk_processing.constructs.resources import acknowledge, allow, arn_of, known_as, place_of, resource, role, stack_of
 from cdk_processing.constructs.run_tags import run_tags, tag_problems
-from cdk_processing.constructs.substitution import substituted
+from cdk_processing.constructs.substitution import filled_in, substituted
 from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger
 from cdk_processing.constructs.typed import TypedResource
 from cdk_processing.contract.tags import JOB_TAG, MachineTags
@@ -263,7 +253,7 @@ class Launching:
             return
         self._machine_policies.add(policy.construct_id)
         statements = policy.statements(self._place, self.machine.attribute("Name"))
-        document = policy_document(statements)
+        document = filled_in(policy_document(statements))
         properties = {"PolicyName": policy.name, "PolicyDocument": document, "Roles": [self._role.attribute("ref")]}
         made = resource(self._scope, policy.construct_id, "AWS::IAM::Policy", properties)
         self._checks.statements[made] = statements

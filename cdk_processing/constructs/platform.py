@@ -10,15 +10,8 @@ from aws_cdk import Stack
 from constructs import Construct
 
 from cdk_processing.constructs.alarms import alarm_on_dead_letters
-from cdk_processing.constructs.resources import (
-    account_token,
-    acknowledge,
-    arn_of,
-    known_as,
-    path_of,
-    resource,
-    stack_of,
-)
+from cdk_processing.constructs.pseudo_parameters import account_token
+from cdk_processing.constructs.resources import acknowledge, arn_of, known_as, path_of, resource, stack_of
 from cdk_processing.constructs.roles import ManagedPolicy, RoleStandards
 from cdk_processing.constructs.service_key import admit_services, key_statements, shared_key_problems
 from cdk_processing.constructs.typed import TypedResource

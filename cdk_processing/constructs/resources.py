@@ -7,18 +7,19 @@ users hold is L2 all the same: see the properties of :class:`~cdk_processing.con
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import jsii
-from aws_cdk import Aws, CfnResource, IStringProducer, Lazy, Stack, Stage
+from aws_cdk import CfnResource, IStringProducer, Lazy, Stack, Stage
 from constructs import Construct, IConstruct, Node
 
 from cdk_processing.access.statement import Place, Statement, policy_document, service_trust
 from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.list_tokens import with_split_lists
+from cdk_processing.constructs.pseudo_parameters import account_token, partition_token
 from cdk_processing.constructs.roles import RoleStandards
+from cdk_processing.constructs.substitution import filled_in
 from cdk_processing.constructs.typed import TypedResource, typed_resource
 from cdk_processing.contract.texts import ROLE_DESCRIPTION, TAG_VALUE, fit
 from cdk_processing.errors import DeclarationError, Problem
@@ -99,7 +100,9 @@ def _name_by_path(made: TypedResource, stack: Stack, path: str, standards: RoleS
 
 def inline_policy(statements: Sequence[Statement]) -> list[dict[str, Any]]:
     """The one inline policy of a role."""
-    return [{"PolicyName": "LeastPrivilege", "PolicyDocument": with_split_lists(policy_document(statements))}]
+    return [
+        {"PolicyName": "LeastPrivilege", "PolicyDocument": filled_in(with_split_lists(policy_document(statements)))}
+    ]
 
 
 def allow(made: TypedResource, scope: Construct, statements: Sequence[Statement]) -> None:
@@ -198,33 +201,3 @@ def path_of(scope: Construct) -> str:
     if scope not in _paths:
         _paths[scope] = node_of(scope).path
     return _paths[scope]
-
-
-@cache
-def partition_token() -> str:
-    """``AWS::Partition``, fetched from Node once."""
-    return Aws.PARTITION
-
-
-@cache
-def account_token() -> str:
-    """``AWS::AccountId``, fetched from Node once."""
-    return Aws.ACCOUNT_ID
-
-
-@cache
-def region_token() -> str:
-    """``AWS::Region``, fetched from Node once."""
-    return Aws.REGION
-
-
-@cache
-def stack_name_token() -> str:
-    """``AWS::StackName``, fetched from Node once."""
-    return Aws.STACK_NAME
-
-
-@cache
-def url_suffix_token() -> str:
-    """``AWS::URLSuffix``, fetched from Node once."""
-    return Aws.URL_SUFFIX

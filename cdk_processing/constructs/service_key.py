@@ -8,7 +8,8 @@ from aws_cdk import Annotations
 from constructs import Construct
 
 from cdk_processing.constructs.placement import Placement, place_problems
-from cdk_processing.constructs.resources import account_token, partition_token, place_of, region_token, stack_of
+from cdk_processing.constructs.pseudo_parameters import account_token, partition_token, region_token
+from cdk_processing.constructs.resources import place_of, stack_of
 from cdk_processing.constructs.whereabouts import where_is
 from cdk_processing.errors import Problem
 from cdk_processing.request.keys import key_name

@@ -12,7 +12,7 @@ from constructs import Construct
 
 from cdk_processing.access.execution import BucketAccess
 from cdk_processing.constructs.keys import permitted_key
-from cdk_processing.constructs.resources import partition_token
+from cdk_processing.constructs.pseudo_parameters import partition_token
 from cdk_processing.request.datasets import AthenaDatasetDefinition, RedshiftDatasetDefinition
 from cdk_processing.request.keys import key_name
 from cdk_processing.request.location import S3Location

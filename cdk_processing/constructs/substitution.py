@@ -1,4 +1,4 @@
-"""Long text with CDK tokens as one ``Fn::Sub``.
+"""Text with CDK tokens as one ``Fn::Sub``.
 
 CDK joins text and what it learns at deployment with ``Fn::Join``, and each piece is a few lines of the template. In a
 state machine's definition the same few values come up again and again; here each costs as many bytes as its name.
@@ -7,31 +7,48 @@ state machine's definition the same few values come up again and again; here eac
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from aws_cdk import Fn
 
-from cdk_processing.constructs.resources import account_token, partition_token, region_token, url_suffix_token
+from cdk_processing.constructs.pseudo_parameters import pseudo_parameters
 from cdk_processing.request.number_tokens import NUMBER_TOKEN
 
-__all__ = ["substituted"]
+__all__ = ["filled_in", "substituted"]
 
 _TOKEN = re.compile(rf"\$\{{Token\[[^\]]*\]\}}|{NUMBER_TOKEN.pattern}")
 _LITERAL = re.compile(r"\$\{(?!Token\[)")
 
 
 def substituted(text: str) -> str:
-    """The text as CloudFormation fills it in; the text itself where there is nothing to fill in."""
-    pseudo = {
-        partition_token(): "AWS::Partition",
-        region_token(): "AWS::Region",
-        account_token(): "AWS::AccountId",
-        url_suffix_token(): "AWS::URLSuffix",
-    }
+    """The text as CloudFormation fills it in, as a token; the text itself where there is nothing to fill in."""
     tokens = dict.fromkeys(_TOKEN.findall(text))
     if not tokens:
         return text
+    pseudo = pseudo_parameters()
     others = {token: f"V{number}" for number, token in enumerate(each for each in tokens if each not in pseudo)}
-    names = {**others, **{token: pseudo[token] for token in tokens if token in pseudo}}
-    # What only looks like a name of Fn::Sub stays as it is: "${!x}" means "${x}".
-    body = _TOKEN.sub(lambda match: f"${{{names[match[0]]}}}", _LITERAL.sub("${!", text))
+    body = _body(text, {**pseudo, **others})
     return Fn.sub(body, {name: token for token, name in others.items()}) if others else Fn.sub(body)
+
+
+def filled_in(document: Any) -> Any:
+    """A document in which text is an ``Fn::Sub`` where it holds nothing but pseudo parameters: a line of the template.
+
+    Other text with tokens is left to the CDK, which writes a value of a resource as a reference to it.
+    """
+    if isinstance(document, dict):
+        return {name: filled_in(value) for name, value in document.items()}
+    if isinstance(document, list):
+        return [filled_in(value) for value in document]
+    if not isinstance(document, str) or _TOKEN.fullmatch(document):
+        return document
+    tokens = _TOKEN.findall(document)
+    pseudo = pseudo_parameters()
+    if not tokens or any(token not in pseudo for token in tokens):
+        return document
+    return {"Fn::Sub": _body(document, pseudo)}
+
+
+def _body(text: str, names: dict[str, str]) -> str:
+    # What only looks like a name of Fn::Sub stays as it is: "${!x}" means "${x}".
+    return _TOKEN.sub(lambda match: f"${{{names[match[0]]}}}", _LITERAL.sub("${!", text))

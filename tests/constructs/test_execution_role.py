@@ -79,7 +79,7 @@ def test_the_reason_for_each_wildcard_is_acknowledged_on_the_role(job, stack, sy
         assert all(len(reason) > 20 for reason in reasons.values())
 
 
-def test_the_objects_of_a_manifest_may_be_read_and_their_key_used(stack, raw, request_for, synth, statements):
+def test_the_objects_of_a_manifest_may_be_read_and_their_key_used(stack, raw, request_for, synth, statements, flat):
     images = DataBucket(stack, "Images", encryption_key=kms.Key(stack, "Key"))
     manifest = ProcessingInput(
         raw.at("m.json"), "/opt/ml/processing/input", s3_data_type="ManifestFile", objects=[images.at("cats/")]
@@ -88,7 +88,7 @@ def test_the_objects_of_a_manifest_may_be_read_and_their_key_used(stack, raw, re
 
     allowed = statements(synth(stack), "PreprocessExecutionRole")
 
-    read = [resource["Fn::Join"][1][-1] for resource in allowed["ReadInputs"]["Resource"]]
+    read = [re.sub("^.*>", "", flat(resource)) for resource in allowed["ReadInputs"]["Resource"]]
     assert read == ["/m.json*", ":s3:::code/prep.py*", "/cats/*"]
     assert allowed["ListInputs3"]["Condition"] == {"StringLike": {"s3:prefix": ["cats/*"]}}
     assert allowed["DecryptInputs"]["Action"] == "kms:Decrypt"

@@ -366,9 +366,10 @@ def test_a_stack_that_knows_its_place_writes_it_out(request_for, synth, statemen
 
     jobs = statements(synth(stack), "PreprocessWorkflowRole")["RunJobs"]
 
-    assert jobs["Resource"]["Fn::Join"][1][-1] == (
-        ":sagemaker:eu-central-1:111122223333:processing-job/census-preprocess-????????????????????????????????-*"
-    )
+    assert jobs["Resource"] == {
+        "Fn::Sub": "arn:${AWS::Partition}:sagemaker:eu-central-1:111122223333:"
+        "processing-job/census-preprocess-????????????????????????????????-*"
+    }
 
 
 def test_a_job_with_everything_has_a_template_that_cfn_lint_finds_nothing_in(stack, synth, tmp_path):

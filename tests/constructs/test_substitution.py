@@ -7,7 +7,7 @@ from aws_cdk import App, Aws, Fn, Stack
 from aws_cdk import aws_s3 as s3
 
 from cdk_processing import ProcessingJob, ScriptProcessor
-from cdk_processing.constructs.substitution import substituted
+from cdk_processing.constructs.substitution import filled_in, substituted
 
 
 @pytest.fixture
@@ -30,6 +30,20 @@ def test_each_value_is_named_once_however_often_it_comes(stack):
 
 def test_what_aws_fills_in_by_itself_needs_no_name():
     assert Stack(App(), "S").resolve(substituted(f"arn:{Aws.PARTITION}:x")) == {"Fn::Sub": "arn:${AWS::Partition}:x"}
+
+
+def test_a_document_says_in_one_line_what_aws_fills_in_by_itself(stack):
+    name = s3.Bucket(stack, "Raw").bucket_name
+    document = {"a": [f"arn:{Aws.PARTITION}:x:{Aws.REGION}", Aws.REGION, "plain ${x}"], "b": f"{Aws.REGION}{name}"}
+
+    filled = filled_in(document)
+
+    assert filled["a"] == [{"Fn::Sub": "arn:${AWS::Partition}:x:${AWS::Region}"}, Aws.REGION, "plain ${x}"]
+    assert filled["b"] == document["b"]  # a reference to the bucket, which the CDK follows into other stacks
+
+
+def test_a_variable_of_a_policy_is_not_filled_in_by_cloudformation():
+    assert filled_in(f"arn:{Aws.PARTITION}:s3:::raw/${{*}}/x") == {"Fn::Sub": "arn:${AWS::Partition}:s3:::raw/${!*}/x"}
 
 
 @pytest.mark.parametrize("text", ["${HOME}", "$${x}", "${!x}", "${", "a${b}c${AWS::Region}"])
