@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from aws_cdk import FileAssetPackaging, FileAssetSource, IStackSynthesizer, NestedStack, Stack, Stage
+from aws_cdk import FileAssetPackaging, IStackSynthesizer, NestedStack, Stack, Stage
 from constructs import Construct
 
 from cdk_processing.constructs.naming import base_name_for
@@ -108,12 +108,12 @@ def _add(job: Construct, key: str, staged: str) -> S3Location:
     extension, stack = _extension(key), stack_of(job)
     prefixes = _prefixes.setdefault(stack, {})
     try:
-        source = FileAssetSource(
-            source_hash=key.removesuffix(extension),
-            file_name=staged,
-            packaging=FileAssetPackaging.FILE,
-            display_name=key.rpartition("/")[2],
-        )
+        source = {
+            "sourceHash": key.removesuffix(extension),
+            "fileName": staged,
+            "packaging": FileAssetPackaging.FILE,
+            "displayName": key.rpartition("/")[2],
+        }
         # Where it will be is asked once for each extension, and the bucket once: the CDK makes a new token each time.
         fields = () if extension in prefixes else ("objectKey",) if prefixes else ("objectKey", "bucketName")
         answer = call_for(_synthesizer(stack), "addFileAsset", [source], *fields)

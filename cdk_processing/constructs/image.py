@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
-from aws_cdk import CfnMapping, Stack, Token
+from aws_cdk import CfnMapping, Stack
 from constructs import Construct
 
 from cdk_processing.constructs.pseudo_parameters import partition_token, region_token, url_suffix_token
-from cdk_processing.constructs.resources import stack_of
+from cdk_processing.constructs.resources import place_of, stack_of
 from cdk_processing.constructs.whereabouts import Spot, Whereabouts, where_is
 from cdk_processing.errors import Problem
 from cdk_processing.request.images import AwsImage, ProcessingImage
+from cdk_processing.request.tokens import is_token
 
 __all__ = ["BoundImage", "bind_image", "image_problems", "location_of", "mapping_id"]
 
 _ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<repository>[^:@]+)"
 )
+_accounts: WeakKeyDictionary[Stack, dict[str, str]] = WeakKeyDictionary()
 
 
 class BoundImage(NamedTuple):
@@ -35,7 +38,7 @@ class BoundImage(NamedTuple):
 
 def image_problems(image: ProcessingImage, region: str) -> list[Problem]:
     """What is wrong with an image in a region: AWS's own images are not everywhere."""
-    if image.aws is None or Token.is_unresolved(region):
+    if image.aws is None or is_token(region):
         return []
     return image.aws.region_problems(region)
 
@@ -61,8 +64,8 @@ def bind_image(image: ProcessingImage, scope: Construct) -> BoundImage:
 
 
 def _bind_aws(image: AwsImage, stack: Stack) -> BoundImage:
-    region = stack.region
-    if Token.is_unresolved(region):
+    region = place_of(stack).region
+    if is_token(region):
         account = _account_mapping(image, stack)
         uri = image.uri(account, region_token(), url_suffix_token())
     else:
@@ -73,12 +76,12 @@ def _bind_aws(image: AwsImage, stack: Stack) -> BoundImage:
 
 def _account_mapping(image: AwsImage, stack: Stack) -> str:
     """The account that holds the image in whatever region the stack comes to lie, one mapping a registry and stack."""
-    construct_id = mapping_id(image.registry)
-    mapping = stack.node.try_find_child(construct_id)
-    if not isinstance(mapping, CfnMapping):
+    known = _accounts.setdefault(stack, {})
+    if image.registry not in known:
         rows = {region: {"account": account} for region, account in image.accounts.items()}
-        mapping = CfnMapping(stack, construct_id, mapping=rows)
-    return mapping.find_in_map(region_token(), "account")
+        mapping = CfnMapping(stack, mapping_id(image.registry), mapping=rows)
+        known[image.registry] = mapping.find_in_map(region_token(), "account")
+    return known[image.registry]
 
 
 def mapping_id(registry: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import Any, cast
 
 from constructs import Construct
 
@@ -209,5 +209,5 @@ def _bucket(
     is_documented: bool = True,
 ) -> Iterator[Placement]:
     if location is not None and is_bucket(bucket := location.bucket):
-        name = f"the bucket {bucket.node.path}"
+        name = f"the bucket {path_of(cast(Construct, bucket))}"
         yield Placement(field, name, where_is(bucket), here, fix, any_account, is_documented=is_documented)

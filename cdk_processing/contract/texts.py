@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 __all__ = [
     "ALARM_NAME",
@@ -68,13 +69,14 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
+@cache
 def _in_a_tag(character: str) -> bool:
     return character in "_.:/=+-@" or unicodedata.category(character)[0] in "LNZ"
 
 
 def _matches(pattern: str) -> Callable[[str], bool]:
     compiled = re.compile(pattern)
-    return lambda character: compiled.fullmatch(character) is not None
+    return cache(lambda character: compiled.fullmatch(character) is not None)
 
 
 _TAG_CHARACTERS = "letters, digits, spaces and _ . : / = + - @"

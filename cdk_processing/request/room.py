@@ -53,6 +53,8 @@ def with_room(request: Mapping[str, Any], parameters: Sequence[RunTimeValue]) ->
         request: CreateProcessingJob, as far as it is rendered.
         parameters: The parameters in it, each once.
     """
+    if not parameters:
+        return []
     rooms: dict[str, list[Room]] = {}
     for field in _fields(request, _shapes()[_ROOT]):
         for name in {value.parameter: None for value in values_in(field.text) if value.name == "PARAMETER"}:

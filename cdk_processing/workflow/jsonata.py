@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from cdk_processing.request.runtime import RunTimeValue, has_run_time_value, segments
@@ -57,6 +58,7 @@ _VALUES = {
 }
 
 
+@lru_cache(maxsize=4096)
 def expression(body: str) -> str:
     """JSONata as a value of a state: between ``{%`` and ``%}``, on one line, because a template holds 1 MB."""
     # No text is broken: a line break in a literal is written as an escape.

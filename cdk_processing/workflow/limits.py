@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +14,7 @@ __all__ = ["definition_problems"]
 
 #: https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
 _LONGEST = 1_048_576
+_EXPRESSION = re.compile(r'"\{%([^"\\]*(?:\\.[^"\\]*)*)%\}"')
 
 
 def definition_problems(definition: Mapping[str, Any], text: str) -> list[Problem]:
@@ -21,7 +24,22 @@ def definition_problems(definition: Mapping[str, Any], text: str) -> list[Proble
         definition: The definition, as a tree.
         text: The same as JSON.
     """
-    found = [
+    # Only a wrong definition is walked: that takes several times as long as a look through its text.
+    found = _too_deep(definition) if any(depth(body) > DEEPEST for body in _bodies(text)) else []
+    if len(text) > _LONGEST:
+        fix = "declare fewer parameters, triggers and values in patterns, or make two jobs of it"
+        allowed = f"at most {_LONGEST:,} characters, as Step Functions takes them"
+        found.append(Problem("state machine definition", f"{len(text):,} characters", allowed, fix))
+    return found
+
+
+def _bodies(text: str) -> list[str]:
+    """Every expression in a definition's JSON, without its ``{%`` and ``%}``."""
+    return [json.loads(f'"{body}"') if "\\" in body else body for body in _EXPRESSION.findall(text)]
+
+
+def _too_deep(definition: Mapping[str, Any]) -> list[Problem]:
+    return [
         Problem(
             where,
             f"an expression that nests {deep} deep",
@@ -31,11 +49,6 @@ def definition_problems(definition: Mapping[str, Any], text: str) -> list[Proble
         for where, body in _expressions(definition["States"])
         if (deep := depth(body)) > DEEPEST
     ]
-    if len(text) > _LONGEST:
-        fix = "declare fewer parameters, triggers and values in patterns, or make two jobs of it"
-        allowed = f"at most {_LONGEST:,} characters, as Step Functions takes them"
-        found.append(Problem("state machine definition", f"{len(text):,} characters", allowed, fix))
-    return found
 
 
 def _shallower(where: str) -> str:
