@@ -76,7 +76,12 @@ def publish(source: LocalSource, job: Construct) -> Published:
     known = _staged.setdefault(stack, {})
     place = (source, Path.cwd())
     if place not in known:
-        known[place] = _stage(source, stack)
+        try:
+            known[place] = _stage(source, stack)
+        except OSError as error:
+            fix = "change its mode, or leave it out: LocalFolder(..., exclude=[...])"
+            allowed = f"one that this user can read ({error.strerror})"
+            raise DeclarationError(path_of(job), [Problem("file", str(error.filename), allowed, fix)]) from error
     staged = known[place]
     folder = f"{_folder_of(job)}/"
     places = [_add(job, f"{folder}{staged.digest}/{name}", f"{staged.folder}/{name}") for name in staged.names]

@@ -172,7 +172,8 @@ def stack_of(scope: Construct) -> Stack:
             _stacks[scope] = Stack.of(scope)
         except RuntimeError as error:  # jsii's: there is none
             fix = "make a Stack(app, 'Name') and pass it as scope"
-            raise DeclarationError(path_of(scope), [Problem("scope", path_of(scope), "in a Stack", fix)]) from error
+            path = path_of(scope) or "the app"  # an app has no path
+            raise DeclarationError(path, [Problem("scope", path, "in a Stack", fix)]) from error
     return _stacks[scope]
 
 

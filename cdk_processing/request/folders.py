@@ -128,7 +128,7 @@ def _walk(folder: Path, prefix: str, spec: PathSpec[Pattern], inside: tuple[Path
     here = folder.resolve()
     if here in inside:
         return  # a link back to a folder around it
-    for path in folder.iterdir():
+    for path in _listed(folder):
         name = f"{prefix}{path.name}"
         if path.is_dir():
             # A pattern may keep files below a folder that is left out.
@@ -138,13 +138,25 @@ def _walk(folder: Path, prefix: str, spec: PathSpec[Pattern], inside: tuple[Path
             yield name, path
 
 
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        fix = "change its mode, or leave it out: LocalFolder(..., exclude=[...])"
+        problem = Problem("folder", str(folder), f"one that this user can read ({error.strerror})", fix)
+        raise DeclarationError(str(folder), [problem]) from error
+
+
 def _is_left_out(spec: PathSpec[Pattern], path: Path, name: str) -> bool:
     return spec.match_file(f"{name}/" if path.is_dir() else name) or _is_environment(path)
 
 
 def _is_environment(path: Path) -> bool:
     """Whether a folder is a virtual environment, whatever its name."""
-    return (path / "pyvenv.cfg").is_file()
+    try:
+        return (path / "pyvenv.cfg").is_file()
+    except PermissionError:  # told when it is listed
+        return False
 
 
 def _brings_back(spec: PathSpec[Pattern]) -> bool:
@@ -153,7 +165,9 @@ def _brings_back(spec: PathSpec[Pattern]) -> bool:
 
 def _spec(folder: str | LocalFolder) -> PathSpec[Pattern]:
     ignore = Path(folder) / _DOCKER_IGNORE
-    docker = tuple(ignore.read_text(encoding="utf-8").splitlines()) if ignore.is_file() else ()
+    # Names of files may be any bytes, and so may their patterns.
+    text = ignore.read_text(encoding="utf-8", errors="surrogateescape") if ignore.is_file() else ""
+    docker = tuple(text.splitlines())
     given = tuple(folder.exclude) if isinstance(folder, LocalFolder) else ()
     if isinstance(folder, LocalFolder) and folder.ignore_mode == "docker":
         given = tuple(map(_from_root, given))

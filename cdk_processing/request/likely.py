@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
+from urllib.parse import unquote
 
-__all__ = ["flat_words", "near_path", "nearest", "s3_uri", "whole_number"]
+__all__ = ["flat_words", "here", "near_path", "nearest", "s3_uri", "whole_number"]
 
 _SCHEME = re.compile(r"s3[an]?:/{1,2}(?P<place>[^/].*)", re.IGNORECASE | re.DOTALL)
 _ARN = re.compile(r"arn:aws[a-z-]*:s3:::(?P<place>.+)", re.DOTALL)
@@ -41,11 +42,21 @@ def s3_uri(text: object) -> str | None:
         return None
     for pattern in (_SCHEME, _ARN, _PATH_STYLE):
         if match := pattern.fullmatch(text.strip()):
-            return f"s3://{match['place']}"
+            uri = f"s3://{match['place']}"
+            return None if uri == text else uri
     for pattern in (_VIRTUAL, _CONSOLE):
         if match := pattern.match(text.strip()):
             return f"s3://{match['bucket']}/{match['key']}"
     return None
+
+
+def here(text: object) -> str | None:
+    """The path of this machine that a ``file://`` URI or a ``~`` means."""
+    if not isinstance(text, str):
+        return None
+    if text.startswith("file://"):
+        return unquote(text.removeprefix("file://localhost").removeprefix("file://"))
+    return str(Path(text).expanduser()) if text.startswith("~/") else None
 
 
 def whole_number(value: object, *, seconds: bool = False) -> int | None:
@@ -81,6 +92,8 @@ def near_path(given: str) -> str | None:
     """A file or folder beside one that is not there, whose name is nearly the same."""
     path = Path(given)
     with suppress(OSError):
+        if path.exists():
+            return None  # it is there, and another kind of thing
         names = [each.name for each in path.parent.iterdir()] if path.name else []
         found = get_close_matches(path.name, names, 1, 0.85)
         return str(path.parent / found[0]) if found else None

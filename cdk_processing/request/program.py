@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from cdk_processing.errors import Problem
 from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
 from cdk_processing.request.files import Archive, LocalFile, LocalFiles, TextFile, is_local_path, local_path
-from cdk_processing.request.folders import LocalFolder
-from cdk_processing.request.likely import near_path, s3_uri
+from cdk_processing.request.folders import LocalFolder, files_of
+from cdk_processing.request.likely import here, near_path, s3_uri
 from cdk_processing.request.limits import check_unique
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.tokens import is_known
@@ -195,7 +195,7 @@ def _check_file(field: str, given: object, path: Path) -> list[Problem]:
         fix = f"name the script in it, and the folder as source_dir: code='main.py', source_dir={str(given)!r}"
         return [Problem(field, str(given), "the path of a script; this is a folder", fix)]
     kind = "a folder" if path.is_dir() else "nothing"
-    near, meant = near_path(str(given)), s3_uri(given)
+    near, meant = near_path(str(given)), s3_uri(given) or here(given)
     correct = "correct the path, it is relative to where cdk runs"
     if near is not None and Path(near).is_file():
         correct = f"write {near!r}, or correct the path"
@@ -220,15 +220,33 @@ def _check_bundle(code: object, source_dir: object) -> list[Problem]:
         if location is not None and PurePosixPath(location.key).name == ARCHIVE:
             return [problem.inside("source_dir") for problem in location.problems()]
         allowed = f"a local folder, or the s3:// URI of a {ARCHIVE}"
-        return [Problem("source_dir", source_dir, allowed, f"name a folder, or s3://bucket/prefix/{ARCHIVE}")]
+        meant = here(source_dir)
+        fix = f"name a folder, or s3://bucket/prefix/{ARCHIVE}" if meant is None else f"write {meant!r}"
+        return [Problem("source_dir", source_dir, allowed, fix)]
     folder = Path(source_dir)
     if not folder.is_dir():
-        fix = f"there is no folder at {folder.resolve()}; correct the path"
+        near = here(str(source_dir)) or near_path(str(source_dir))
+        fix = f"there is no folder at {folder.resolve()}; {f'write {near!r}' if near else 'correct the path'}"
         return [Problem("source_dir", str(source_dir), "an existing folder", fix)]
     if Path(code).is_absolute() or ".." in Path(code).parts or not (folder / code).is_file():
-        fix = f"there is no {folder / code}; name the script by its path within {source_dir}"
+        hint = f"name the script by its path within {source_dir}"
+        for path in (Path(code), Path(near_path(str(folder / code)) or "")):
+            if path.is_file() and (within := _within(folder, path)) is not None:
+                hint = f"write {within!r}"
+        fix = f"there is no {folder / code}; {hint}"
         return [Problem("code", str(code), "a script within source_dir", fix)]
+    if Path(code).as_posix() not in (name for name, _ in files_of(local_path(source_dir))):
+        fix = "change the pattern in exclude= or .dockerignore, or add '!' and its path to exclude="
+        return [Problem("code", str(code), "a script that is not left out of source_dir", fix)]
     return []
+
+
+def _within(folder: Path, code: Path) -> str | None:
+    """The path within a folder of a script that is named by its path from here."""
+    try:
+        return code.resolve().relative_to(folder.resolve()).as_posix()
+    except ValueError:
+        return None
 
 
 def _check_dependencies(dependencies: object, source_dir: object) -> list[Problem]:
@@ -242,10 +260,12 @@ def _check_dependencies(dependencies: object, source_dir: object) -> list[Proble
     found = []
     for index, path in enumerate(dependencies):
         if not is_local_path(path):
-            fix = "name a file or folder here"
+            meant = here(path)
+            fix = "name a file or folder here" if meant is None else f"write {meant!r}"
             found.append(Problem(f"dependencies[{index}]", path, "a local path", fix))
         elif not Path(path).exists():
-            fix = f"there is nothing at {Path(path).resolve()}; correct the path"
+            near = here(str(path)) or near_path(str(path))
+            fix = f"there is nothing at {Path(path).resolve()}; {f'write {near!r}' if near else 'correct the path'}"
             found.append(Problem(f"dependencies[{index}]", str(path), "an existing file or folder", fix))
     return found
 

@@ -15,6 +15,7 @@ from cdk_processing.request.compute import UNSET, Compute, NotTaken
 from cdk_processing.request.files import Archive, LocalFiles, TextFile, is_local_path, local_path
 from cdk_processing.request.folders import LocalFolder, children
 from cdk_processing.request.images import ProcessingImage
+from cdk_processing.request.likely import here, near_path, s3_uri
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import Program, script_program
@@ -388,10 +389,13 @@ def _check_path(where: str, path: object) -> list[Problem]:
         if local.is_file() or (local.is_dir() and any(True for _ in LocalFiles(folder=local_path(path)).members())):
             return []
         kind = "a folder without files" if local.is_dir() else "nothing"
-        fix = f"there is {kind} at {local.resolve()}; correct the path"
+        near = here(str(path)) or near_path(str(path))
+        fix = f"there is {kind} at {local.resolve()}; {f'write {near!r}' if near else 'correct the path'}"
         return [Problem(where, str(path), "an existing file or folder, or an s3:// URI", fix)]
     if location is None or not location.key:
-        return [Problem(where, path, "a local path, or an s3:// or s3a:// URI", "name a file here or in S3")]
+        meant = here(path) or s3_uri(path)
+        fix = "name a file here or in S3" if meant is None else f"write {meant!r}"
+        return [Problem(where, path, "a local path, or an s3:// or s3a:// URI", fix)]
     if "," in location.key:
         fix = "give the object another key"
         return [Problem(where, path, "without a comma: Spark separates the files of its list by commas", fix)]

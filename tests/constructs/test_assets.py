@@ -349,3 +349,13 @@ def test_the_assembly_is_whole_without_the_files_it_was_made_from(app, stack, fi
     with tarfile.open(packed) as opened:
         assert opened.getnames() == ["deep/er.csv", "main.py"]
     assert found[archive.key] == packed.read_bytes()
+
+
+def test_a_file_that_cannot_be_read_is_told(stack, tmp_path):
+    with pytest.raises(DeclarationError) as raised:
+        publish(LocalFile(str(tmp_path)), stack)
+
+    [problem] = raised.value.problems
+    assert str(problem).startswith(
+        f"file must be one that this user can read (Is a directory), got {str(tmp_path)!r}; "
+    )

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import socket
 import subprocess
+import tempfile
 from enum import Enum
 
 import pytest
@@ -149,3 +151,104 @@ def test_a_folder_of_left_out_files_is_taken_by_spark(folder):
     files = {channel.input_name: channel.source for channel in request.channels}
     assert [name for name, _ in files["files"].members()] == ["a.csv", "main.py"]
     assert [name for name, _ in LocalFiles(files["py-files-packages"].paths).members()] == ["main.py"]
+
+
+@pytest.mark.parametrize("way", ["exclude", ".dockerignore"])
+def test_a_script_that_its_own_folder_leaves_out_is_refused(folder, told, way):
+    source = LocalFolder(folder, exclude=["main.py"] if way == "exclude" else [])
+    if way == ".dockerignore":
+        (folder / ".dockerignore").write_text("*\n!docs\n", encoding="utf-8")
+    script = ScriptProcessor(image_uri="img:1", command=["python3"], instance_count=1, instance_type="ml.m5.xlarge")
+
+    assert told(script.run("main.py", source_dir=source).problems()) == (
+        "code must be a script that is not left out of source_dir, got 'main.py'; "
+        "change the pattern in exclude= or .dockerignore, or add '!' and its path to exclude="
+    )
+    kept = LocalFolder(folder, exclude=["!main.py"])
+    assert script.run("./main.py", source_dir=kept).problems() == []
+
+
+def test_what_is_no_file_is_left_out_and_a_link_to_nothing_too(folder):
+    with socket.socket(socket.AF_UNIX) as listening:
+        # A path of a socket holds about a hundred characters.
+        (folder / "s").symlink_to(tempfile.mkdtemp(dir="/tmp"))
+        listening.bind(str((folder / "s").resolve() / "x.sock"))
+        os.mkfifo(folder / "pipe")
+        (folder / "gone").symlink_to("/nope/nothing")
+        (folder / "self").symlink_to(".")
+
+        assert names(str(folder)) == KEPT
+    shutil.rmtree((folder / "s").resolve())
+
+
+def test_a_link_to_a_folder_brings_what_lies_there(folder, tmp_path):
+    (tmp_path / "link").symlink_to(folder)
+
+    assert names(str(tmp_path / "link")) == KEPT
+
+
+def test_a_docker_ignore_file_may_name_files_in_any_encoding(folder):
+    (folder / ".dockerignore").write_bytes(b"\xff.csv\ndocs\n.dockerignore\n")
+
+    assert names(str(folder)) == ["data/a.csv", "main.py"]
+
+
+def test_a_folder_that_cannot_be_read_is_told(folder):
+    (folder / "closed").mkdir(mode=0o000)
+    for each in (folder, *folder.parents[:3]):
+        each.chmod(0o755)
+    user = os.geteuid()
+    try:
+        if user == 0:  # root can read everything
+            os.seteuid(65534)
+        with pytest.raises(DeclarationError) as raised:
+            names(str(folder))
+    finally:
+        os.seteuid(user)
+
+    [problem] = raised.value.problems
+    assert str(problem) == (
+        f"folder must be one that this user can read (Permission denied), got {str(folder / 'closed')!r}; "
+        "change its mode, or leave it out: LocalFolder(..., exclude=[...])"
+    )
+
+
+MEANT = {
+    "file://{here}/src": "write '{here}/src'",
+    "scr": "there is no folder at {here}/scr; correct the path",
+    "srcc": "there is no folder at {here}/srcc; write 'src'",
+}
+
+
+@pytest.mark.parametrize("given", MEANT)
+def test_the_folder_that_was_probably_meant_is_offered(folder, told, monkeypatch, given):
+    monkeypatch.chdir(folder.parent)
+    here = str(folder.parent.resolve())
+    script = ScriptProcessor(image_uri="img:1", command=["python3"], instance_count=1, instance_type="ml.m5.xlarge")
+
+    message = told(script.run("main.py", source_dir=given.replace("{here}", here)).problems())
+
+    assert message.endswith(MEANT[given].replace("{here}", here))
+
+
+@pytest.mark.parametrize("code", ["src/main.py", "maim.py"])
+def test_the_script_that_was_probably_meant_is_offered(folder, told, monkeypatch, code):
+    monkeypatch.chdir(folder.parent)
+    script = ScriptProcessor(image_uri="img:1", command=["python3"], instance_count=1, instance_type="ml.m5.xlarge")
+
+    message = told(script.run(code, source_dir="src").problems())
+
+    assert message == f"code must be a script within source_dir, got {code!r}; there is no src/{code}; write 'main.py'"
+
+
+def test_the_path_in_a_file_uri_is_offered_for_inputs_dependencies_and_files_for_spark(told, folder):
+    uri, fix = f"file://{folder}/main.py", f"write '{folder}/main.py'"
+    script = ScriptProcessor(image_uri="img:1", command=["python3"], instance_count=1, instance_type="ml.m5.xlarge")
+    spark = PySparkProcessor(framework_version="3.5", instance_type="ml.m5.xlarge", instance_count=1)
+
+    assert told(ProcessingInput(uri, "/opt/ml/processing/in").problems()).endswith(fix)
+    assert told(script.run(str(folder / "main.py"), dependencies=[uri]).problems()).endswith(fix)
+    assert told(spark.run("s3://code/app.py", submit_files=[uri]).problems()).endswith(fix)
+    assert told(spark.run("s3://code/app.py", submit_py_files=["S3://code/a.py"]).problems()).endswith(
+        "'s3://code/a.py'"
+    )

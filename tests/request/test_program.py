@@ -206,8 +206,7 @@ MISTAKES = [
     ),
     (
         {"code": "src/main.py", "source_dir": "src"},
-        "code must be a script within source_dir, got 'src/main.py'; there is no src/src/main.py; "
-        "name the script by its path within src",
+        "code must be a script within source_dir, got 'src/main.py'; there is no src/src/main.py; write 'main.py'",
     ),
     (
         {"code": "jobs", "source_dir": "src"},
@@ -222,7 +221,7 @@ MISTAKES = [
     (
         {"code": "{cwd}/src/main.py", "source_dir": "src"},
         "code must be a script within source_dir, got '{cwd}/src/main.py'; there is no {cwd}/src/main.py; "
-        "name the script by its path within src",
+        "write 'main.py'",
     ),
     (
         {"code": None, "source_dir": "src"},

@@ -301,9 +301,16 @@ BAD_SUBMISSIONS = [
     *(
         (
             [wrong],
-            f"{{field}}[0] must be a local path, or an s3:// or s3a:// URI, got {wrong!r}; name a file here or in S3",
+            f"{{field}}[0] must be a local path, or an s3:// or s3a:// URI, got {wrong!r}; {fix}",
         )
-        for wrong in ("https://x/a.jar", "s3://deps", "s3://deps/", "s3n://deps/a.jar", "file:///a.jar", "", 5, None)
+        for wrong, fix in (
+            *(
+                (wrong, "name a file here or in S3")
+                for wrong in ("https://x/a.jar", "s3://deps", "s3://deps/", "", 5, None)
+            ),
+            ("s3n://deps/a.jar", "write 's3://deps/a.jar'"),
+            ("file:///a.jar", "write '/a.jar'"),
+        )
     ),
     (
         ["s3://my deps/a.jar"],
