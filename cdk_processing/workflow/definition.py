@@ -21,7 +21,7 @@ run key and attempt exactly one makes a job.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cdk_processing.contract.dead_letter import EVENT_TOO_LARGE, GivenUpRun
@@ -85,6 +85,7 @@ class Workflow:
         admissions: What decides whether a run may have its job, in this order.
         table: Name of the platform's table, where an admission needs it.
         announces: Whether success is told to other jobs.
+        run_time_values: Every run-time value in the request, in order.
     """
 
     job: str
@@ -100,23 +101,27 @@ class Workflow:
     admissions: tuple[Admission, ...] = ()
     table: str = ""
     announces: bool = False
+    run_time_values: tuple[RunTimeValue, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "run_time_values", tuple(values_in_tree(self.request)))
 
     @property
     def parameters(self) -> list[RunTimeValue]:
         """The request's parameters, each once, in the order of the request."""
-        found = {value.parameter: value for value in values_in_tree(self.request) if value.name == "PARAMETER"}
+        found = {value.parameter: value for value in self.run_time_values if value.name == "PARAMETER"}
         return with_room(self.request, list(found.values()))
 
     @property
     def upstream_outputs(self) -> list[RunTimeValue]:
         """The outputs of another job's run that the request reads, each once."""
-        found = {value: None for value in values_in_tree(self.request) if value.name == "UPSTREAM_OUTPUT"}
+        found = {value: None for value in self.run_time_values if value.name == "UPSTREAM_OUTPUT"}
         return list(found)
 
     @property
     def moments(self) -> list[Moment]:
         """The times that the request reckons from the run's own, each once."""
-        return list(dict.fromkeys(value.moment for value in values_in_tree(self.request) if value.moment is not None))
+        return list(dict.fromkeys(value.moment for value in self.run_time_values if value.moment is not None))
 
     @property
     def task_seconds(self) -> int:
@@ -180,7 +185,7 @@ def definition(workflow: Workflow) -> dict[str, Any]:
 
 def _values(workflow: Workflow) -> set[str]:
     """Names of the run-time values that the states use."""
-    named = {value.name for value in values_in_tree(workflow.request)}
+    named = {value.name for value in workflow.run_time_values}
     return named | ({"OBJECT_KEY", "OBJECT_BUCKET"} if workflow.manifest_bucket is not None else set())
 
 
