@@ -178,9 +178,7 @@ def test_tokens_and_run_time_values_are_left_alone():
         network_config=NetworkConfig(security_group_ids=[token], subnets=[token]),
     )
 
-    assert (
-        job.run(arguments=[Parameter("p", default="\n"), token], experiment_config={"RunName": token}).problems() == []
-    )
+    assert job.run(arguments=[Parameter("p"), token], experiment_config={"RunName": token}).problems() == []
 
 
 def test_tokens_count_where_a_list_has_a_most():
