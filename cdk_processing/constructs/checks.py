@@ -38,7 +38,8 @@ class StackChecks:
     The CDK calls :meth:`finish` at each synth; one call for each stack.
 
     Attributes:
-        statements: What each role allows.
+        statements: What each role or policy allows.
+        roles_of_policies: The role that a policy is attached to. AWS counts its characters with the role's own.
         rules: Rules of cdk-nag that do not apply to a resource: the resource, the rule and the reason.
         late: Called at the end; each returns what is wrong, in words.
         definitions: How long each definition is, by its job.
@@ -48,6 +49,7 @@ class StackChecks:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self.statements: dict[TypedResource, Sequence[Statement]] = {}
+        self.roles_of_policies: dict[TypedResource, TypedResource] = {}
         self.rules: list[tuple[TypedResource, str, str]] = []
         self.late: list[Callable[[], list[str]]] = []
         self.definitions: dict[str, int] = {}
@@ -92,15 +94,18 @@ class StackChecks:
 
     def _policy_problems(self) -> list[str]:
         """Roles that allow more than fits, even if each value that is not known yet is short."""
-        found = []
+        attached: dict[TypedResource, list[Sequence[Statement]]] = {}
         for made, statements in self.statements.items():
-            document = with_split_lists(policy_document(statements))
-            if len(json.dumps(document)) <= _INLINE_POLICIES // 2:
+            attached.setdefault(self.roles_of_policies.get(made, made), []).append(statements)
+        found = []
+        for role, policies in attached.items():
+            documents = [with_split_lists(policy_document(each)) for each in policies]
+            if len(json.dumps(documents)) <= _INLINE_POLICIES // 2:
                 continue
-            size = len(_flat_text(self._stack.resolve(document)))
+            size = sum(len(_flat_text(document)) for document in self._stack.resolve(documents))
             if size > _INLINE_POLICIES:
                 found.append(
-                    f"the inline policy of role {made.node.path} must have at most {_INLINE_POLICIES:,} characters, "
+                    f"the inline policies of role {role.node.path} must have at most {_INLINE_POLICIES:,} characters, "
                     f"got {size:,}; name fewer places, such as one prefix above several inputs, or pass a role of "
                     "your own as role="
                 )
@@ -184,7 +189,7 @@ def _flat_text(document: Any) -> str:
         if len(document) == 1 and next(iter(document)).startswith(("Fn::", "Ref")):
             [argument] = document.values()
             parts = argument[1] if "Fn::Join" in document else []
-            return "".join(part for part in parts if isinstance(part, str))
+            return json.dumps("".join(part for part in parts if isinstance(part, str)), ensure_ascii=False)
         return "{" + ",".join(f'"{name}":{_flat_text(item)}' for name, item in document.items()) + "}"
     if isinstance(document, list):
         return "[" + ",".join(_flat_text(item) for item in document) + "]"

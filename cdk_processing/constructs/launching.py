@@ -257,6 +257,7 @@ class Launching:
         properties = {"PolicyName": policy.name, "PolicyDocument": document, "Roles": [self._role.attribute("ref")]}
         made = resource(self._scope, policy.construct_id, "AWS::IAM::Policy", properties)
         self._checks.statements[made] = statements
+        self._checks.roles_of_policies[made] = self._role
 
     # -- the role of the triggers -------------------------------------------------------------------------------------
 

@@ -13,7 +13,12 @@ from typing import Any
 from cdk_processing.local.aws.cloudformation.cdk_handlers import provide_cdk_handlers
 from cdk_processing.local.aws.cloudformation.conditions import with_functions
 from cdk_processing.local.aws.cloudformation.drift import compare_state_machines, revert_drift
-from cdk_processing.local.aws.cloudformation.provisioning import after_provisioning, replace_deletion
+from cdk_processing.local.aws.cloudformation.limits import LIMITS, limit_problem
+from cdk_processing.local.aws.cloudformation.provisioning import (
+    after_provisioning,
+    before_provisioning,
+    replace_deletion,
+)
 from cdk_processing.local.aws.cloudformation.stack_events import announce_stack_status
 from cdk_processing.local.aws.cloudwatch.alarms import Alarms, refuse_too_long
 from cdk_processing.local.aws.cloudwatch.metrics import Metrics
@@ -24,6 +29,7 @@ from cdk_processing.local.aws.events.faulty_deliveries import struck_by
 from cdk_processing.local.aws.events.targets import forward_with_role, remember_target, start_with_role
 from cdk_processing.local.aws.iam.key_permissions import enforce_key_too, name_the_key
 from cdk_processing.local.aws.iam.managed_policies import known, refuse_unknown, refuse_unknown_of_stack
+from cdk_processing.local.aws.iam.policy_sizes import refuse_large_inline, refuse_large_managed
 from cdk_processing.local.aws.iam.roles import keep_boundary
 from cdk_processing.local.aws.iam.transport import always_secure, secure_by_default
 from cdk_processing.local.aws.iam.wildcards import across_lines
@@ -220,14 +226,19 @@ def extend_tasks(parts: Parts) -> None:
 
 
 def extend_iam() -> None:
-    """Make IAM refuse to attach a policy that does not exist."""
+    """Make IAM refuse to attach a policy that does not exist, and policies that are too large."""
     handlers = internal(_IAM, "_IAM_HANDLERS")
     for operation in ("AttachRolePolicy", "AttachUserPolicy", "AttachGroupPolicy"):
         handlers[operation] = refuse_unknown(handlers[operation])
+    handlers["PutRolePolicy"] = refuse_large_inline(handlers["PutRolePolicy"])
+    for operation in ("CreatePolicy", "CreatePolicyVersion"):
+        handlers[operation] = refuse_large_managed(handlers[operation])
 
 
 def extend_provisioning() -> None:
     """Let CloudFormation keep what MiniStack drops, delete and revert as AWS does, and know the CDK's resources."""
+    for resource_type in LIMITS:
+        before_provisioning(resource_type, limit_problem)
     after_provisioning("AWS::DynamoDB::Table", keep_table_key)
     after_provisioning("AWS::IAM::Role", keep_boundary)
     after_provisioning("AWS::S3::Bucket", buckets.keep_encryption)

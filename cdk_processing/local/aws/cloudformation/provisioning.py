@@ -7,7 +7,7 @@ from typing import Any
 
 from cdk_processing.local.ministack import internal
 
-__all__ = ["after_provisioning", "replace_deletion"]
+__all__ = ["after_provisioning", "before_provisioning", "replace_deletion"]
 
 
 def after_provisioning(resource_type: str, finish: Callable[[str, Mapping[str, Any]], None]) -> None:
@@ -24,6 +24,26 @@ def after_provisioning(resource_type: str, finish: Callable[[str, Mapping[str, A
         result = update(physical_id, old, new, stack, *logical_id)
         finish(result[0], new)
         return result
+
+    handlers["create"], handlers["update"] = created, updated
+
+
+def before_provisioning(resource_type: str, problem: Callable[[str, Mapping[str, Any]], str]) -> None:
+    """Have CloudFormation fail to make or change a resource where something is wrong with its properties."""
+    handlers = internal("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")[resource_type]
+    create, update = handlers["create"], handlers["update"]
+
+    def refuse(properties: Mapping[str, Any]) -> None:
+        if reason := problem(resource_type, properties):
+            raise ValueError(reason)
+
+    def created(logical_id: str, properties: Mapping[str, Any], stack: str) -> Any:
+        refuse(properties)
+        return create(logical_id, properties, stack)
+
+    def updated(physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], stack: str, *logical_id: str) -> Any:
+        refuse(new)
+        return update(physical_id, old, new, stack, *logical_id)
 
     handlers["create"], handlers["update"] = created, updated
 
