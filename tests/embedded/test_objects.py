@@ -118,6 +118,15 @@ def test_a_key_that_begins_as_another_does_not_bring_the_other(embedded, stack):
     assert report["files"] == {"data/long/1.csv": "one"}
 
 
+def test_a_line_break_in_a_key_reaches_the_container_exactly(embedded, stack):
+    """No argument holds a line break, and no URI of SageMaker's: the manifest names the object."""
+    embedded.put(f"{stack}/Data", "long/two\nlines.csv", "content")
+
+    report = report_of(embedded, stack, embedded.wait_for_run(f"{stack}/Unnamed"))
+
+    assert report["files"] == {"data/long/two\nlines.csv": "content"}
+
+
 def test_an_empty_object_launches_nothing(embedded, stack):
     from cdk_processing.local.testing import RunFailedError
 

@@ -15,6 +15,7 @@ from cdk_processing.contract.description import JobDescription
 from cdk_processing.errors import CdkProcessingError
 from cdk_processing.local.deployment import assets
 from cdk_processing.local.deployment.expressions import resolve_text
+from cdk_processing.local.deployment.roles import missing_roles
 from cdk_processing.local.deployment.stacks import DeployedStack, StackFailedError, delete_stack, deploy_stack
 
 if TYPE_CHECKING:
@@ -188,6 +189,7 @@ def deploy(assembly: Assembly, target: Target, *, progress: Callable[[str], None
                 tell(f"{stack.display_name}: {published} asset{'s' if published > 1 else ''} published")
             deployed.append(deploy_stack(client("cloudformation", region), stack, region, places))
             tell(f"{stack.display_name}: {deployed[-1].action}")
+        warnings += missing_roles(client("iam", target.region), deployed)
     return Deployment(tuple(deployed), tuple(warnings))
 
 
