@@ -19,11 +19,13 @@ from cdk_processing.local.aws.cloudformation.provisioning import (
     before_provisioning,
     replace_deletion,
 )
+from cdk_processing.local.aws.cloudformation.refusals import refuse_by_name
 from cdk_processing.local.aws.cloudformation.stack_events import announce_stack_status
 from cdk_processing.local.aws.cloudwatch.alarms import Alarms, refuse_too_long
 from cdk_processing.local.aws.cloudwatch.metrics import Metrics
 from cdk_processing.local.aws.dynamodb.leading_keys import with_leading_keys
 from cdk_processing.local.aws.dynamodb.tables import keep_table_key
+from cdk_processing.local.aws.ecr.resources import of_listed_repository
 from cdk_processing.local.aws.events.bus_policies import provide_bus_policies
 from cdk_processing.local.aws.events.faulty_deliveries import struck_by
 from cdk_processing.local.aws.events.targets import forward_with_role, remember_target, start_with_role
@@ -120,6 +122,7 @@ def _requests(secrets: ServerSecrets) -> Iterator[Replacement]:
     yield Replacement(_EVALUATOR, "_fnmatch_compile", across_lines)
     yield Replacement(_IAM_ACTIONS, "access_denied_response", name_the_key)
     yield Replacement(_IAM_ACTIONS, "dynamodb_service_context", with_leading_keys)
+    yield Replacement(_IAM_ACTIONS, "extract_resource_arn", of_listed_repository)
     yield Replacement(_IAM, "_lookup_policy", known)
     yield Replacement(_IAM, "attach_managed_policy", refuse_unknown_of_stack)
 
@@ -250,6 +253,7 @@ def extend_provisioning() -> None:
     replace_deletion("AWS::StepFunctions::StateMachine", deletion.mark_for_deletion)
     compare_state_machines()
     revert_drift()
+    refuse_by_name()
 
 
 async def _nothing(*_request: Any, **_options: Any) -> None:

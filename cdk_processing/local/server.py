@@ -148,6 +148,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     from cdk_processing.local.aws.cloudcontrol.service import CloudControl
     from cdk_processing.local.aws.cloudwatch.alarms import Alarms
     from cdk_processing.local.aws.cloudwatch.metrics import Metrics
+    from cdk_processing.local.aws.ecr.registry import Registry
     from cdk_processing.local.aws.iam.assumed_roles import AssumedRoles
     from cdk_processing.local.aws.s3.stored import ObjectFiles
     from cdk_processing.local.aws.sagemaker.jobs import ProcessingJobs
@@ -172,12 +173,14 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     metrics = Metrics()
     alarms = Alarms(metrics)
     cloud_control = CloudControl()
+    registry = Registry(f"127.0.0.1:{options.port}")
 
     def reset() -> None:
         faults.clear(deliver=False)
         alarms.reset()
         jobs.reset()
         roles.reset()
+        registry.reset()
 
     parts = Parts(
         metrics,
@@ -192,6 +195,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     )
     ministack.register_service("sagemaker", "SageMaker.", sagemaker.handle, reset)
     ministack.register_service("cloudcontrol", "CloudApiService.", cloud_control.handle, cloud_control.reset)
+    ministack.serve_instead("ecr", registry.handle)
     ministack.replace_all(replacements(parts))
     extend_iam()
     extend_tasks(parts)
@@ -199,7 +203,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     close_all_else()
     metrics.observe(alarms.evaluate_those_of)
     admin = Admin(jobs, scheduler, faults, alarms)
-    guard = Guard(FaultyCalls(ministack.application(), faults), admin, secrets, options.allow_origin)
+    guard = Guard(FaultyCalls(ministack.application(), faults), admin, registry, secrets, options.allow_origin)
     doors.application = guard
     return _Server(guard, [scheduler.close, lambda: jobs.close(_JOBS_END_WITHIN)])
 
@@ -212,8 +216,11 @@ def _runner(options: argparse.Namespace) -> RunJob:
     ) -> JobResult:
         from cdk_processing.local.container.runner import RunnerSettings
 
+        settings = RunnerSettings(
+            work_dir=options.work_dir, python=options.python, registry=f"127.0.0.1:{options.port}"
+        )
         result: JobResult = getattr(importlib.import_module(module), name)(
-            description, session, observer, stop, RunnerSettings(work_dir=options.work_dir, python=options.python)
+            description, session, observer, stop, settings
         )
         return result
 

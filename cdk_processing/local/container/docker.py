@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 from cdk_processing.local.container.failures import JobFailedError
 from cdk_processing.local.container.sandbox import addresses
 
-__all__ = ["DockerContainer", "docker_has", "start_docker"]
+__all__ = ["DockerContainer", "docker_has", "image_here", "start_docker"]
 
 _ANSWER_SECONDS = 60.0  # on a machine with all cores busy
 _REMEMBERED_SECONDS = 5.0
@@ -46,6 +47,21 @@ def docker_has(image: str) -> bool:
         answer = False
     _asked[docker, image] = (time.monotonic(), answer)
     return answer
+
+
+def image_here(image: str, account_id: str, registry: str | None) -> str | None:
+    """The name by which a Docker engine has an image; None if there is no engine, or no such image.
+
+    Args:
+        image: As the job names it. What was pushed to a repository of its account has the registry's name here.
+        account_id: The job's account.
+        registry: Host and port of the registry that stands for ECR.
+    """
+    names = [image]
+    found = re.fullmatch(rf"{re.escape(account_id)}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.[a-z.]+/(?P<name>.+)", image)
+    if found is not None and registry is not None:
+        names.append(f"{registry}/{found['name']}")
+    return next((name for name in names if docker_has(name)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from typing import Any
 
 from cdk_processing.local.container.channels import download_inputs
 from cdk_processing.local.container.containers import Container, run_side_by_side
-from cdk_processing.local.container.docker import docker_has, start_docker
+from cdk_processing.local.container.docker import image_here, start_docker
 from cdk_processing.local.container.environments import environment_for
 from cdk_processing.local.container.failures import REASON_LIMIT, Halt, JobFailedError, JobStoppedError
 from cdk_processing.local.container.sandbox import HOME, Limits, start_sandbox
@@ -60,10 +60,12 @@ class RunnerSettings:
         work_dir: Folder below which each job has one, as long as it runs.
         python: Interpreter that stands in for every image; by default the image decides, and Docker runs it where it
             is there.
+        registry: Host and port of the registry that stands for ECR, from whose repositories images may be here.
     """
 
     work_dir: Path
     python: str | None = None
+    registry: str | None = None
 
 
 def run_processing_job(
@@ -158,10 +160,11 @@ def _starter(
     job: JobSpecification, session: RoleSession, settings: RunnerSettings, tell: Callable[[str], None]
 ) -> _Start:
     """Choose what runs the containers: an interpreter that was asked for, Docker, or an environment."""
-    if settings.python is None and docker_has(job.image):
+    image = image_here(job.image, job.arn.split(":")[4], settings.registry) if settings.python is None else None
+    if image is not None:
         return lambda host, instance: start_docker(
             host,
-            job.image,
+            image,
             job.entrypoint,
             job.arguments,
             _variables(job, session),

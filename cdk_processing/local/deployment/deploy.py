@@ -179,8 +179,8 @@ def deploy(assembly: Assembly, target: Target, *, progress: Callable[[str], None
             region = _check_place(stack, target)
             places = {"AWS::AccountId": target.account_id, "AWS::Region": region, "AWS::Partition": "aws"}
             warnings += [
-                f"image asset {image!r} of {stack.display_name} is not built, because that needs Docker; its jobs run "
-                "in an environment of the embedded AWS"
+                f"image asset {image!r} of {stack.display_name} is not built, so its jobs run only with --python; to "
+                "build it with Docker, start with --no-deploy and run cdk deploy"
                 for image in stack.docker_assets
             ]
             assets.bootstrap(client("ssm", region), stack.bootstrap_parameter)

@@ -17,6 +17,7 @@ from cdk_processing.local.ministack.door import (
     register_service,
     request_scope,
     scope,
+    serve_instead,
 )
 from cdk_processing.local.ministack.names import InternalsMovedError, internal, verify_internals
 from cdk_processing.local.ministack.replacing import Replacement, replace_all
@@ -33,5 +34,6 @@ __all__ = [
     "replace_all",
     "request_scope",
     "scope",
+    "serve_instead",
     "verify_internals",
 ]

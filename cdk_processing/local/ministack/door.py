@@ -20,6 +20,7 @@ __all__ = [
     "register_service",
     "request_scope",
     "scope",
+    "serve_instead",
 ]
 
 WireResponse = tuple[int, dict[str, str], bytes]
@@ -56,6 +57,11 @@ def register_service(name: str, target_prefix: str, handler: WireHandler, on_res
     internal("ministack.app", "SERVICE_HANDLERS")[name] = handler
     internal("ministack.app", "_loaded_modules")[name] = _Module
     internal("ministack.core.router", "SERVICE_PATTERNS")[name] = {"target_prefixes": [target_prefix]}
+
+
+def serve_instead(name: str, handler: WireHandler) -> None:
+    """Answer the requests of a service that MiniStack has, permissions checked, in MiniStack's place."""
+    internal("ministack.app", "SERVICE_HANDLERS")[name] = handler
 
 
 def main_loop_call(function: Callable[[], object]) -> None:

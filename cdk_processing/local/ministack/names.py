@@ -49,6 +49,9 @@ INTERNALS: dict[str, str] = {
     "ministack.core.responses:error_response_json": "code message status",
     "ministack.core.iam_actions:access_denied_response": "service action principal_arn request_id",
     "ministack.core.iam_actions:identity_denial_message": "action principal_arn resource explicit_deny",
+    "ministack.core.iam_actions:extract_resource_arn": (
+        "service method path headers body query_params region account_id"
+    ),
     "ministack.core.iam_actions:dynamodb_service_context": "body",
     "ministack.core.iam_evaluator:EvalContext": "",
     "ministack.core.iam_evaluator:AuthError": "",
@@ -157,6 +160,7 @@ INTERNALS: dict[str, str] = {
     "ministack.services.cloudformation.drift:_DRIFT_READERS": "",
     "ministack.services.cloudformation.drift:detect_resource_drift": "stack logical_id record timestamp",
     "ministack.services.cloudformation.handlers:_ACTION_HANDLERS": "",
+    "ministack.services.cloudformation.helpers:_error": "code message status",
     "ministack.services.cloudformation.engine:_evaluate_conditions": "template params",
     "ministack.services.cloudformation.engine:_resolve_refs": (
         "value resources params conditions mappings stack_name stack_id"
@@ -193,6 +197,9 @@ INTERNALS: dict[str, str] = {
     "ministack.services.cloudwatch:_dispatch_alarm_actions": "alarm old_state new_state reason",
     "ministack.services.cloudwatch:_record_history": "alarm_name old_state new_state reason",
     "ministack.services.cloudwatch:cloudformation_put_metric_alarm": "alarm",
+    "ministack.services.ecr:handle_request": "method path headers body query_params",
+    "ministack.services.ecr:handle_registry_request": "method path headers body query_params",
+    "ministack.services.ecr:_parse_v2_path": "path",
     "ministack.services.dynamodb:_tables": "",
     "ministack.services.sns:_topic_by_arn_any_scope": "topic_arn",
     "ministack.services.sns:topic_policy_allows": "topic_arn service source_arn source_account",

@@ -39,16 +39,23 @@ class Guard:
     Args:
         aws: What serves AWS's APIs.
         admin: What answers on the admin door.
+        registry: What answers Docker, to which it pushes images; it asks for a token of its own.
         secrets: This start's secrets.
         allowed_origins: Origins of web pages that may read answers: ``http://localhost:3000``. They too must sign
             what they send.
     """
 
     def __init__(
-        self, aws: Application, admin: Application, secrets: ServerSecrets, allowed_origins: Collection[str] = ()
+        self,
+        aws: Application,
+        admin: Application,
+        registry: Application,
+        secrets: ServerSecrets,
+        allowed_origins: Collection[str] = (),
     ) -> None:
         self._aws = aws
         self._admin = admin
+        self._registry = registry
         self._bearer = f"Bearer {secrets.admin}".encode()
         self._allowed_origins = frozenset(allowed_origins)
 
@@ -76,6 +83,9 @@ class Guard:
             await send({"type": "http.response.body", "body": b""})
         elif scope["path"].startswith(ADMIN_PREFIX):
             await self._answer_admin(scope, headers, receive, send)
+        elif scope["path"] == "/v2" or scope["path"].startswith("/v2/"):
+            # Docker's; it brings a token of ECR's instead of a signature.
+            await self._registry(scope, receive, send)
         elif scope["path"].startswith("/_"):
             await answer(send, 404, b'{"error": "there is nothing here"}')
         else:

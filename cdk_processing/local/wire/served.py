@@ -25,6 +25,7 @@ SERVICES = frozenset(
         "cloudcontrolapi",
         "cloudformation",
         "dynamodb",
+        "ecr",
         "events",
         "iam",
         "kms",

@@ -130,8 +130,8 @@ def test_a_stack_is_deployed_to_the_region_it_names(aws, assembly):
 def test_image_assets_are_skipped_with_a_warning_that_names_them(aws, assembly):
     made = assembly({"Images": {"Resources": {"Q": QUEUE}}}, images={"i": {"displayName": "Own"}})
     assert deploy(made, aws).warnings == (
-        "image asset 'Own' of Images is not built, because that needs Docker; its jobs run in an environment of the "
-        "embedded AWS",
+        "image asset 'Own' of Images is not built, so its jobs run only with --python; to build it with Docker, "
+        "start with --no-deploy and run cdk deploy",
     )
 
 
