@@ -30,10 +30,15 @@ def with_split_lists(tree: Any) -> Any:
 
     CloudFormation takes no function between the items that it joins, so that text may hold no token.
     """
+    # Hardly a policy has one, and a look at its text takes a fraction of a walk.
+    return _with_split(tree) if LIST_TOKEN in repr(tree) else tree
+
+
+def _with_split(tree: Any) -> Any:
     if isinstance(tree, dict):
-        return {key: with_split_lists(item) for key, item in tree.items()}
+        return {key: _with_split(item) for key, item in tree.items()}
     if isinstance(tree, list):
-        return _split(tree) if any(map(_has_list, tree)) else [with_split_lists(item) for item in tree]
+        return _split(tree) if any(map(_has_list, tree)) else [_with_split(item) for item in tree]
     return _split([tree]) if _has_list(tree) else tree
 
 

@@ -13,6 +13,7 @@ from aws_cdk import Fn
 
 from cdk_processing.constructs.pseudo_parameters import pseudo_parameters
 from cdk_processing.request.number_tokens import NUMBER_TOKEN
+from cdk_processing.request.tokens import is_token
 
 __all__ = ["filled_in", "substituted"]
 
@@ -40,7 +41,7 @@ def filled_in(document: Any) -> Any:
         return {name: filled_in(value) for name, value in document.items()}
     if isinstance(document, list):
         return [filled_in(value) for value in document]
-    if not isinstance(document, str) or _TOKEN.fullmatch(document):
+    if not isinstance(document, str) or not is_token(document) or _TOKEN.fullmatch(document):
         return document
     tokens = _TOKEN.findall(document)
     pseudo = pseudo_parameters()
