@@ -17,13 +17,16 @@ from tests.patience import PATIENCE
 RELEASE = Path(__file__).parents[1] / "data" / "releases" / "f66f81a"
 
 
-@pytest.fixture(scope="module")
-def deployed():
+def last_release():
     with LocalAws(python=sys.executable) as aws, DeployedAws(aws) as found:
         found.deploy(RELEASE / "example")
         found.deploy(RELEASE / "three_jobs")
         found.put("Three/Raw", "in/a.dat", "a")
         yield found
+
+
+deployed = pytest.fixture(last_release, scope="module", name="deployed")
+to_deploy_anew = pytest.fixture(last_release, name="to_deploy_anew")
 
 
 @pytest.fixture(scope="module")
@@ -116,8 +119,13 @@ def test_a_dead_letter_of_the_example_app_is_read(deployed, client, finish):
 
 
 def test_a_letter_that_the_last_release_left_is_redriven_once_the_app_was_deployed_anew(
-    deployed, client, finish, monkeypatch
+    to_deploy_anew,
 ):
+    deployed, client = to_deploy_anew, to_deploy_anew.processing
+
+    def finish(run):
+        return client.wait(run, timeout=PATIENCE, poll_seconds=0.05)
+
     run = finish(client.start("Three/Break", run_key="before"))
     [letter] = client.dead_letters("Three/Break")
     assert "contract" not in json.loads(letter.body)

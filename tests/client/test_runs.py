@@ -6,8 +6,15 @@ from cdk_processing.client import NothingToRedriveError, UnknownJobError, WaitTi
 from tests.patience import PATIENCE, until
 
 
+@pytest.fixture(scope="module", autouse=True)
+def arrived(three_jobs):
+    """Something to read, for the jobs that read a folder."""
+    three_jobs.put("Raw", "in/there.dat", "x")
+
+
 @pytest.fixture(scope="module")
 def failed(three_jobs, client):
+    three_jobs.client("s3").delete_object(Bucket=three_jobs.bucket("Raw"), Key="in/good.txt")
     return client.wait(client.start("Three/Break", run_key="to-be-mended"), timeout=PATIENCE, poll_seconds=0.05)
 
 
@@ -21,8 +28,10 @@ def test_jobs_are_found_by_their_tags(client):
 
 def test_a_started_run_gets_the_parameters_and_ends_well(three_jobs, client):
     three_jobs.put("Three/Raw", "in/parameters.dat", "not a text file")
+    known = {run.name for run in client.runs("Copy")}
     three_jobs.put("Three/Raw", "in/hello.txt", "hello")
-    three_jobs.wait_for_run("Copy")
+    [launched] = until(lambda: [run for run in client.runs("Copy") if run.name not in known])
+    client.wait(launched, timeout=PATIENCE, poll_seconds=0.05)
     started = client.start("Copy", {"suffix": "-mine"}, run_key="parameters")
     run = client.wait(started, timeout=PATIENCE, poll_seconds=0.05)
     assert run.status == "SUCCEEDED"
