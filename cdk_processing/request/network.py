@@ -34,6 +34,8 @@ class NetworkConfig:
         encrypt_inter_container_traffic: Whether hosts of one job encrypt what they send each other. On by default.
         vpc: The ``ec2.IVpc`` that the hosts are attached to. Not needed where groups and subnets are both given.
 
+    Both lists may be ones that only CloudFormation knows, such as ``CfnParameter.value_as_list``.
+
     Source: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_NetworkConfig.html
     """
 

@@ -86,7 +86,8 @@ class Processor(Compute):
     Args:
         role: ``iam.IRole`` or ARN of the execution role. Left out, the job gets a least-privilege role.
         image_uri: A :class:`ProcessingImage`, or an image's URI.
-        instance_count: 1-100 hosts.
+        instance_count: 1-100 hosts. If only CloudFormation knows a number (``CfnParameter.value_as_number``), SageMaker
+            checks it when it creates the job.
         instance_type: For example ``ml.m5.xlarge``. Of a list of up to 5, a run tries the next one if there is no
             capacity.
         entrypoint: 1-100 strings of at most 256 characters. Left out, the image's own.
