@@ -17,7 +17,7 @@ from cdk_processing.client.runs import read_input
 from cdk_processing.contract.names import JobName
 from cdk_processing.contract.redrive import RedriveEnvelope
 from cdk_processing.contract.run_keys import kind_of, run_id, run_key_of
-from cdk_processing.contract.start import PARAMETERS_FIELD, RUN_KEY_FIELD
+from cdk_processing.contract.start import is_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,14 +74,10 @@ def run_id_of(account: Account, run: Run) -> str | None:
     identity = identify(account, run)
     if identity.first is not None:
         return identity.first.run_id
-    if identity.run_key is None and not (_is_by_hand(identity.event) or kind_of(identity.event) == "schedule"):
+    if identity.run_key is None and not (is_start(identity.event) or kind_of(identity.event) == "schedule"):
         return None
     key = identity.run_key or run_key_of(identity.event, run.arn)
     return run_id(run.job.state_machine_arn, key)
-
-
-def _is_by_hand(event: Any) -> bool:
-    return isinstance(event, dict) and event.keys() <= {RUN_KEY_FIELD, PARAMETERS_FIELD}
 
 
 def _from_envelope(run: Run, redrive: RedriveEnvelope) -> JobName | None:

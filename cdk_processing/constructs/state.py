@@ -15,6 +15,7 @@ from cdk_processing.access.statement import Place
 from cdk_processing.constructs.placement import place_problems
 from cdk_processing.constructs.places import state_placement
 from cdk_processing.constructs.triggers.base import ALWAYS_KNOWN
+from cdk_processing.contract.start import StartInput
 from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.runtime import RunTimeValue, has_run_time_value, parameter_text, value_problem
 from cdk_processing.request.tokens import is_token
@@ -180,11 +181,7 @@ class StateTask:
         return work
 
     def _arguments(self, execution: str) -> dict[str, Any]:
-        event: dict[str, Any] = {_STARTED_BY: execution}
-        if self.run_key is not None:
-            event["run_key"] = self.run_key
-        if self.parameters:
-            event["parameters"] = dict(self.parameters)
+        event = {_STARTED_BY: execution, **StartInput(self.parameters, self.run_key).fields()}
         return {"StateMachineArn": self.machine_arn, "Input": event}
 
     # -- what cannot work ---------------------------------------------------------------------------------------------

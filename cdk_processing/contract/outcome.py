@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cdk_processing.contract.version import VERSION, VERSION_FIELD, read_version
+
 __all__ = ["COMPLETED", "DUPLICATE", "SKIPPED", "SUPERSEDED", "Outcome"]
 
 #: The run made its outputs.
@@ -37,6 +39,7 @@ class Outcome:
         job_status: Of a duplicate, the status of that job when the run looked at it.
         made_by: Of a duplicate, the ARN of the execution that made that job.
         outputs: Where each output is: its name and its URI. Only of a run that completed, and of a duplicate.
+        version: The contract's version.
     """
 
     status: str
@@ -45,11 +48,13 @@ class Outcome:
     job_status: str | None = None
     made_by: str | None = None
     outputs: tuple[tuple[str, str], ...] = ()
+    version: int = VERSION
 
     def render(self) -> dict[str, Any]:
         """The execution's output, as an object; what is None is not in it."""
         outputs = dict(self.outputs) if self.status in (COMPLETED, DUPLICATE) else None
         fields = {
+            VERSION_FIELD: self.version,
             "status": self.status,
             "run_id": self.run_id,
             "job_name": self.job_name,
@@ -61,13 +66,18 @@ class Outcome:
 
     @classmethod
     def parse(cls, text: str | None) -> Outcome | None:
-        """The outcome in an execution's output; None where the output is not that of a job's run."""
+        """The outcome in an execution's output; None where the output is not that of a job's run.
+
+        Raises:
+            NewerContractError: A newer release deployed the job.
+        """
         try:
             found: Any = json.loads(text or "null")
         except ValueError:
             return None
         if not isinstance(found, dict) or not isinstance(found.get("status"), str):
             return None
+        version = read_version(found, f"the output of run {found.get('run_id')}")
         outputs = found.get("outputs")
         return cls(
             status=found["status"],
@@ -76,6 +86,7 @@ class Outcome:
             job_status=found.get("job_status"),
             made_by=found.get("made_by"),
             outputs=tuple(outputs.items()) if isinstance(outputs, Mapping) else (),
+            version=version,
         )
 
     @property

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cdk_processing.contract.version import VERSION, VERSION_FIELD, read_version
+
 __all__ = ["REDRIVE_FIELD", "RedriveEnvelope", "delivery_name", "redrive_name", "redrive_prefix"]
 
 #: The field of an execution's input that makes it a redrive.
@@ -22,32 +24,40 @@ class RedriveEnvelope:
         run_key: The run's key; None where the state machine works it out from the event.
         run_id: The run's id; None where the state machine works it out from the key.
         attempt: The attempt to go on with.
+        version: The contract's version.
     """
 
     event: Any
     run_key: str | None = None
     run_id: str | None = None
     attempt: int = 1
+    version: int = VERSION
 
     def render(self) -> str:
         """The input as JSON, as short as it can be: an event may be just within Step Functions' limit."""
         identity = {"run_key": self.run_key, "run_id": self.run_id}
         known = {name: value for name, value in identity.items() if value is not None}
-        envelope = {REDRIVE_FIELD: {"event": self.event, **known, "attempt": self.attempt}}
-        return json.dumps(envelope, ensure_ascii=False, separators=(",", ":"))
+        envelope = {VERSION_FIELD: self.version, "event": self.event, **known, "attempt": self.attempt}
+        return json.dumps({REDRIVE_FIELD: envelope}, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def parse(cls, request: object) -> RedriveEnvelope | None:
-        """The envelope that an execution's input is; None where it is none."""
+        """The envelope that an execution's input is; None where it is none.
+
+        Raises:
+            NewerContractError: A newer release wrote it.
+        """
         found = request.get(REDRIVE_FIELD) if isinstance(request, Mapping) else None
         if not isinstance(found, Mapping):
             return None
+        version = read_version(found, "the input of a redrive")
         attempt = found.get("attempt")
         return cls(
             found.get("event", {}),
             _text(found.get("run_key")),
             _text(found.get("run_id")),
             int(attempt) if isinstance(attempt, (int, float)) else 1,
+            version,
         )
 
 

@@ -94,6 +94,7 @@ def run_key_of(request: Mapping[str, Any], execution: str, kind: KeyKind | None 
 
     Raises:
         ValueError: The key is made from a number that JSON readers do not agree on.
+        NewerContractError: A newer release wrote the redrive.
 
     Example:
         >>> run_key_of({"run_key": "2024-03-05"}, "arn:aws:states:eu-west-1:111122223333:execution:Census:e1")

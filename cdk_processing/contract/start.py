@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-__all__ = ["PARAMETERS_FIELD", "RUN_KEY_FIELD", "TIME_FIELD", "StartInput"]
+from cdk_processing.contract.version import VERSION, VERSION_FIELD, read_version
+
+__all__ = ["PARAMETERS_FIELD", "RUN_KEY_FIELD", "TIME_FIELD", "StartInput", "is_start"]
 
 #: The field of the run key.
 RUN_KEY_FIELD = "run_key"
@@ -26,15 +28,19 @@ class StartInput:
         parameters: Values of the job's parameters, by name.
         run_key: What makes the run the same as another; None for a run of its own.
         at: The run's time, with a timezone; None for the moment when it starts.
+        version: The contract's version. An input that somebody writes by hand need not name it.
     """
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
     run_key: str | None = None
     at: datetime | None = None
+    version: int = VERSION
 
     def fields(self) -> dict[str, Any]:
         """The input as an object; what is left out is not in it."""
-        request: dict[str, Any] = {} if self.run_key is None else {RUN_KEY_FIELD: self.run_key}
+        request: dict[str, Any] = {VERSION_FIELD: self.version}
+        if self.run_key is not None:
+            request[RUN_KEY_FIELD] = self.run_key
         if self.at is not None:
             request[TIME_FIELD] = self.at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {**request, PARAMETERS_FIELD: dict(self.parameters)} if self.parameters else request
@@ -45,9 +51,20 @@ class StartInput:
 
     @classmethod
     def parse(cls, text: str) -> StartInput:
-        """What an execution was started with; nothing where that was no start by hand."""
+        """What an execution was started with; nothing where that was no start by hand.
+
+        Raises:
+            NewerContractError: A newer release wrote the input.
+        """
         found: Any = json.loads(text or "{}")
         if not isinstance(found, dict):
             return cls()
+        version = read_version(found, "the input of a start by hand")
         values, key = found.get(PARAMETERS_FIELD), found.get(RUN_KEY_FIELD)
-        return cls(values if isinstance(values, dict) else {}, key if isinstance(key, str) else None)
+        return cls(values if isinstance(values, dict) else {}, key if isinstance(key, str) else None, version=version)
+
+
+def is_start(event: object) -> bool:
+    """Whether an execution's input is a start by hand, and no event."""
+    known = {VERSION_FIELD, RUN_KEY_FIELD, PARAMETERS_FIELD, TIME_FIELD}
+    return isinstance(event, Mapping) and event.keys() <= known

@@ -7,6 +7,9 @@ misunderstand it, :data:`VERSION` goes up. A new field that old readers may igno
 |---|---|
 | 1 | the first release; its forms name no version |
 | 2 | forms name their version; a job's parameters are declared in a comment of its definition |
+
+The output of a run and the input of a start and of a redrive name their version since a later release than the other
+forms of version 2; without it they are read as version 1, which means the same.
 """
 
 from __future__ import annotations

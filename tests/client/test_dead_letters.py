@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from cdk_processing.client import NoDeadLettersError, held_messages
 from cdk_processing.client.dead_letters import queues_of
 from cdk_processing.contract.names import JobName
+from cdk_processing.contract.version import VERSION
 from tests.patience import until
 
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:deleted"
@@ -93,7 +94,7 @@ def test_a_run_that_was_given_up_is_listed_with_its_reason_and_its_event(client,
     assert letter.run_key == given_up.arn
     assert letter.reason.startswith("AlgorithmError")
     assert letter.error
-    assert letter.event == {}
+    assert letter.event == {"contract": VERSION}
     assert given_up.started <= letter.when
 
 
@@ -238,7 +239,13 @@ def test_a_run_that_step_functions_has_forgotten_is_run_from_its_letter(
     (result,) = client.redrive_dead_letters()
     assert result.deleted
     assert input_of(result.run) == {
-        "redrive": {"event": {}, "run_key": letter.run_key, "run_id": letter.run_id, "attempt": 2}
+        "redrive": {
+            "contract": VERSION,
+            "event": {"contract": VERSION},
+            "run_key": letter.run_key,
+            "run_id": letter.run_id,
+            "attempt": 2,
+        }
     }
     assert finish(result.run).succeeded
     queue.send({**json.loads(letter.body), "execution": forgotten})

@@ -3,6 +3,7 @@ import pytest
 from cdk_processing.client import history
 from cdk_processing.client.history import identify
 from cdk_processing.contract.names import JobName
+from cdk_processing.contract.version import VERSION
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def test_a_run_is_known_by_the_job_that_it_was_to_create(client, ran):
     assert identity.first == JobName.parse(client.attempts(ran)[0].name)
     assert identity.first.base == "three-copy"
     assert identity.first.attempt == 1
-    assert identity.event == {"run_key": "history"}
+    assert identity.event == {"contract": VERSION, "run_key": "history"}
 
 
 def test_a_duplicate_has_the_run_id_of_the_run_that_did_the_work_and_no_attempts(client, finish, ran, start_anyway):

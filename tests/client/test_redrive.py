@@ -8,6 +8,7 @@ import pytest
 from cdk_processing.client import NothingToRedriveError
 from cdk_processing.contract.environment import EXECUTION_VARIABLE
 from cdk_processing.contract.names import JobName
+from cdk_processing.contract.version import VERSION
 from tests.patience import until
 
 
@@ -27,7 +28,8 @@ def test_a_run_that_was_stopped_goes_on_with_the_next_attempt_under_its_run_id(c
     assert run.status == "ABORTED"
     again = client.redrive(run)
     name = JobName.parse(client.attempts(run)[0].name)
-    assert input_of(again) == {"redrive": {"event": {"run_key": "stopped"}, "run_id": name.run_id, "attempt": 2}}
+    event = {"contract": VERSION, "run_key": "stopped"}
+    assert input_of(again) == {"redrive": {"contract": VERSION, "event": event, "run_id": name.run_id, "attempt": 2}}
     until(lambda: client.attempts(again))
     assert [attempt.name for attempt in client.attempts(again)] == [str(name.with_attempt(2))]
     with pytest.raises(
@@ -119,7 +121,7 @@ def test_a_run_that_failed_before_any_job_begins_anew_and_is_redriven_as_often_a
     names = set()
     for _ in range(3):
         again = client.redrive(run)
-        assert input_of(again) == {"redrive": {"event": event, "attempt": 1}}
+        assert input_of(again) == {"redrive": {"contract": VERSION, "event": event, "attempt": 1}}
         assert finish(again).status == "FAILED"
         names.add(again.name)
     assert len(names) == 3

@@ -9,6 +9,7 @@ from cdk_processing.client.parameters import read_parameters
 from cdk_processing.contract.environment import EXECUTION_VARIABLE
 from cdk_processing.contract.names import JobName
 from cdk_processing.contract.run_keys import run_id
+from cdk_processing.contract.version import VERSION
 from tests.patience import until
 
 
@@ -37,14 +38,15 @@ def test_nothing_is_started_with_parameters_that_do_not_fit(client):
 
 def test_numbers_and_truth_values_are_handed_over_as_text(client, finish, input_of):
     run = finish(client.start("Copy", {"suffix": 7}))
-    assert input_of(run) == {"parameters": {"suffix": "7"}}
+    assert input_of(run) == {"contract": VERSION, "parameters": {"suffix": "7"}}
     assert run.succeeded
-    assert input_of(client.start("Copy", {"suffix": True})) == {"parameters": {"suffix": "true"}}
+    assert input_of(client.start("Copy", {"suffix": True})) == {"contract": VERSION, "parameters": {"suffix": "true"}}
 
 
 def test_a_start_with_a_time_of_its_own_hands_it_over_in_utc(client, input_of):
     at = datetime(2026, 3, 28, 6, tzinfo=timezone(timedelta(hours=1)))
-    assert input_of(client.start("Copy", run_key="day", at=at)) == {"run_key": "day", "time": "2026-03-28T05:00:00Z"}
+    given = input_of(client.start("Copy", run_key="day", at=at))
+    assert given == {"contract": VERSION, "run_key": "day", "time": "2026-03-28T05:00:00Z"}
 
 
 @pytest.mark.parametrize("at", [datetime(2026, 3, 28), "2026-03-28"])
@@ -144,5 +146,5 @@ def test_whoever_may_start_a_job_but_not_look_at_it_can_start_it(client, finish,
 def test_a_run_key_may_hold_any_letters(client, finish, input_of):
     key = "ä \U0001f600 'quoted' {% no %}"
     first = finish(client.start("Copy", run_key=key))
-    assert input_of(first) == {"run_key": key}
+    assert input_of(first) == {"contract": VERSION, "run_key": key}
     assert [attempt.execution_arn for attempt in client.attempts_of_run_key("Copy", key)] == [first.arn]

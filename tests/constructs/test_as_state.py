@@ -9,6 +9,7 @@ from aws_cdk.assertions import Template
 from statelint.linter import Linter
 
 from cdk_processing import DeclarationError, ExecutionVariables, Parameter, ProcessingJob
+from cdk_processing.contract.version import VERSION
 
 JSONATA = sfn.QueryLanguage.JSONATA
 STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
@@ -86,7 +87,11 @@ def test_a_state_in_json_path(stack, job, theirs):
         "Resource": "arn:<AWS::Partition>:states:::states:startExecution.sync:2",
         "Parameters": {
             "StateMachineArn": f"<{machine_of(stack)}>",
-            "Input": {f"{STARTED_BY}.$": "$$.Execution.Id", "parameters": {"day.$": "$.day", "ratio": 0.5}},
+            "Input": {
+                f"{STARTED_BY}.$": "$$.Execution.Id",
+                "contract": VERSION,
+                "parameters": {"day.$": "$.day", "ratio": 0.5},
+            },
         },
         "OutputPath": "$.Output",
         "End": True,
@@ -106,6 +111,7 @@ def test_a_state_in_jsonata(stack, job, theirs):
             "StateMachineArn": f"<{machine_of(stack)}>",
             "Input": {
                 STARTED_BY: "{% $states.context.Execution.Id %}",
+                "contract": VERSION,
                 "run_key": "{% $states.context.Execution.Name %}",
                 "parameters": {"day": "{% $states.input.day %}"},
             },
@@ -175,7 +181,7 @@ def test_without_parameters_and_run_key_the_input_has_neither(stack, request_for
     job = ProcessingJob(stack, "Prepare", request_for(arguments=[Parameter("ratio", default="0.2")]))
     found = theirs(job.as_state(stack, "Run")).state
 
-    assert found["Parameters"]["Input"] == {f"{STARTED_BY}.$": "$$.Execution.Id"}
+    assert found["Parameters"]["Input"] == {f"{STARTED_BY}.$": "$$.Execution.Id", "contract": VERSION}
 
 
 def test_a_state_goes_on_tries_again_and_catches_like_any_other(stack, job, theirs):

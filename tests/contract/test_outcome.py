@@ -14,7 +14,7 @@ def test_a_completed_run_tells_its_job_and_its_outputs():
     outcome = Outcome.parse(
         '{"status": "Completed", "run_id": "r", "job_name": "j", "outputs": {"train": "s3://a/b/"}}'
     )
-    assert outcome == Outcome("Completed", "r", "j", outputs=(("train", "s3://a/b/"),))
+    assert outcome == Outcome("Completed", "r", "j", outputs=(("train", "s3://a/b/"),), version=1)
     assert outcome.did_something
     assert str(outcome) == "Completed"
 

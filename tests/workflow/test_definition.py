@@ -9,6 +9,7 @@ import pytest
 from jsonata.jsonata import Jsonata
 
 from cdk_processing import ExecutionVariables, Parameter, ProcessingInput, ProcessingOutput, ScriptProcessor
+from cdk_processing.contract.version import VERSION
 from cdk_processing.request.request import Bindings
 from cdk_processing.workflow.definition import Workflow, definition
 from cdk_processing.workflow.launch_policy import LaunchPolicy
@@ -784,6 +785,7 @@ def test_a_run_that_ends_well_says_what_it_made(state):
 
     whose = {"job_status": "InProgress", "made_by": ELSEWHERE} if state == "Duplicate" else {}
     assert output == {
+        "contract": VERSION,
         "status": "Duplicate" if state == "Duplicate" else "Completed",
         "run_id": run,
         "job_name": f"census-preprocess-{run}-1",
