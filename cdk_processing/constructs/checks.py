@@ -18,7 +18,9 @@ from aws_cdk import Acknowledgment, Stack, Validations
 from constructs import Dependable, DependencyGroup, IConstruct, IValidation
 
 from cdk_processing.access.statement import Statement, policy_document
+from cdk_processing.constructs import sharing
 from cdk_processing.constructs.list_tokens import with_split_lists
+from cdk_processing.constructs.sharing import Definition, map_parts, shared_parts, with_references
 from cdk_processing.constructs.typed import TypedResource
 
 __all__ = ["TEMPLATE_BYTES", "StackChecks", "checks_of"]
@@ -26,8 +28,12 @@ __all__ = ["TEMPLATE_BYTES", "StackChecks", "checks_of"]
 #: Of all inline policies of a role together, without white space:
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _INLINE_POLICIES = 10_240
-#: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
-TEMPLATE_BYTES = 1_048_576
+#: Of a template in S3: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+TEMPLATE_BYTES = 1_000_000
+_COMPACT = "@aws-cdk/core:suppressTemplateIndentation"
+_TOKEN = "${Token["
+# What the CDK writes for a token is about so much longer.
+_TOKEN_BYTES = 100
 
 _known: WeakKeyDictionary[Stack, StackChecks] = WeakKeyDictionary()
 
@@ -42,7 +48,8 @@ class StackChecks:
         roles_of_policies: The role that a policy is attached to. AWS counts its characters with the role's own.
         rules: Rules of cdk-nag that do not apply to a resource: the resource, the rule and the reason.
         late: Called at the end; each returns what is wrong, in words.
-        definitions: How long each definition is, by its job.
+        definitions: The definition of each job, by the job's path.
+        resources: Type and properties of all resources that this library has made in the stack.
         problems: What was wrong at the last synth.
     """
 
@@ -52,10 +59,12 @@ class StackChecks:
         self.roles_of_policies: dict[TypedResource, TypedResource] = {}
         self.rules: list[tuple[TypedResource, str, str]] = []
         self.late: list[Callable[[], list[str]]] = []
-        self.definitions: dict[str, int] = {}
+        self.definitions: dict[str, Definition] = {}
+        self.resources: list[tuple[str, Mapping[str, Any]]] = []
         self.problems: list[str] = []
         self._tags: dict[str, str] | None = None
         self._is_validated = False
+        self._references: dict[str, str] = {}
 
     def stack_tags(self) -> dict[str, str]:
         """The tags that CloudFormation gives everything in the stack, read once a synth."""
@@ -67,6 +76,7 @@ class StackChecks:
         """Do what was left for the end, and have the CDK tell what AWS would refuse."""
         self._tags = None
         found = [problem for check in self.late for problem in check()]
+        self._share_definitions()
         self.problems = [*found, *self._policy_problems(), *self._template_problems()]
         # Only cdk-nag has rules to acknowledge, and an app that uses it has imported it.
         if (self.problems or "cdk_nag" in sys.modules) and not self._is_validated:
@@ -111,15 +121,50 @@ class StackChecks:
                 )
         return found
 
+    def _share_definitions(self) -> None:
+        """Hold what the definitions have in common once, where there are many."""
+        definitions = [(each.text, each.own_texts) for each in self.definitions.values()]
+        many = sum(len(text) for text, _ in definitions) > sharing.SHARED_FROM
+        if not many and not self._references:
+            return
+        self._references = map_parts(self._stack, shared_parts(definitions) if many else [])
+        for definition in self.definitions.values():
+            definition.write_shared(self._references)
+
     def _template_problems(self) -> list[str]:
-        size = sum(self.definitions.values())
+        if self._estimated_bytes() < TEMPLATE_BYTES * 3 // 4:
+            return []
+        is_compact = bool(self._stack.node.try_get_context(_COMPACT))
+        written = self._stack.resolve(self._made())
+        size = len(json.dumps(written, ensure_ascii=False, indent=None if is_compact else 1).encode())
         if size <= TEMPLATE_BYTES:
             return []
+        compact = "" if is_compact else f", and write it without indentation: set the context {_COMPACT!r} to true"
         return [
-            f"the template must have at most {TEMPLATE_BYTES:,} bytes, and the state machines of its "
-            f"{len(self.definitions)} jobs alone have {size:,}; put the jobs into several stacks, which may share one "
-            "ProcessingPlatform"
+            f"the template must have at most {TEMPLATE_BYTES:,} bytes, and its {len(self.definitions)} jobs alone have "
+            f"{size:,}; put the jobs into several stacks, which may share one ProcessingPlatform{compact}"
         ]
+
+    def _estimated_bytes(self) -> int:
+        """What the template may have, without asking the CDK: it takes its time to write thousands of tokens."""
+        written = json.dumps(
+            [self.resources, [dict(each.metadata) for each in self.definitions.values()]], indent=1, default=str
+        )
+        texts = [with_references(each.text, self._references) for each in self.definitions.values()]
+        tokens = written.count(_TOKEN) + sum(text.count(_TOKEN) for text in texts)
+        return len(written) + sum(map(len, [*texts, *self._references])) + tokens * _TOKEN_BYTES
+
+    def _made(self) -> dict[str, Any]:
+        """What this library has made, as it is in the template; a definition beside its other properties."""
+        resources = {
+            f"{number:032}": {"Type": kind, "Properties": {**properties, "DefinitionString": None}}
+            for number, (kind, properties) in enumerate(self.resources)
+        }
+        definitions = {
+            job: {"Properties": {"DefinitionString": each.written}, "Metadata": dict(each.metadata)}
+            for job, each in self.definitions.items()
+        }
+        return {"Resources": resources, "Definitions": definitions, "Mappings": {"": {"": list(self._references)}}}
 
 
 def checks_of(stack: Stack) -> StackChecks:

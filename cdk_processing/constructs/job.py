@@ -29,7 +29,7 @@ from cdk_processing.constructs.validation import (
     warn_of_patterns,
     warn_of_unknown_instance_types,
 )
-from cdk_processing.contract.description import METADATA, JobDescription
+from cdk_processing.contract.description import JobDescription
 from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.location import JobOutput, S3Location
 from cdk_processing.request.packing import packed
@@ -299,7 +299,7 @@ class ProcessingJob(Construct):
             triggers=tuple(trigger.describe() for trigger in self._launching.triggers),
             outputs={place.name: place.shared.uri for place in output_places(self._request)},
         )
-        self._launching.machine.describe(METADATA, described.render())
+        self._launching.describe(described.render())
 
     def _metric(self, name: str) -> cloudwatch.Metric:
         from aws_cdk import Duration, aws_cloudwatch

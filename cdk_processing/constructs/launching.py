@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from constructs import Construct
 
@@ -21,15 +22,18 @@ from cdk_processing.constructs.platform import IProcessingPlatform
 from cdk_processing.constructs.pseudo_parameters import account_token, partition_token
 from cdk_processing.constructs.resources import acknowledge, allow, arn_of, known_as, place_of, resource, role, stack_of
 from cdk_processing.constructs.run_tags import run_tags, tag_problems
+from cdk_processing.constructs.sharing import with_references
 from cdk_processing.constructs.substitution import filled_in, substituted
 from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger
 from cdk_processing.constructs.typed import TypedResource
+from cdk_processing.contract.description import METADATA
 from cdk_processing.contract.tags import JOB_TAG, MachineTags
 from cdk_processing.errors import DeclarationError
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.workflow.admission import Admission, MachinePolicy, each_once
 from cdk_processing.workflow.definition import Workflow, definition
 from cdk_processing.workflow.items import item_statements
+from cdk_processing.workflow.jsonata import quoted
 from cdk_processing.workflow.launch_policy import LaunchPolicy
 from cdk_processing.workflow.launches import EventMapping
 from cdk_processing.workflow.limits import definition_problems
@@ -53,6 +57,7 @@ class Launching:
 
     Attributes:
         triggers: What launches the job, in the order of the declaration.
+        metadata: What the template says of the job.
         machine: The state machine.
     """
 
@@ -79,6 +84,8 @@ class Launching:
         self._start_role: TypedResource | None = None
         self._machine_policies: set[str] = set()
         self._known_version: str | None = None
+        self._is_own = True
+        self.metadata: dict[str, Any] = {}
         self.triggers: list[Trigger] = list(triggers)
         self._own_tags = MachineTags(self._path, base_name, platform.dead_letter_queue_url).render()
         self._checks = checks_of(stack_of(scope))
@@ -90,6 +97,7 @@ class Launching:
         self.machine: TypedResource = self._make_machine()
         self.machine_arn: str = self.machine.attribute("ref")
         self._checks.late.append(self.write_tags)
+        self._checks.definitions[self._path] = self
 
     def bind(self, triggers: Sequence[Trigger]) -> None:
         """Make the resources of triggers that are known already."""
@@ -134,7 +142,8 @@ class Launching:
         tags, written = self.machine.tags_and("DefinitionString")
         given = {**self._checks.stack_tags(), **tags}
         declared = [JOB_TAG, *(tag["Key"] for tag in self._request.processor.tag_list or ())]
-        if written == self._written:  # else somebody has put a definition of his own in its place
+        self._is_own = written == self._written  # else somebody has put a definition of his own in its place
+        if self._is_own:
             self._write(self._with_tags(run_tags(given, declared)))
         return tag_problems(self._path, given, declared, self._own_tags)
 
@@ -144,9 +153,39 @@ class Launching:
 
     def _write(self, text: str) -> None:
         if text != self._plain:
-            self._plain, self._written = text, substituted(text)
-            self._checks.definitions[self._path] = len(_dump(text).encode())
-            self.machine.write("DefinitionString", self._written)
+            self._plain = text
+            self._put(substituted(text))
+
+    def _put(self, written: str) -> None:
+        self._written = written
+        self.machine.write("DefinitionString", written)
+
+    # -- what the stack's definitions share ---------------------------------------------------------------------------
+
+    @property
+    def text(self) -> str:
+        """The definition as JSON, with CDK tokens."""
+        return self._plain
+
+    @property
+    def written(self) -> str:
+        """What the template has of it: text, or the token of an ``Fn::Sub``."""
+        return self._written
+
+    def describe(self, metadata: dict[str, Any]) -> None:
+        """Say in the template what the state machine is."""
+        self.metadata = metadata
+        self.machine.describe(METADATA, metadata)
+
+    @property
+    def own_texts(self) -> list[str]:
+        """Where the job's name and path stand in the definition."""
+        return [f"{quoted(f'{self._base_name}-')} & $id", f" of {self._path}, ", _dump(self._path)]
+
+    def write_shared(self, tokens: Mapping[str, str]) -> None:
+        """Write the definition with tokens in place of parts: those by which the stack's mapping is read."""
+        if self._is_own:
+            self._put(substituted(with_references(self._plain, tokens)))
 
     # -- the state machine --------------------------------------------------------------------------------------------
 
@@ -199,7 +238,6 @@ class Launching:
         problems = definition_problems(tree, text)
         if problems:
             raise DeclarationError(self._path, [problem.on(self._scope.node.id) for problem in problems])
-        self._checks.definitions[self._path] = len(_dump(text).encode())
         return text
 
     def _version(self) -> str:

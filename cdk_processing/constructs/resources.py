@@ -50,6 +50,7 @@ _paths: WeakKeyDictionary[Construct, str] = WeakKeyDictionary()
 
 def resource(scope: Construct, construct_id: str, kind: str, properties: dict[str, Any]) -> TypedResource:
     """A CloudFormation resource of type ``kind``; properties are as in a template, tokens welcome."""
+    checks_of(stack_of(scope)).resources.append((kind, properties))
     return typed_resource(scope, construct_id, kind, properties)
 
 

@@ -15,15 +15,16 @@ from cdk_processing.constructs.pseudo_parameters import pseudo_parameters
 from cdk_processing.request.number_tokens import NUMBER_TOKEN
 from cdk_processing.request.tokens import is_token
 
-__all__ = ["filled_in", "substituted"]
+__all__ = ["TOKEN", "filled_in", "substituted"]
 
-_TOKEN = re.compile(rf"\$\{{Token\[[^\]]*\]\}}|{NUMBER_TOKEN.pattern}")
+#: A CDK token in text.
+TOKEN = re.compile(rf"\$\{{Token\[[^\]]*\]\}}|{NUMBER_TOKEN.pattern}")
 _LITERAL = re.compile(r"\$\{(?!Token\[)")
 
 
 def substituted(text: str) -> str:
     """The text as CloudFormation fills it in, as a token; the text itself where there is nothing to fill in."""
-    tokens = dict.fromkeys(_TOKEN.findall(text))
+    tokens = dict.fromkeys(TOKEN.findall(text))
     if not tokens:
         return text
     pseudo = pseudo_parameters()
@@ -41,9 +42,9 @@ def filled_in(document: Any) -> Any:
         return {name: filled_in(value) for name, value in document.items()}
     if isinstance(document, list):
         return [filled_in(value) for value in document]
-    if not isinstance(document, str) or not is_token(document) or _TOKEN.fullmatch(document):
+    if not isinstance(document, str) or not is_token(document) or TOKEN.fullmatch(document):
         return document
-    tokens = _TOKEN.findall(document)
+    tokens = TOKEN.findall(document)
     pseudo = pseudo_parameters()
     if not tokens or any(token not in pseudo for token in tokens):
         return document
@@ -52,4 +53,4 @@ def filled_in(document: Any) -> Any:
 
 def _body(text: str, names: dict[str, str]) -> str:
     # What only looks like a name of Fn::Sub stays as it is: "${!x}" means "${x}".
-    return _TOKEN.sub(lambda match: f"${{{names[match[0]]}}}", _LITERAL.sub("${!", text))
+    return TOKEN.sub(lambda match: f"${{{names[match[0]]}}}", _LITERAL.sub("${!", text))
