@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 __all__ = ["local"]
@@ -13,12 +15,23 @@ def _checked_account(ctx: click.Context, option: click.Parameter, value: str | N
     return value
 
 
+def _checked_region(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+", value):
+        raise click.BadParameter(f"a region is written as us-east-1, got {value!r}", ctx, option)
+    return value
+
+
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on. [a free one]")
 @click.option("--app", metavar="COMMAND", help="The CDK app, or the folder of its cloud assembly. [cdk.json's]")
 @click.option("--no-deploy", is_flag=True, help="Start the embedded AWS with nothing deployed.")
 @click.option("--python", metavar="FILE", help="Python to run every job with. [one like the job's image has]")
-@click.option("--region", metavar="NAME", help="Region of stacks that name none. [AWS_REGION, else us-east-1]")
+@click.option(
+    "--region",
+    metavar="NAME",
+    callback=_checked_region,
+    help="Region of stacks that name none. [AWS_REGION, else us-east-1]",
+)
 @click.option(
     "--account",
     metavar="ID",

@@ -79,6 +79,12 @@ MISTAKES = {
         2,
         "Error: Invalid value for '--port': 99999 is not in the range 1<=x<=65535.",
     ),
+    "a region of the embedded AWS that is none": (
+        ["local", "--region", "atlantis"],
+        HERE,
+        2,
+        "Error: Invalid value for '--region': a region is written as us-east-1, got 'atlantis'",
+    ),
     "an account that is none": (
         ["local", "--account", "1234"],
         HERE,
