@@ -1,12 +1,12 @@
-# What there is to do here: `make` lists it. Needs Python 3.10 or later, make and git; everything else comes with `make setup`.
+# `make` lists the targets. They need Python 3.10 or later, make and git; `make setup` installs the rest.
 
 VENV := .venv
 BIN := $(VENV)/bin
-# PATH with a Node.js that aws-cdk-lib can run on: the machine's own, or the one that setup has installed.
+# PATH with a Node.js for aws-cdk-lib: the machine's own, or the one that setup has installed.
 WITH_NODE = PATH="$$($(BIN)/python -c 'from cdk_processing.local.deployment.node import path_with_node; print(path_with_node())')"
-# uv trusts what the machine trusts, as pip does: a company's own certificates, say.
+# uv trusts the machine's certificates, as pip does, such as a company's own.
 export UV_SYSTEM_CERTS ?= true
-# Processes that run tests, a file of tests in one of them; each starts what it needs by itself.
+# The number of test processes. Each runs whole files of tests.
 WORKERS ?= auto
 SETUP_NEEDS := pyproject.toml uv.lock scripts/setup.sh
 # The folders that import neither aws_cdk nor boto3; their tests start neither Node nor the embedded AWS.
@@ -15,15 +15,15 @@ PURE := $(wildcard tests/contract tests/schedules) tests/request tests/access te
 .DEFAULT_GOAL := help
 .PHONY: help setup hooks demo quick test check format bench images limits policies upstream lock clean
 
-help: ## List what there is to do
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.set-up-all ## Install everything into .venv
 
-hooks: $(VENV)/.set-up-all ## Have git run the linters and the types before each commit
+hooks: $(VENV)/.set-up-all ## Run the linters and the type checker before each git commit
 	@$(BIN)/pre-commit install
 
-demo: $(VENV)/.set-up-demo ## Deploy the example to the embedded AWS, let a file arrive, show what comes of it
+demo: $(VENV)/.set-up-demo ## Deploy the example to the embedded AWS, upload a file, show the outputs
 	@$(BIN)/python scripts/demo.py $(ARGS)
 
 quick: $(VENV)/.set-up-all ## Before each commit: the tests of the pure folders, and `make check` beside them
@@ -34,38 +34,38 @@ quick-tests:
 	@$(WITH_NODE) $(BIN)/python -m pytest -q -n $(WORKERS) --maxprocesses 2 --dist loadfile \
 		--ignore tests/workflow/model $(PURE) $(ARGS)
 
-test: $(VENV)/.set-up-all ## Run the tests; ARGS='tests/client -k start' for some of them, WORKERS=0 in one process
+test: $(VENV)/.set-up-all ## Run the tests; ARGS='tests/client -k start' runs some of them, WORKERS=0 uses one process
 	@$(WITH_NODE) $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile $(ARGS)
 
-check: $(VENV)/.set-up-all ## Lint, formatting, types, and the arrows between packages
+check: $(VENV)/.set-up-all ## Check lint, formatting, types and the imports between folders
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(VENV)/.set-up-all ## Format and mend what can be mended
+format: $(VENV)/.set-up-all ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-limits: $(VENV)/.set-up-all ## Write the table of the API's limits anew, from botocore's model
+limits: $(VENV)/.set-up-all ## Write the table of the API's limits from botocore's model
 	@$(BIN)/python scripts/make_limits.py
 
-bench: $(VENV)/.set-up-all ## Measure against the budgets
+bench: $(VENV)/.set-up-all ## Run the benchmarks and compare with the budgets
 	@$(WITH_NODE) $(BIN)/python -m benchmarks $(ARGS)
 
-images: $(VENV)/.set-up-all ## Write the table of AWS's images anew, from the newest SageMaker SDK
+images: $(VENV)/.set-up-all ## Write the table of AWS's images from the newest SageMaker SDK
 	@$(BIN)/python scripts/make_images.py $(ARGS)
 
 policies: $(VENV)/.set-up-all ## Write the table of AWS's managed policies anew, from the newest release of moto
 	@$(BIN)/python scripts/make_managed_policies.py
 
-upstream: $(VENV)/.set-up-all ## Compare with the newest releases of what this stands on; needs the package index
+upstream: $(VENV)/.set-up-all ## Compare with the newest releases of other projects; needs the package index
 	@$(BIN)/python -m pytest -m upstream $(ARGS)
 
-lock: $(VENV)/.set-up-all ## Write uv.lock anew, after a change of pyproject.toml; ARGS=--upgrade takes the newest releases
+lock: $(VENV)/.set-up-all ## Write uv.lock after a change of pyproject.toml; ARGS=--upgrade takes the newest releases
 	@$(BIN)/uv lock $(ARGS)
 
-clean: ## Remove what was installed and made
+clean: ## Remove everything that make has installed or built
 	rm -rf $(VENV) cdk.out build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/.set-up-demo: $(SETUP_NEEDS)

@@ -34,7 +34,7 @@ _WAIT_HELP = "Follow the log and wait for the end; exit code 1 if the run fails.
     "--at",
     type=click.DateTime(["%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S%z"]),
     metavar="TIME",
-    help="The run's TRIGGER_TIME, for a day that is made up for: 2026-03-28T06:00+01:00. Default: now.",
+    help="The run's TRIGGER_TIME, to make up for a missed day: 2026-03-28T06:00+01:00. Default: now.",
 )
 @click.option("--wait", is_flag=True, help=_WAIT_HELP)
 @account_options

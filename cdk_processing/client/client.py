@@ -99,7 +99,7 @@ class ProcessingClient:
         Args:
             job: The job.
             name: The RUN_ID, the execution's name or ARN, the processing job's name, or a unique beginning of one.
-            prefer: Without a name, the latest run in this state, where there is one.
+            prefer: Without a name, the latest run with this status, if there is one.
 
         Raises:
             UnknownRunError: There is no such run.
@@ -121,7 +121,7 @@ class ProcessingClient:
     ) -> Run:
         """Start a job. Where a run with the same `run_key` and parameters is there, it is returned; nothing is started.
 
-        With `at`, a datetime with a timezone, the run has that ``TRIGGER_TIME``: for a day that is made up for.
+        With `at`, a datetime with a timezone, the run has that ``TRIGGER_TIME``: to make up for a missed day.
 
         Raises:
             InvalidParametersError: A parameter is unknown, missing or not what the job declares, or `at` has no
@@ -193,7 +193,7 @@ class ProcessingClient:
 
         Args:
             job: Redrive those of this job alone.
-            on_result: Called with the result for each letter, as soon as it is there.
+            on_result: Called with the result for each letter, as soon as it exists.
         """
         only = None if job is None else self.job(job)
         return redrive_letters(self.account, self.jobs(), only, on_result=on_result)

@@ -129,7 +129,7 @@ class WaitTimeoutError(ProcessingClientError):
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """The known names most like a mistyped one, best first; none where none is much like it.
+    """The known names that are similar to a mistyped one, the best first.
 
     The end of a path weighs more than the whole: jobs of one stack all begin alike.
     """

@@ -40,7 +40,7 @@ def find_run(account: Account, job: Job, text: str | None = None, *, prefer: Run
         text: The RUN_ID, the execution's name or ARN, the processing job's name or ARN, or a beginning of one that no
             other run of the job has. After a redrive several executions have one RUN_ID: the latest redrive is meant.
             Duplicates have the RUN_ID of the run that did the work: that run is meant. Left out, the latest run.
-        prefer: Without a text, the latest run in that state where there is one.
+        prefer: Without a text, the latest run with this status, if there is one.
 
     Raises:
         UnknownRunError: There is no such run.

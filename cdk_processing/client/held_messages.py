@@ -19,7 +19,7 @@ __all__ = ["HeldMessages", "hold_messages"]
 
 # More than one call takes, even where AWS is slow and the call is tried again.
 _SECONDS = 300
-# Without a wait SQS asks only some of its servers, and may answer that there is nothing where there is.
+# Without a wait, SQS asks only some of its servers, and may miss messages.
 _WAIT_SECONDS = 1
 # SQS may deliver a message twice. After so many batches of nothing but known messages there are no others.
 _BATCHES_OF_KNOWN = 3

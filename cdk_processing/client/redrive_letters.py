@@ -41,7 +41,7 @@ class RedrivenLetter:
         letter: The letter.
         run: The run that it started; None where it started none.
         deleted: Whether the letter was deleted.
-        why: Why no run was started, or why the letter is still in the queue; empty where there is nothing to explain.
+        why: Why no run was started, or why the letter is still in the queue; empty if it needs no reason.
     """
 
     letter: DeadLetter
@@ -66,7 +66,7 @@ def redrive_letters(
         account: Where the queues are.
         jobs: Every deployed job.
         only: Redrive the letters of this job alone.
-        on_result: Called with the result for each letter, as soon as it is there.
+        on_result: Called with the result for each letter, as soon as it exists.
     """
     jobs = list(jobs)
     results: list[RedrivenLetter] = []

@@ -59,7 +59,7 @@ def start_run(
         run_key: What makes this run the same as another: where a run with this key and the same parameters has made a
             processing job, nothing is started, and that run is returned, or its latest redrive. Two starts at the same
             moment may both begin; one of them ends as ``Duplicate``. Left out, a fresh key, so that every start runs.
-        at: The run's time, ``TRIGGER_TIME``, as if the job had been launched then: for a day that is made up for. A
+        at: The run's time, ``TRIGGER_TIME``, as if the job had been launched then, to make up for a missed day. A
             datetime with a timezone. Left out, the moment when the run starts.
 
     Raises:
