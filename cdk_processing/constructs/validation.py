@@ -71,6 +71,8 @@ def policy_problems(policy: LaunchPolicy) -> list[Problem]:
 def trigger_problems(request: ProcessingRequest, triggers: Sequence[Trigger]) -> list[Problem]:
     """What is wrong with triggers, alone and together with the request."""
     found: list[Problem] = []
+    # Found once: there may be a hundred triggers.
+    declared: list[RunTimeValue] | None = None
     for index, trigger in enumerate(triggers):
         if isinstance(trigger, type) or not hasattr(trigger, "supplies"):
             allowed = "a trigger such as OnObjectCreated or OnSchedule"
@@ -80,7 +82,9 @@ def trigger_problems(request: ProcessingRequest, triggers: Sequence[Trigger]) ->
         found += [problem.inside(f"triggers[{index}]").on(type(trigger).__name__) for problem in own]
         if not own:
             found += _unsupplied(request, trigger, index)
-            found += _wrongly_given(request, trigger, index)
+            if trigger.given:
+                declared = _parameters(request) if declared is None else declared
+                found += _wrongly_given(declared, trigger, index)
             found += _loops(request, trigger)
     return found
 
@@ -186,11 +190,9 @@ def _parameters(request: ProcessingRequest) -> list[RunTimeValue]:
     return request.parameters()
 
 
-def _wrongly_given(request: ProcessingRequest, trigger: Trigger, index: int) -> list[Problem]:
+def _wrongly_given(parameters: Sequence[RunTimeValue], trigger: Trigger, index: int) -> list[Problem]:
     """Values that a trigger gives for parameters that the job does not have, or that they do not take."""
-    if not trigger.given:
-        return []
-    declared = {value.parameter: value for value in _parameters(request)}
+    declared = {value.parameter: value for value in parameters}
     owner, found = type(trigger).__name__, []
     for name, given in trigger.given.items():
         field = f"triggers[{index}].parameters[{name!r}]"
