@@ -14,6 +14,7 @@ from aws_cdk import (
     Stage,
 )
 from aws_cdk import assertions as cdk_assertions
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_notifications as notifications
 from aws_cdk import aws_sns as sns
@@ -245,6 +246,52 @@ def test_it_is_the_same_below_a_stage_and_in_a_nested_stack(app, stack, request_
     text = json.dumps(synth(inner))
     assert '"EventBridgeConfiguration": {}' in text
     assert "EventBridgeEnabled" not in text
+
+
+def test_the_role_and_the_checks_that_a_bucket_asks_for_its_notifications_stay(stack, watch, synth, resources):
+    role = iam.Role(stack, "Handler", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    bucket = s3.Bucket(stack, "Raw", notifications_handler_role=role, notifications_skip_destination_validation=True)
+    watch(bucket)
+    to_queue(bucket, stack)
+    template = synth(stack)
+
+    own, [custom] = configured(template, resources)
+    [properties] = [each["Properties"] for each in resources(template, "Custom::S3BucketNotifications").values()]
+    [function] = resources(template, "AWS::Lambda::Function").values()
+    assert (own, custom["EventBridgeConfiguration"]) == (None, {})
+    assert properties["SkipDestinationValidation"] is True
+    assert function["Properties"]["Role"] == {"Fn::GetAtt": [stack.get_logical_id(role.node.default_child), "Arn"]}
+
+
+def test_an_imported_buckets_role_for_notifications_stays(stack, watch, synth, resources):
+    role = iam.Role(stack, "Handler", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    bucket = s3.Bucket.from_bucket_attributes(
+        stack, "Watched", bucket_name="their-data", notifications_handler_role=role
+    )
+    watch(bucket)
+    bucket.enable_event_bridge_notification()
+    template = synth(stack)
+
+    [function] = resources(template, "AWS::Lambda::Function").values()
+    assert function["Properties"]["Role"] == {"Fn::GetAtt": [stack.get_logical_id(role.node.default_child), "Arn"]}
+    assert warnings(stack) == []
+
+
+@KINDS
+def test_the_way_is_chosen_also_where_the_app_skips_validation(app, stack, watch, kind):
+    """Some apps do so for speed."""
+    noisy, plain = kind(stack, "Noisy"), kind(stack, "Plain")
+    watch(noisy, "One")
+    watch(plain, "Two")
+    to_queue(noisy, stack)
+
+    template = app.synth(skip_validation=True).get_stack_by_name(stack.stack_name).template["Resources"]
+
+    assert {
+        name[:5]: each.get("Properties", {}).get("NotificationConfiguration")
+        for name, each in template.items()
+        if each["Type"] == "AWS::S3::Bucket"
+    } == {"Noisy": None, "Plain": ON}
 
 
 # -- imported buckets -------------------------------------------------------------------------------------------------
