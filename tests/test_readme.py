@@ -13,8 +13,10 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def blocks():
-    """The README's Python: a job, jobs that launch each other, yesterday's partition, forwarded events, a test."""
-    return re.findall(r"```python\n(from .*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    """The README's Python, block by block; the first is an app, and the last its test."""
+    return re.findall(
+        r"```python\n((?:from|import) .*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
 
 
 def run(folder, *command):
@@ -38,10 +40,12 @@ def test_the_job_and_the_test_of_the_readme_work_as_they_stand(blocks, tmp_path)
 
 
 @pytest.mark.parametrize(
-    "number", [1, 2, 3], ids=["jobs that launch each other", "yesterday's partition", "events of another account"]
+    "number",
+    [1, 2, 3, 4],
+    ids=["jobs that launch each other", "yesterday's partition", "events of another account", "platform teams"],
 )
 def test_the_other_apps_of_the_readme_synthesize(blocks, tmp_path, number):
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     (tmp_path / "app.py").write_text(blocks[number], encoding="utf-8")
 
     status, told = run(tmp_path, "app.py")

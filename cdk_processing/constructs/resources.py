@@ -18,7 +18,7 @@ from cdk_processing.access.statement import Place, Statement, policy_document, s
 from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.list_tokens import with_split_lists
 from cdk_processing.constructs.pseudo_parameters import account_token, partition_token
-from cdk_processing.constructs.roles import RoleStandards
+from cdk_processing.constructs.roles import RoleStandards, customized_roles_problem
 from cdk_processing.constructs.substitution import filled_in
 from cdk_processing.constructs.typed import TypedResource, typed_resource
 from cdk_processing.contract.texts import ROLE_DESCRIPTION, TAG_VALUE, fit
@@ -74,8 +74,14 @@ def role(
         statements: What it allows.
         description: What it is for.
         standards: What it has in common with the other roles of the platform.
+
+    Raises:
+        DeclarationError: The app makes no roles by itself (``iam.Role.customize_roles``).
     """
     path = f"{path_of(scope)}/{construct_id}"
+    problem = customized_roles_problem(scope, path)
+    if problem is not None:
+        raise DeclarationError(path_of(scope), [problem])
     properties = {
         **standards.properties(path),
         "AssumeRolePolicyDocument": service_trust(services, account_token()),

@@ -245,6 +245,7 @@ def extend_provisioning() -> None:
     after_provisioning("AWS::DynamoDB::Table", keep_table_key)
     after_provisioning("AWS::IAM::Role", keep_boundary)
     after_provisioning("AWS::S3::Bucket", buckets.keep_encryption)
+    after_provisioning("AWS::S3::Bucket", buckets.keep_tags)
     after_provisioning("AWS::SNS::Topic", keep_key)
     after_provisioning("AWS::Scheduler::Schedule", keep_every_property)
     after_provisioning("AWS::StepFunctions::StateMachine", lambda arn, _properties: deletion.forget_orphans(arn))

@@ -246,3 +246,37 @@ def test_every_role_of_every_app_here_has_the_standards_of_its_platform(file, mo
     assert {role["PermissionsBoundary"] for role in found} == {BOUNDARY}
     assert {role["Path"] for role in found} == {"/data/"}
     assert all(named(role["RoleName"]).startswith("acme-") for role in found)
+
+
+# -- apps that make no roles by themselves ----------------------------------------------------------------------------
+
+
+def test_a_job_in_an_app_that_makes_no_roles_is_refused_and_told_what_to_do(app, stack, request_for):
+    iam.Role.customize_roles(stack)
+
+    with pytest.raises(DeclarationError) as raised:
+        ProcessingJob(stack, "Job", request_for())
+
+    assert "iam.Role.customize_roles must be left out where a job makes a role, as Census/Job/ExecutionRole" in str(
+        raised.value
+    )
+    assert "ProcessingPlatform(permissions_boundary=" in str(raised.value)
+
+
+def test_a_call_for_another_stack_leaves_jobs_alone(app, stack, request_for):
+    iam.Role.customize_roles(Stack(app, "Other"))
+
+    assert len(roles(template_of(stack, request_for))) == 2
+
+
+def test_a_report_that_leaves_roles_out_is_a_warning(stack, request_for):
+    iam.Role.customize_roles(stack, prevent_synthesis=False)
+
+    assert len(roles(template_of(stack, request_for))) == 2
+    warnings = [entry.data for entry in stack.node.find_child("Job").node.metadata if entry.type == "aws:cdk:warning"]
+    assert any("does not list Census/Job/ExecutionRole" in warning for warning in warnings)
+
+
+def template_of(stack, request_for):
+    ProcessingJob(stack, "Job", request_for())
+    return Template.from_stack(stack).to_json()

@@ -105,6 +105,7 @@ INTERNALS: dict[str, str] = {
     "ministack.services.s3:_get_bucket_notification": "name",
     "ministack.services.s3:_put_bucket_notification": "name body headers",
     "ministack.services.s3:_delete_object": "bucket_name key headers query_params",
+    "ministack.services.s3:_bucket_tags": "",
     "ministack.services.s3:_buckets": "",
     "ministack.services.s3:_object_versions": "",
     "ministack.services.s3:_fire_s3_event": "bucket_name key event_name size etag deletion_type",

@@ -13,6 +13,7 @@ __all__ = [
     "bucket_key",
     "empty",
     "keep_encryption",
+    "keep_tags",
     "notifications_of",
     "object_key",
     "set_notifications",
@@ -63,6 +64,15 @@ def keep_encryption(bucket: str, properties: Mapping[str, Any]) -> None:
             if name in default:
                 SubElement(by_default, name).text = str(default[name])
     internal("ministack.services.s3", "_put_bucket_encryption")(bucket, tostring(root))
+
+
+def keep_tags(bucket: str, properties: Mapping[str, Any]) -> None:
+    """Give a bucket the tags of its template, which MiniStack's CloudFormation passes over."""
+    tags = {str(tag.get("Key", "")): str(tag.get("Value", "")) for tag in properties.get("Tags") or []}
+    if tags:
+        internal("ministack.services.s3", "_bucket_tags")[bucket] = tags
+    else:
+        internal("ministack.services.s3", "_bucket_tags").pop(bucket, None)
 
 
 def set_notifications(bucket: str, configuration: Mapping[str, Any], *, unchecked: bool = False) -> None:
