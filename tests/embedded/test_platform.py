@@ -8,7 +8,14 @@ BOUNDARY_DENIES = "sagemaker:CreateProcessingJob"
 
 
 def declare_platform(stack, **options):
-    """A job that uses all that a platform has: manifests, outputs without a place, turns, and the newest arrival."""
+    """A platform, and jobs that use all of it."""
+    from cdk_processing import ProcessingPlatform
+
+    declare_jobs(stack, ProcessingPlatform(stack, "Platform", **options))
+
+
+def declare_jobs(stack, platform):
+    """Jobs that use all that a platform has: manifests, outputs without a place, turns, and the newest arrival."""
     from cdk_processing import (
         DataBucket,
         ExecutionVariables,
@@ -18,11 +25,9 @@ def declare_platform(stack, **options):
         ProcessingInput,
         ProcessingJob,
         ProcessingOutput,
-        ProcessingPlatform,
         SKLearnProcessor,
     )
 
-    platform = ProcessingPlatform(stack, "Platform", **options)
     raw = DataBucket(stack, "Raw")
     processor = SKLearnProcessor(framework_version="1.4-2", instance_type="ml.m5.xlarge", instance_count=1)
     arrives = processor.run(
@@ -105,6 +110,51 @@ def test_the_roles_have_the_boundary_the_path_and_the_prefix(embedded, platform)
         assert role["Path"] == "/data/jobs/"
         assert role["Arn"].endswith(f":role/data/jobs/{role['RoleName']}")
         assert "Boundary" in role["PermissionsBoundary"]["PermissionsBoundaryArn"]
+
+
+def test_a_platform_that_another_app_has_deployed_is_a_class_of_ones_own(embedded, deploy, platform):
+    """What the other app has is named by ARN, as one reads it from SSM or a company's handbook."""
+    at = f"{embedded.aws.region}:{embedded.aws.account_id}"
+
+    def one(kind):
+        [found] = physical(embedded, platform, kind).values()
+        return found
+
+    def bucket(name):
+        return next(each for key, each in physical(embedded, platform, "AWS::S3::Bucket").items() if name in key)
+
+    def declare(stack):
+        from aws_cdk import aws_kms as kms
+        from aws_cdk import aws_s3 as s3
+
+        from cdk_processing import RoleStandards
+
+        key = kms.Key.from_key_arn(stack, "Key", f"arn:aws:kms:{at}:key/{one('AWS::KMS::Key')}")
+
+        def imported(name):
+            return s3.Bucket.from_bucket_attributes(stack, name, bucket_name=bucket(name), encryption_key=key)
+
+        class Company:
+            key_arn = key.key_arn
+            dead_letter_queue_url = one("AWS::SQS::Queue")
+            dead_letter_queue_arn = f"arn:aws:sqs:{at}:{dead_letter_queue_url.rpartition('/')[2]}"
+            alert_topic_arn = one("AWS::SNS::Topic")
+            log_group_arn = f"arn:aws:logs:{at}:log-group:{one('AWS::Logs::LogGroup')}:*"
+            table_name = one("AWS::DynamoDB::Table")
+            table_arn = f"arn:aws:dynamodb:{at}:table/{table_name}"
+            work_bucket = imported("PlatformWork")
+            data_bucket = imported("PlatformData")
+            role_standards = RoleStandards(role_path="/company/")
+
+        declare_jobs(stack, Company())
+
+    stack = deploy(declare)
+    assert set(physical(embedded, stack, "AWS::SQS::Queue") | physical(embedded, stack, "AWS::KMS::Key")) == set()
+    embedded.put(f"{stack}/Raw", "in/a.csv", "1\n")
+    assert embedded.wait_for_run(f"{stack}/Arrives").status == "SUCCEEDED"
+    iam = embedded.client("iam")
+    roles = physical(embedded, stack, "AWS::IAM::Role").values()
+    assert {iam.get_role(RoleName=name)["Role"]["Path"] for name in roles} == {"/company/"}
 
 
 def test_a_second_deployment_of_the_same_app_under_another_name_has_other_roles(embedded, deploy):
