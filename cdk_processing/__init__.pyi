@@ -3,7 +3,6 @@ from .constructs.job import ProcessingJob as ProcessingJob
 from .constructs.platform import IProcessingPlatform as IProcessingPlatform
 from .constructs.platform import ProcessingPlatform as ProcessingPlatform
 from .constructs.roles import RoleStandards as RoleStandards
-from .constructs.triggers.base import EventField as EventField
 from .constructs.triggers.deploy import OnDeploy as OnDeploy
 from .constructs.triggers.event import OnEvent as OnEvent
 from .constructs.triggers.object_created import OnObjectCreated as OnObjectCreated
@@ -42,6 +41,7 @@ from .request.runtime import ExecutionVariables as ExecutionVariables
 from .request.runtime import Parameter as Parameter
 from .request.spark import PySparkProcessor as PySparkProcessor
 from .request.spark import SparkJarProcessor as SparkJarProcessor
+from .workflow.event_fields import EventField as EventField
 from .workflow.launch_policy import LaunchPolicy as LaunchPolicy
 
 __version__: str

@@ -33,9 +33,8 @@ from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.workflow.admission import Admission, MachinePolicy, each_once
 from cdk_processing.workflow.definition import Workflow, definition
 from cdk_processing.workflow.items import item_statements
-from cdk_processing.workflow.jsonata import quoted
 from cdk_processing.workflow.launch_policy import LaunchPolicy
-from cdk_processing.workflow.launches import EventMapping
+from cdk_processing.workflow.launches import EventMapping, name_expression
 from cdk_processing.workflow.limits import definition_problems
 
 __all__ = ["Launching"]
@@ -180,7 +179,7 @@ class Launching:
     @property
     def own_texts(self) -> list[str]:
         """Where the job's name and path stand in the definition."""
-        return [f"{quoted(f'{self._base_name}-')} & $id", f" of {self._path}, ", _dump(self._path)]
+        return [name_expression(self._base_name), f" of {self._path}, ", _dump(self._path)]
 
     def write_shared(self, tokens: Mapping[str, str]) -> None:
         """Write the definition with tokens in place of parts: those by which the stack's mapping is read."""

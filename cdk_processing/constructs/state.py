@@ -19,6 +19,7 @@ from cdk_processing.contract.start import StartInput
 from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.runtime import RunTimeValue, has_run_time_value, parameter_text, value_problem
 from cdk_processing.request.tokens import is_token
+from cdk_processing.workflow.jsonata import EXECUTION_ID, OUTPUT_OF_EXECUTION
 
 __all__ = ["JobState", "StateOptions", "StateTask"]
 
@@ -156,11 +157,11 @@ class StateTask:
         return work | (self._in_jsonata() if language == _JSONATA else self._in_json_path())
 
     def _in_jsonata(self) -> dict[str, Any]:
-        work: dict[str, Any] = {"Arguments": self._arguments("{% $states.context.Execution.Id %}")}
+        work: dict[str, Any] = {"Arguments": self._arguments(EXECUTION_ID)}
         if "outputs" in self.options:
             work["Output"] = self.options["outputs"]
         elif self.wait:
-            work["Output"] = "{% $states.result.Output %}"
+            work["Output"] = OUTPUT_OF_EXECUTION
         if "assign" in self.options:
             work["Assign"] = dict(self.options["assign"])
         return work

@@ -13,7 +13,7 @@ from constructs import Construct
 from cdk_processing.constructs.image import image_problems
 from cdk_processing.constructs.network import network_problems
 from cdk_processing.constructs.storage import shown
-from cdk_processing.constructs.triggers.base import EventField, Trigger
+from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.errors import Problem
 from cdk_processing.request.files import LocalFile, LocalFiles
 from cdk_processing.request.instances import instance_types
@@ -25,6 +25,7 @@ from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.request.runtime import RunTimeValue, segments, value_problem
 from cdk_processing.request.tokens import is_token
 from cdk_processing.schedules import likely_expression
+from cdk_processing.workflow.event_fields import EventField
 from cdk_processing.workflow.launch_policy import LaunchPolicy
 
 __all__ = [

@@ -14,6 +14,8 @@ from typing import Any
 from cdk_processing.request.runtime import RunTimeValue, has_run_time_value, segments
 
 __all__ = [
+    "EXECUTION_ID",
+    "OUTPUT_OF_EXECUTION",
     "all_of",
     "any_of",
     "compile_text",
@@ -135,3 +137,9 @@ def _picture(spec: str) -> str:
     # Square brackets begin a picture's own markers; doubled, they stand for themselves.
     fixed = spec.replace("[", "[[").replace("]", "]]")
     return re.sub(r"%(.)", lambda match: _PICTURES[match[1]], fixed)
+
+
+#: The ARN of the execution that a state is part of.
+EXECUTION_ID = expression("$states.context.Execution.Id")
+#: The output of the execution that a state has started and waited for.
+OUTPUT_OF_EXECUTION = expression("$states.result.Output")

@@ -33,6 +33,7 @@ __all__ = [
     "EventMapping",
     "as_text",
     "key_expression",
+    "name_expression",
     "parameters_digest",
     "prepare",
 ]
@@ -176,6 +177,11 @@ def prepare(
     return {"Type": "Pass", **({} if declared is None else {"Comment": declared}), "Assign": assign}
 
 
+def name_expression(base_name: str) -> str:
+    """What the names of a run's jobs begin with, as JSONata."""
+    return f"{quoted(f'{base_name}-')} & $id"
+
+
 def parameters_digest(parameters: Sequence[RunTimeValue]) -> str:
     """MD5 of the parameters' values, as JSONata.
 
@@ -250,7 +256,7 @@ def _fields(
     fields = {
         "key": "$key",
         "id": "$id",
-        "name": f"{quoted(base_name + '-')} & $id & '-'",
+        "name": f"{name_expression(base_name)} & '-'",
         "time": "$time",
         "redriven": "$exists($again)",
         "attempt": _attempt("$again"),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from constructs import Construct
@@ -14,39 +12,10 @@ from cdk_processing.errors import Problem
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.workflow.admission import Admission
-from cdk_processing.workflow.jsonata import quoted
+from cdk_processing.workflow.event_fields import EventField
 from cdk_processing.workflow.launches import EventMapping
-from cdk_processing.workflow.patterns import path
 
-__all__ = ["EventField", "LaunchTarget", "Trigger", "Upstream", "upstream_chain"]
-
-_PATH = re.compile(r"\$(\.[A-Za-z_][A-Za-z0-9_-]*)+")
-
-
-@dataclass(frozen=True, slots=True)
-class EventField:
-    """A value of the event, by its path.
-
-    Args:
-        path: ``$.`` and the names that lead to the value, such as ``$.detail.batch-id``.
-
-    Example:
-        >>> EventField("$.detail.table").problems("run_key")
-        []
-    """
-
-    path: str
-
-    def problems(self, field: str) -> list[Problem]:
-        """What is wrong with the path."""
-        if isinstance(self.path, str) and _PATH.fullmatch(self.path):
-            return []
-        allowed = "$ and the names that lead to a value, such as EventField('$.detail.table')"
-        return [Problem(field, self.path, allowed, "correct the path")]
-
-    def compile(self) -> str:
-        """The value, as JSONata."""
-        return path(self.path)
+__all__ = ["LaunchTarget", "Trigger", "Upstream", "upstream_chain"]
 
 
 class LaunchTarget(NamedTuple):
@@ -185,10 +154,3 @@ def given_problems(given: Any, *, brings_values: bool = True) -> list[Problem]:
             allowed = "a str or an EventField" if brings_values else "a str"
             found.append(Problem(field, value, allowed, f"write {str(value)!r}"))
     return found
-
-
-def compiled_parameters(given: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Values for parameters as JSONata."""
-    return tuple(
-        (name, value.compile() if isinstance(value, EventField) else quoted(value)) for name, value in given.items()
-    )

@@ -8,16 +8,16 @@ from typing import Any
 
 from aws_cdk import Aws
 
-from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger, compiled_parameters, given_problems, supplies
+from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger, given_problems, supplies
 from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue
-from cdk_processing.workflow.jsonata import quoted
-from cdk_processing.workflow.launches import EventMapping, key_expression
+from cdk_processing.workflow.event_mappings import DEPLOYMENT_SOURCE, deployments
+from cdk_processing.workflow.launches import EventMapping
 
 __all__ = ["OnDeploy"]
 
-_SOURCE, _KIND = "aws.cloudformation", "CloudFormation Stack Status Change"
+_KIND = "CloudFormation Stack Status Change"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +64,9 @@ class OnDeploy(Trigger):
 
     def event_mapping(self, version: Callable[[], str]) -> EventMapping | None:
         """The run key: a digest of the job, or the id of the deployment's event."""
-        given = compiled_parameters(self.parameters)
-        key = quoted(f"deployed:{version()}")
-        if given:  # Other values make another run. The run hashes them, because it knows the values of tokens.
-            texts = " & ';' & ".join(f"{quoted(name + '=')} & $hash({value}, 'MD5')" for name, value in sorted(given))
-            key += f" & ':' & $hash({texts}, 'MD5')"
-        return EventMapping(
-            matches=f"$event.source = {quoted(_SOURCE)}",
-            run_key=key_expression("event") if self.every_time else key,
-            parameters=given,
-        )
+        return deployments(version(), self.parameters, every_time=self.every_time)
 
     def bind(self, target: LaunchTarget) -> None:
         """Create the rule."""
         detail = {"stack-id": [Aws.STACK_ID], "status-details": {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]}}
-        make_rule(target, {"source": [_SOURCE], "detail-type": [_KIND], "detail": detail})
+        make_rule(target, {"source": [DEPLOYMENT_SOURCE], "detail-type": [_KIND], "detail": detail})

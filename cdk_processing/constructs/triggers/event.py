@@ -8,17 +8,17 @@ from typing import Any
 
 from cdk_processing.constructs.triggers.base import (
     OBJECT_VALUES,
-    EventField,
     LaunchTarget,
     Trigger,
-    compiled_parameters,
     given_problems,
     supplies,
 )
 from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue
-from cdk_processing.workflow.launches import EventMapping, as_text, key_expression
+from cdk_processing.workflow.event_fields import EventField
+from cdk_processing.workflow.event_mappings import events
+from cdk_processing.workflow.launches import EventMapping
 from cdk_processing.workflow.operators import UnknownOperatorError
 from cdk_processing.workflow.patterns import condition, pattern_problems
 
@@ -94,12 +94,7 @@ class OnEvent(Trigger):
         """Its run key and parameters, if it has any."""
         if not self._reads_by_itself:
             return None
-        key, missing = key_expression("event"), ""
-        if self.run_key is not None:
-            where = self.run_key.compile()
-            key = f"($exists({where}) ? 'key:' & {as_text(where)})"
-            missing = f"the event has no {self.run_key.path}, which is the run key"
-        return EventMapping(condition(self.pattern), key, missing, parameters=compiled_parameters(self.parameters))
+        return events(self.pattern, self.run_key, self.parameters)
 
     def bind(self, target: LaunchTarget) -> None:
         """Create the rule."""

@@ -19,9 +19,9 @@ from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import RunTimeValue, has_run_time_value
 from cdk_processing.request.types import Bucket
 from cdk_processing.workflow.admission import Admission
-from cdk_processing.workflow.launches import ARRIVAL_KEYS, EventMapping
+from cdk_processing.workflow.event_mappings import arrivals
+from cdk_processing.workflow.launches import EventMapping
 from cdk_processing.workflow.newest import NEWEST_ONLY
-from cdk_processing.workflow.patterns import condition
 
 if TYPE_CHECKING:
     from aws_cdk import Duration
@@ -127,8 +127,7 @@ class OnObjectCreated(Trigger):
         """The run key, if it is not the object's version, and whether older arrivals are superseded."""
         if self.dedupe == "version" and not self.newest_only:
             return None
-        fields = NEWEST_ONLY.event_fields if self.newest_only else {}
-        return EventMapping(condition(self.pattern()), ARRIVAL_KEYS[self.dedupe], fields=fields)
+        return arrivals(self.pattern(), self.dedupe, newest_only=self.newest_only)
 
     def bind(self, target: LaunchTarget) -> None:
         """Create the rule."""

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cdk_processing.constructs.triggers.base import (
-    EventField,
     LaunchTarget,
     Trigger,
     Upstream,
-    compiled_parameters,
     given_problems,
     supplies,
 )
@@ -19,8 +17,9 @@ from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.contract.success_event import SUCCEEDED, SUCCESS_SOURCE
 from cdk_processing.errors import Problem
 from cdk_processing.request.runtime import RunTimeValue
-from cdk_processing.workflow.jsonata import quoted
-from cdk_processing.workflow.launches import EventMapping, key_expression
+from cdk_processing.workflow.event_fields import EventField
+from cdk_processing.workflow.event_mappings import successes
+from cdk_processing.workflow.launches import EventMapping
 
 __all__ = ["OnSuccessOf"]
 
@@ -72,13 +71,7 @@ class OnSuccessOf(Trigger):
 
     def event_mapping(self, version: Callable[[], str]) -> EventMapping | None:
         """A run is known by the upstream run, and has its time."""
-        upstream = self.job.state_machine_arn
-        return EventMapping(
-            matches=f"$event.source = {quoted(SUCCESS_SOURCE)} and $event.detail.state_machine = {quoted(upstream)}",
-            run_key=key_expression("upstream"),
-            time="$event.detail.trigger_time",
-            parameters=compiled_parameters(self.parameters),
-        )
+        return successes(self.job.state_machine_arn, self.parameters)
 
     def bind(self, target: LaunchTarget) -> None:
         """Make the rule, and have the upstream job send its events."""

@@ -1,0 +1,84 @@
+"""What the events of each kind of trigger mean for a run, in JSONata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cdk_processing.contract.success_event import SUCCESS_SOURCE
+from cdk_processing.workflow.event_fields import EventField, compiled_parameters
+from cdk_processing.workflow.jsonata import quoted
+from cdk_processing.workflow.launches import ARRIVAL_KEYS, EventMapping, as_text, key_expression
+from cdk_processing.workflow.newest import NEWEST_ONLY
+from cdk_processing.workflow.patterns import condition
+
+__all__ = ["DEPLOYMENT_SOURCE", "arrivals", "deployments", "events", "successes"]
+
+#: The source of CloudFormation's events.
+DEPLOYMENT_SOURCE = "aws.cloudformation"
+
+
+def arrivals(pattern: Mapping[str, Any], dedupe: str, *, newest_only: bool) -> EventMapping:
+    """Of new objects.
+
+    Args:
+        pattern: The pattern that they match.
+        dedupe: What makes two of them the same: a key of :data:`~cdk_processing.workflow.launches.ARRIVAL_KEYS`.
+        newest_only: Whether one that is older than the newest known one makes no job.
+    """
+    fields = NEWEST_ONLY.event_fields if newest_only else {}
+    return EventMapping(condition(pattern), ARRIVAL_KEYS[dedupe], fields=fields)
+
+
+def events(
+    pattern: Mapping[str, Any], run_key: EventField | None, parameters: Mapping[str, str | EventField]
+) -> EventMapping:
+    """Of events of any kind.
+
+    Args:
+        pattern: The pattern that they match.
+        run_key: The run key; the event's id where left out.
+        parameters: Values for the job's parameters, by name.
+    """
+    key, missing = key_expression("event"), ""
+    if run_key is not None:
+        where = run_key.compile()
+        key = f"($exists({where}) ? 'key:' & {as_text(where)})"
+        missing = f"the event has no {run_key.path}, which is the run key"
+    return EventMapping(condition(pattern), key, missing, parameters=compiled_parameters(parameters))
+
+
+def successes(state_machine_arn: str, parameters: Mapping[str, str | EventField]) -> EventMapping:
+    """Of runs of another job that have succeeded.
+
+    Args:
+        state_machine_arn: The other job's state machine.
+        parameters: Values for the job's parameters, by name.
+    """
+    machine = quoted(state_machine_arn)
+    return EventMapping(
+        matches=f"$event.source = {quoted(SUCCESS_SOURCE)} and $event.detail.state_machine = {machine}",
+        run_key=key_expression("upstream"),
+        time="$event.detail.trigger_time",
+        parameters=compiled_parameters(parameters),
+    )
+
+
+def deployments(version: str, parameters: Mapping[str, str], *, every_time: bool) -> EventMapping:
+    """Of deployments of the job's stack.
+
+    Args:
+        version: A digest of the job.
+        parameters: Values for the job's parameters, by name.
+        every_time: Whether each deployment is a run of its own.
+    """
+    given = compiled_parameters(parameters)
+    key = quoted(f"deployed:{version}")
+    if given:  # Other values make another run. The run hashes them, because it knows the values of tokens.
+        texts = " & ';' & ".join(f"{quoted(name + '=')} & $hash({value}, 'MD5')" for name, value in sorted(given))
+        key += f" & ':' & $hash({texts}, 'MD5')"
+    return EventMapping(
+        matches=f"$event.source = {quoted(DEPLOYMENT_SOURCE)}",
+        run_key=key_expression("event") if every_time else key,
+        parameters=given,
+    )
