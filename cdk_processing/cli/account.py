@@ -20,7 +20,7 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 
 
 def _keep(ctx: click.Context, option: click.Parameter, value: str | None) -> None:
-    """Keep an option for :func:`connect`, so that not every command has to hand on the three."""
+    """Keep an option for :func:`connect`, so that the commands need not pass on the three."""
     ctx.meta[f"{__name__}.{option.name}"] = value
 
 
@@ -51,7 +51,7 @@ def account_options(command: Command) -> Command:
 
 
 def connect() -> ProcessingClient:
-    """The client of the account and region that the running command was given."""
+    """The client for the account and region of the running command."""
     from cdk_processing.client import ProcessingClient
 
     ctx = click.get_current_context()
@@ -63,7 +63,7 @@ def connect() -> ProcessingClient:
 
 
 def _endpoint_problem(url: str) -> str | None:
-    """What is wrong with a URL of AWS, if anything."""
+    """What is wrong with a URL of AWS; empty if nothing."""
     try:
         parts = urlsplit(url)
         right = parts.scheme in ("http", "https") and parts.hostname is not None and parts.port != 0

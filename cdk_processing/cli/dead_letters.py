@@ -1,4 +1,4 @@
-"""``dead-letters``: what was given up."""
+"""``dead-letters``: runs that failed for good, and undelivered events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``jobs``: what is deployed."""
+"""``jobs``: the deployed jobs."""
 
 from __future__ import annotations
 

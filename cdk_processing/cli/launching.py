@@ -124,7 +124,7 @@ def _given(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _show_used_run_key(client: ProcessingClient, run: Run, shown: str) -> None:
-    """Say what became of the run that has this run key, so that nothing is started, and how to run it again."""
+    """Say which run has this run key, how it ended, and how to run it again."""
     from cdk_processing.views.states import state_of
 
     word = state_of(run.status, run.outcome).word

@@ -1,4 +1,4 @@
-"""Layout on the terminal: tables, a run, a dead letter. No command and no call of AWS lives here."""
+"""The layout on the terminal: tables, a run, a dead letter. Commands and calls of AWS are elsewhere."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def show_runs(views: Sequence[RunView], *, executions: bool = False) -> None:
 
 
 def show_ended(view: RunView) -> None:
-    """The line that says how a run has ended, and what it wrote."""
+    """How a run has ended, and what it wrote."""
     click.echo(f"{view.id}: {_state(view)} after {in_time(view.seconds)}")
     for output in view.outputs:
         click.echo(f"  output {output.name}: {output.uri}")
@@ -95,13 +95,13 @@ def show_letter(view: LetterView) -> None:
 
 
 def show_left(job: str, run: str) -> None:
-    """That a run goes on which nobody looks at any more, and how to come back to it or stop it; on stderr."""
+    """On stderr: the run goes on, and how to come back to it or stop it."""
     click.echo(err=True)
     click.echo(f"{run} goes on: cdk-processing logs {job} {run} -f, or cdk-processing stop {job} {run}", err=True)
 
 
 def show_waiting(text: str) -> None:
-    """What a run waits for, in a line of its own among the log's; on stderr, as it is not the log's."""
+    """On stderr, because it is no line of the log: what a run waits for."""
     click.echo(
         f"{click.style(f'{datetime.now():%H:%M:%S}', dim=True)} {click.style(text, fg=COLOURS['busy'])}", err=True
     )

@@ -1,4 +1,4 @@
-"""Starting and stopping the embedded AWS: a process of its own, on loopback, with nothing left behind."""
+"""Starts and stops the embedded AWS, a process that listens on loopback and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ class LocalAwsError(CdkProcessingError, RuntimeError):
 
 
 class LocalAws:
-    """An embedded AWS: processing jobs and what launches them, with IAM enforced, on this machine only.
+    """An embedded AWS that runs processing jobs and their triggers on this machine, with IAM enforced.
 
     Args:
-        port: Port to listen on; a free one where left out.
-        python: Interpreter that jobs run with, instead of an environment like their image's.
-        region: The region of :meth:`environment` and :meth:`client`; others work too.
+        port: Port to listen on; left out, a free one.
+        python: The interpreter for all jobs, instead of an environment like their image's.
+        region: The region of :meth:`environment` and :meth:`client`. Other regions work too.
         account_id: The account of :meth:`environment` and :meth:`client`.
-        wait_scale: Share of their time, 0 to 1, that waits of Step Functions take: Wait states and delays before a
-            Retry. 0.01 makes a second of 100. ``TimeoutSeconds`` and what is not a wait keep their time.
-        allow_origins: Origins of web pages that may read answers (CORS), ``http://localhost:3000`` for example; none
-            where left out. What such a page sends must be signed all the same.
+        wait_scale: A factor from 0 to 1 for Wait states and for delays before a Retry. With 0.01, 100 seconds take one.
+            ``TimeoutSeconds`` and everything else keep their time.
+        allow_origins: Origins of web pages that may read answers (CORS), such as ``http://localhost:3000``; left out,
+            none. Their requests must be signed too.
         runner: ``module:function`` that runs a job, for tests of the embedded AWS itself.
 
     Example:
@@ -88,7 +88,7 @@ class LocalAws:
 
     @classmethod
     def start(cls, **options: Any) -> LocalAws:
-        """Start one; :meth:`stop` it when done. Takes what the class takes.
+        """Start an embedded AWS, with the arguments of the class; :meth:`stop` ends it.
 
         Raises:
             LocalAwsError: The port is taken, or the server died (its last lines are in the message).
@@ -121,7 +121,7 @@ class LocalAws:
         self.stop()
 
     def stop(self) -> None:
-        """End the process, the jobs it runs and its temporary files; may be called twice."""
+        """End the process and its jobs, and remove its temporary files. A second call does nothing."""
         process, self._process = self._process, None
         if process is not None:
             assert process.stdin is not None
@@ -132,7 +132,7 @@ class LocalAws:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            # It led a session of its own, so this reaches what a killed server left.
+            # The server had its own session, so this reaches what a killed server left.
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
         for client in self._clients.values():
@@ -159,14 +159,14 @@ class LocalAws:
 
     @property
     def endpoint_url(self) -> str:
-        """Where it listens."""
+        """The URL of the embedded AWS."""
         return f"http://127.0.0.1:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """Variables that make any AWS SDK or tool of a child process talk to it, as the account's root."""
+        """Environment variables with which any AWS SDK or tool calls it, as the account's root."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            # The account's id names its root; the secret is another one at each start.
+            # The account's id names its root. Each start has another secret.
             "AWS_ACCESS_KEY_ID": self.account_id,
             "AWS_SECRET_ACCESS_KEY": self._secrets.root,
             "AWS_REGION": self.region,
@@ -192,7 +192,7 @@ class LocalAws:
             return self._clients[service]
 
     def fire_schedule(self, name: str, at: datetime | None = None, *, group: str | None = None) -> str:
-        """Fire a schedule as if it were due at an instant (now, where left out); returns its execution id.
+        """Fire a schedule as of an instant (left out, now); returns its execution id.
 
         Raises:
             ValueError: There is no such schedule, or ``at`` has no timezone.
@@ -216,11 +216,11 @@ class LocalAws:
     def alarms(self, at: datetime | None = None) -> list[dict[str, Any]]:
         """Every CloudWatch alarm, evaluated as of an instant: now, or "26 hours later" without waiting.
 
-        Alarms are evaluated whenever a datapoint of theirs comes in, and by this call. A change of state found here is
-        notified like any other and stays; datapoints that come in later are judged at their own time again.
+        An alarm is evaluated when a new datapoint arrives, and by this call. A change of state that this call finds
+        notifies and stays, like any other. Later datapoints are evaluated at their own time again.
 
         Args:
-            at: The instant, with a timezone; left out, now. Nothing is taken to happen until then.
+            at: The instant, with a timezone; left out, now. The call assumes that nothing happens until then.
 
         Returns:
             ``name``, ``arn``, ``description``, ``state`` (``OK``, ``ALARM`` or ``INSUFFICIENT_DATA``) and ``reason`` of
@@ -237,7 +237,7 @@ class LocalAws:
     def alerts(self) -> list[dict[str, Any]]:
         """Every notification of an alarm that a topic has accepted, oldest first.
 
-        One that the topic's policy, or the policy of the key it is encrypted with, does not admit is not among them.
+        It leaves out those that the policy of the topic, or of its key, refuses.
 
         Returns:
             ``topic_arn``, ``alarm`` (its name), ``state`` (the new one), ``description`` and ``message`` (what
@@ -247,13 +247,13 @@ class LocalAws:
         return alerts
 
     def inject(self, fault: Fault) -> InjectedFault:
-        """Let something go wrong from now on: one of :mod:`cdk_processing.local.faults`.
+        """Inject a fault of :mod:`cdk_processing.local.faults`.
 
         Returns:
-            The fault in force: ends with a ``with`` block or ``remove()``, and knows how often it has struck.
+            The injected fault. A ``with`` block or ``remove()`` ends it, and ``hits`` counts how often it has struck.
 
         Raises:
-            ValueError: It is about a service or an operation that AWS does not have.
+            ValueError: AWS has no such service or operation.
 
         Example:
             >>> with aws.inject(faults.throttling(times=3)) as throttled:  # doctest: +SKIP
@@ -265,7 +265,7 @@ class LocalAws:
         return InjectedFault(fault, number, self._admin)
 
     def clear_faults(self) -> None:
-        """Remove every fault; events that one held are delivered now."""
+        """Remove every fault. EventBridge then delivers the events that a fault held."""
         self._admin("DELETE", "faults")
 
     # -- the process
@@ -313,12 +313,12 @@ class LocalAws:
                 start_new_session=True,
             )
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it died at once; its log says why
+        with contextlib.suppress(BrokenPipeError):  # it ended at once; its log says why
             self._process.stdin.write(self._secrets.to_line())
             self._process.stdin.flush()
 
     def _server_environment(self) -> dict[str, str]:
-        # Nothing of the user's own AWS set-up may reach the server: a profile would be read, a token be compared.
+        # Keeps the user's AWS settings from the server: it would read a profile and compare a token.
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MINISTACK_"))}
         for stray in ("GATEWAY_PORT", "EDGE_PORT", "SERVICES", "PERSIST_STATE", "S3_PERSIST", "USE_SSL"):
             kept.pop(stray, None)
@@ -338,7 +338,7 @@ class LocalAws:
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
             "TMPDIR": str(self._work_dir),
-            # The jobs' warnings are theirs; this process's would only fill its log.
+            # Warnings of this process would only fill its log. Jobs keep theirs.
             "PYTHONWARNINGS": "ignore",
         }
 
@@ -347,7 +347,7 @@ class LocalAws:
         deadline = time.monotonic() + _STARTS_WITHIN
         while True:
             try:
-                # The socket has been listening since before the process: this waits in its queue, not in a loop.
+                # The socket listens since before the process started, so this waits in its queue and not in a loop.
                 self._admin("GET", "ping", timeout=1.0)
                 return
             except (LocalAwsError, OSError):
@@ -368,7 +368,7 @@ class LocalAws:
             method=method,
             headers={"Authorization": f"Bearer {self._secrets.admin}"},
         )
-        # Not through a proxy, whatever the environment says: it is this very machine.
+        # Never through a proxy: it is this machine.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=timeout) as response:

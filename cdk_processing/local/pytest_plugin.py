@@ -1,4 +1,4 @@
-"""Pytest plugin: the fixture ``local_aws``, an embedded AWS with the user's own stacks deployed.
+"""Pytest plugin: the fixture ``local_aws``, an embedded AWS with the user's stacks deployed.
 
     def test_a_file_is_preprocessed_when_it_arrives(local_aws):
         local_aws.put("Cancer/Raw", "cancer/a.csv", Path("tests/a.csv"))
@@ -9,11 +9,11 @@ Settings, in ``pytest.ini`` or ``[tool.pytest.ini_options]``:
 
 - ``cdk_processing_app``: the command that synthesizes the app, run in pytest's root folder; left out, the ``app``
   of the ``cdk.json`` there. ``none`` deploys nothing: the test then calls ``local_aws.deploy(app)``.
-- ``cdk_processing_python``: interpreter that jobs run with, instead of an environment like their image's.
-- ``cdk_processing_wait_scale``: share of their time, 0 to 1, that waits and retry delays of Step Functions take, so
-  that tests with faults need not wait as long as AWS does. Left out, they take the time they take in AWS.
+- ``cdk_processing_python``: the interpreter for all jobs, instead of an environment like their image's.
+- ``cdk_processing_wait_scale``: a factor from 0 to 1 for the waits and retry delays of Step Functions, so that tests
+  with faults are quick. Left out, they take as long as in AWS.
 
-This module is imported in every pytest run of whoever has the library installed, so it imports nothing itself.
+Every pytest run on a machine with this library imports this module, so it imports nothing itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the fixture ``local_aws`` gives to a test: an embedded AWS with the user's own stacks in it."""
+"""The object that the fixture ``local_aws`` gives to a test: an embedded AWS with the user's stacks."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ __all__ = ["DeployedAws", "RunFailedError"]
 
 
 class RunFailedError(CdkProcessingError, AssertionError):
-    """A run that was to succeed did not, or did not begin; says why, with the end of its log."""
+    """A run did not succeed or did not begin. The error says why, with the end of the run's log."""
 
 
 class DeployedAws:
-    r"""An embedded AWS and what is deployed to it.
+    r"""An embedded AWS with deployed stacks.
 
     Args:
         aws: The embedded AWS, running.
@@ -34,7 +34,7 @@ class DeployedAws:
     Attributes:
         aws: The embedded AWS itself.
         processing: Starts, stops and explains runs.
-        deployment: What is deployed; empty until :meth:`deploy`.
+        deployment: The deployed stacks; empty until :meth:`deploy`.
 
     Example:
         >>> def test_a_file_is_preprocessed_when_it_arrives(local_aws):               # doctest: +SKIP
@@ -50,24 +50,24 @@ class DeployedAws:
         self._handed_out: set[str] = set()
 
     def __enter__(self) -> DeployedAws:
-        """Nothing to begin: the embedded AWS runs."""
+        """Return the object; the embedded AWS runs already."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the connections; whoever started the embedded AWS stops it."""
+        """Close the connections. This does not stop the embedded AWS."""
         self.processing.close()
 
     def deploy(self, app: Any, *, folder: Path | None = None) -> Deployment:
-        """Deploy an app, besides what is there.
+        """Deploy an app. Other deployed stacks stay.
 
         Args:
             app: An ``aws_cdk.App``, the folder of a cloud assembly, or a command that makes one, as in cdk.json.
-            folder: Where a command is run; left out, the current one.
+            folder: The folder to run a command in; left out, the current one.
 
         Returns:
-            What this app has become; :attr:`deployment` then holds it too.
+            The deployed stacks of this app; :attr:`deployment` then holds them too.
         """
         with owned_folder("out-") as output:
             if hasattr(app, "synth"):
@@ -91,7 +91,7 @@ class DeployedAws:
         return self.aws.client(service)
 
     def environment(self) -> Mapping[str, str]:
-        """Variables that make code under test, or a child process, talk to this AWS."""
+        """Environment variables with which the code under test, or a child process, calls this AWS."""
         return self.aws.environment()
 
     def bucket(self, name: str) -> str:
@@ -106,7 +106,7 @@ class DeployedAws:
         return f"s3://{name}/{key}"
 
     def get(self, bucket: str, key: str) -> bytes:
-        """What an object holds."""
+        """The content of an object."""
         body: bytes = self.client("s3").get_object(Bucket=self.bucket(bucket), Key=key)["Body"].read()
         return body
 
@@ -127,7 +127,7 @@ class DeployedAws:
         return self.processing.start(self.deployment.job(job).state_machine_arn, parameters, run_key=run_key, at=at)
 
     def fire_schedule(self, job: str, at: datetime | None = None) -> None:
-        """Fire a job's schedule as if it were due at an instant (now, where left out).
+        """Fire a job's schedule as of an instant; left out, now.
 
         Raises:
             DeploymentError: The job has no schedule, or several.
@@ -158,7 +158,7 @@ class DeployedAws:
         return self.aws.alarms(at)
 
     def alerts(self) -> list[dict[str, Any]]:
-        """What reached a topic, as :meth:`LocalAws.alerts <cdk_processing.local.engine.LocalAws.alerts>`.
+        """The notifications of topics, as :meth:`LocalAws.alerts <cdk_processing.local.engine.LocalAws.alerts>`.
 
         Example:
             >>> def test_somebody_is_told_when_a_run_fails(local_aws):                # doctest: +SKIP
@@ -169,7 +169,7 @@ class DeployedAws:
         return self.aws.alerts()
 
     def inject(self, fault: Fault) -> InjectedFault:
-        """Let something go wrong from now on, as :meth:`LocalAws.inject <cdk_processing.local.engine.LocalAws.inject>`.
+        """Inject a fault, as :meth:`LocalAws.inject <cdk_processing.local.engine.LocalAws.inject>`.
 
         Example:
             >>> def test_a_throttled_run_still_makes_one_job(local_aws):              # doctest: +SKIP
@@ -181,7 +181,7 @@ class DeployedAws:
         return self.aws.inject(fault)
 
     def clear_faults(self) -> None:
-        """Remove every fault that is in force."""
+        """Remove every injected fault."""
         self.aws.clear_faults()
 
     def wait_for_run(self, job: str, *, timeout: float = 300, must_succeed: bool = True) -> Run:
@@ -192,10 +192,10 @@ class DeployedAws:
         Args:
             job: The job's construct path, or the end of it.
             timeout: Seconds for the run to begin and end.
-            must_succeed: Whether a run that fails is an error; otherwise look at what is returned.
+            must_succeed: Whether a failed run raises an error; otherwise the returned run has the status.
 
         Raises:
-            RunFailedError: No run began, or it did not end well; says why.
+            RunFailedError: No run began, or the run failed; the error says why.
         """
         deadline = time.monotonic() + timeout
         known = self.processing.job(self.deployment.job(job).state_machine_arn)

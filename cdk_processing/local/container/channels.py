@@ -1,4 +1,4 @@
-"""Inputs: from S3 to the folders that the containers find them in. Outputs are in ``uploads.py``."""
+"""Downloads inputs from S3 into the containers' folders. ``uploads.py`` uploads the outputs."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _COMPONENT_BYTES = 255  # NAME_MAX of every common Linux file system
 
 @dataclass(slots=True)
 class Progress:
-    """Adds up what several threads have transferred, and tells the observer.
+    """Adds up the bytes of several threads, and reports them to the observer.
 
     Attributes:
-        observer: Whom to tell.
-        total: Bytes in all, as far as they are known.
+        observer: Gets the bytes.
+        total: All bytes, as far as known.
         done: Bytes so far.
     """
 
@@ -74,10 +74,10 @@ def download_inputs(
     """Fill the input channels of every instance.
 
     Args:
-        job: Whose channels.
+        job: The job with the channels.
         folders: The folder that each host sees as ``/opt/ml``.
         session: The execution role.
-        observer: Is told the bytes.
+        observer: Gets the number of bytes.
         halt: When to give up.
 
     Raises:
@@ -111,7 +111,7 @@ def _fetch_all(
 
 
 def in_parallel(step: Callable[[Any], None], items: Sequence[Any], halt: Halt) -> None:
-    """Do a step for every item, several at a time; the first failure ends it and is raised.
+    """Do a step for every item, several at a time. The first failure ends it and is raised.
 
     Raises:
         JobStoppedError: ``halt`` came first.
@@ -136,7 +136,7 @@ def in_parallel(step: Callable[[Any], None], items: Sequence[Any], halt: Halt) -
 
 @contextlib.contextmanager
 def transfer_failures(what: str, place: str = "") -> Iterator[None]:
-    """Turn what S3 and the disk say into the job's failure reason; ``place`` is what was to be read or written."""
+    """Turn an error of S3 or the disk into the job's failure reason; ``place`` is the object or file."""
     try:
         yield
     except botocore.exceptions.ClientError as error:

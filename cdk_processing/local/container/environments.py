@@ -1,7 +1,7 @@
-"""From an image to the interpreter that stands in for it where there is no Docker.
+"""Finds or builds the Python environment that replaces an image if there is no Docker.
 
-AWS's scikit-learn and Spark images become virtual environments with the image's own releases, built once with uv and
-kept in the user's cache. Any other image needs Docker or an interpreter that the user names.
+For AWS's scikit-learn and Spark images, uv builds a virtual environment with the image's releases once and keeps it in
+the user's cache. Any other image needs Docker, or an interpreter that the user names.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["SKLEARN_IMAGES", "Environment", "SklearnImage", "cache_folder", "env
 
 SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 
-# Goes up when environments of the same releases come to hold something else.
+# Increase it when environments of the same releases get other content.
 _LAYOUT = 2
 
 _PROBE = """\
@@ -44,16 +44,16 @@ print(json.dumps([sys.executable, sys.prefix, sys.base_prefix, sys.exec_prefix, 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An interpreter and what it needs of the host.
+    """An interpreter, and the folders of the host that it needs.
 
     Attributes:
         python: The interpreter.
-        path: Folders of ``PATH``, the interpreter's first: ``python`` and ``python3`` in there are this one.
-        folders: The host's folders that it cannot run without, beyond the system's.
-        layered: The one of them that pip installs into: a job's own installations lie over it and end with the job.
-        variables: What the image sets, beyond what every image does.
-        entrypoint: The image's own; empty where it is not known.
-        shared: A folder that all instances of a job see, where the image has a file system across them.
+        path: Folders of ``PATH``. ``python`` and ``python3`` in the first one are this interpreter.
+        folders: The host's folders that it needs, beyond the system's.
+        layered: The folder that pip installs into. What a job installs covers it and ends with the job.
+        variables: The environment variables of this image, beyond those of every image.
+        entrypoint: The image's entrypoint; empty if it is not known.
+        shared: A folder that all instances of a job share, if the image has such a file system.
     """
 
     python: Path
@@ -66,19 +66,19 @@ class Environment:
 
 
 def _say_nothing(doing: str) -> None:
-    """For callers that do not show what takes long."""
+    """For callers that do not show progress."""
 
 
 def environment_for(image: str, python: str | None = None, tell: Callable[[str], None] = _say_nothing) -> Environment:
-    """Find or build what stands in for an image.
+    """Find or build the environment for an image.
 
     Args:
         image: ``ImageUri``.
-        python: An interpreter to take for every image; by default the image decides.
-        tell: Is called with what takes long, before it begins: that an environment is built.
+        python: The interpreter for every image; by default the image decides.
+        tell: Called with a message before a slow step, such as the build of an environment.
 
     Raises:
-        JobFailedError: Nothing here stands in for that image, or it could not be built.
+        JobFailedError: There is no environment for that image, or its build failed.
     """
     spark = spark_image(image)
     if spark is not None:
@@ -98,7 +98,7 @@ def environment_for(image: str, python: str | None = None, tell: Callable[[str],
 
 
 def _with_spark(image: SparkImage, python: str | None, tell: Callable[[str], None]) -> Environment:
-    """Add to an interpreter what a Spark image has beyond it."""
+    """Add Java and Spark to an interpreter, as a Spark image has them."""
     java = java_home(image.release, image.javas)  # first, as the rest takes long
     environment = _probed(python or str(_built(image, tell)))
     spark = spark_stand_in(environment.python, java)
@@ -113,7 +113,7 @@ def _with_spark(image: SparkImage, python: str | None, tell: Callable[[str], Non
 
 
 def _built(image: SklearnImage | SparkImage, tell: Callable[[str], None] = _say_nothing) -> Path:
-    """Build an image's environment, unless it is there; return its interpreter."""
+    """Build an image's environment, unless it exists; return its interpreter."""
     key = hashlib.sha256(repr((image, _LAYOUT)).encode()).hexdigest()[:8]
     folder = cache_folder() / "environments" / f"{image.name}-{image.release}-{image.pythons[0]}-{key}"
     python = folder / "bin" / "python"
@@ -121,10 +121,10 @@ def _built(image: SklearnImage | SparkImage, tell: Callable[[str], None] = _say_
         return python
     folder.parent.mkdir(parents=True, exist_ok=True)
     tell(f"building an environment with {image.name} {image.release}; this is done once and may take minutes")
-    with filelock.FileLock(f"{folder}.lock"):  # one build, however many jobs and processes wait for it
+    with filelock.FileLock(f"{folder}.lock"):  # one build, even if several jobs and processes wait for it
         if python.exists():
             return python
-        shutil.rmtree(folder, ignore_errors=True)  # whose interpreter has been uninstalled since
+        shutil.rmtree(folder, ignore_errors=True)  # its interpreter has been uninstalled
         aside = folder.with_name(f"{folder.name}.{uuid.uuid4().hex[:8]}.building")
         try:
             _build(image, aside)
@@ -181,7 +181,7 @@ def _probed(python: str) -> Environment:
 
 @functools.lru_cache(maxsize=64)
 def _probe(python: Path, _changed: int) -> Environment:
-    """Ask an interpreter what it needs; once, as long as it does not change."""
+    """Ask an interpreter for its folders, once as long as it does not change."""
     done = subprocess.run(
         [str(python), "-I", "-c", _PROBE], check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, env={}
     )
@@ -201,13 +201,13 @@ def _probe(python: Path, _changed: int) -> Environment:
 
 
 def _needed(folders: Iterable[Path]) -> list[Path]:
-    """Leave out what would show the user's whole home."""
+    """Leave out folders that would expose the user's whole home."""
     home = Path.home()
     return [folder for folder in folders if not home.is_relative_to(folder)]
 
 
 def _chain(path: Path) -> list[Path]:
-    """Every link on the way to an interpreter: each has to be there."""
+    """Every link on the way to an interpreter; the sandbox needs each of them."""
     links = [path]
     while path.is_symlink() and len(links) < 40:
         path = path.parent / path.readlink()
@@ -223,7 +223,7 @@ def _names(python: Path) -> Path:
     folder = cache_folder() / "interpreters" / hashlib.sha256(os.fsencode(python)).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     for name in _NAMES:
-        # No link: an interpreter looks for its environment next to the name that it was called by.
+        # No link, because an interpreter looks for its environment next to the path by which it is called.
         aside = folder / f"{name}.{uuid.uuid4().hex[:8]}"
         aside.write_text(f'#!/bin/sh\nexec {_quoted(python)} "$@"\n')
         aside.chmod(0o755)

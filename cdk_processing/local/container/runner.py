@@ -1,7 +1,7 @@
-"""A processing job from its description to its outcome: prepare, download, run the containers, upload.
+"""Runs a processing job: prepare, download, run the containers, upload.
 
-This is the table of contents; each step lives in a module of its own. Names, states, IAM and the API are the control
-plane's, which calls ``run_processing_job`` in a thread of its own for every job.
+Each step is in its own module. ``aws/sagemaker`` does names, states, IAM and the API, and calls ``run_processing_job``
+in one thread for each job.
 """
 
 from __future__ import annotations
@@ -54,12 +54,11 @@ _Start = Callable[[str, Path], Container]
 
 @dataclass(frozen=True, slots=True)
 class RunnerSettings:
-    """How jobs are run here.
+    """How to run jobs.
 
     Attributes:
         work_dir: Folder below which each job has one, as long as it runs.
-        python: Interpreter that stands in for every image; by default the image decides, and Docker runs it where it
-            is there.
+        python: The interpreter for every image. By default the image decides, and Docker runs it if it can.
         registry: Host and port of the registry that stands for ECR, from whose repositories images may be here.
     """
 
@@ -79,10 +78,10 @@ def run_processing_job(
 
     Args:
         description: As DescribeProcessingJob gives it: the request and ``ProcessingJobArn``.
-        session: The execution role, which every download and upload is done as.
-        observer: Is told phases, bytes and log lines.
+        session: The session of the execution role, for every download and upload.
+        observer: Gets phases, bytes and log lines.
         stop: Set to stop the job: its containers get SIGTERM, then SIGKILL.
-        settings: How jobs are run here.
+        settings: How to run jobs.
 
     Returns:
         How it ended. ``EndOfJob`` outputs are uploaded only when every container has succeeded ("after the job
@@ -159,7 +158,7 @@ def _run(
 def _starter(
     job: JobSpecification, session: RoleSession, settings: RunnerSettings, tell: Callable[[str], None]
 ) -> _Start:
-    """Choose what runs the containers: an interpreter that was asked for, Docker, or an environment."""
+    """Choose how to run the containers: with the user's interpreter, in Docker, or in an environment."""
     image = image_here(job.image, job.arn.split(":")[4], settings.registry) if settings.python is None else None
     if image is not None:
         return lambda host, instance: start_docker(

@@ -1,8 +1,8 @@
 """Containers without Docker: plain Linux namespaces around an environment's interpreter.
 
 A sandbox sees the host's system folders (read-only), its environment, and its own ``/opt/ml``, ``/tmp`` and home; no
-other file of the host is there, and nothing is made on the host. ``_sandbox_init.py`` does it, from inside; this module
-says what. It works as root, and as an ordinary user where the kernel allows user namespaces.
+other file of the host, and it writes nothing to the host. ``_sandbox_init.py`` sets it up from inside; this module
+describes it. It works as root, and as an ordinary user where the kernel allows user namespaces.
 
 What it takes: Linux, no capability to guess at, no program but this interpreter.
 """
@@ -33,7 +33,7 @@ HOME = "/root"
 _INIT = Path(__file__).with_name("_sandbox_init.py")
 _SYSTEM_FOLDERS = ("bin", "sbin", "usr", "lib", "lib32", "lib64", "libx32", "etc", "nix", "gnu")
 _SYSTEM_DATA = ("/var/lib/ca-certificates", "/sys")
-# What a container's own /etc would not hold; an ordinary user cannot read most of it anyway.
+# A container's own /etc would not hold these. An ordinary user cannot read most of them anyway.
 _HIDDEN_FILES = ("shadow", "shadow-", "gshadow", "gshadow-", "sudoers", "krb5.keytab")
 _HIDDEN_FOLDERS = ("ssl/private", "ssh", "sudoers.d", "kubernetes")
 _SETUP_FAILED = 125
@@ -46,9 +46,9 @@ _Bind = tuple[str, str, bool]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a container may use at most.
+    """The limits of a container.
 
-    Each limit is the kernel's for one process: without a control group of its own, nothing adds up what several use.
+    The kernel applies each limit to one process. Without a control group it does not add up the use of several.
 
     Attributes:
         memory_bytes: Memory that one process may write; left out, what the machine has.
@@ -61,7 +61,7 @@ class Limits:
     processes: int = 16_384
 
     def specification(self) -> dict[str, Any]:
-        """As the sandbox's first process takes it."""
+        """The form that the sandbox's first process reads."""
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         limits = {
             "DATA": min(self.memory_bytes or machine, machine),
@@ -78,7 +78,7 @@ class Sandbox:
 
     Attributes:
         host: Its name among the job's instances.
-        process: The outer process: it stands for everything in the sandbox, and none of that outlives it.
+        process: The outer process. When it ends, everything in the sandbox ends.
         report: File descriptor on which a failure to set up arrives.
     """
 
@@ -127,15 +127,15 @@ def start_sandbox(
 ) -> Sandbox:
     """Start a container.
 
-    It dies with the thread that calls this, so that nothing is left running when the embedded AWS is killed.
+    It ends with the calling thread, so nothing goes on when the embedded AWS is killed.
 
     Args:
         host: The container's host name.
-        command: Argument vector, used as it is: no shell.
+        command: The argument vector, without a shell.
         variables: All of the process's environment.
-        environment: The interpreter, and which of the host's folders it needs.
-        instance: Folder of this container on the host; ``ml`` below it is its ``/opt/ml``. What the job's containers
-            share is next to it.
+        environment: The interpreter, and the folders of the host that it needs.
+        instance: Folder of this container on the host; ``ml`` below it is its ``/opt/ml``. The folders that the
+            job's containers share are next to it.
         hosts: All instances of the job; they find each other on loopback addresses.
         isolated: No network but the container's own loopback.
         limits: What its processes may use; by default what the machine has.
@@ -161,7 +161,7 @@ def start_sandbox(
 
 @functools.cache
 def _root_may_have_user_namespaces() -> bool:
-    """Try once whether a whole sandbox can be made in a user namespace: within Docker, say, it often cannot."""
+    """Try once whether a sandbox works in a user namespace. Within Docker it often does not."""
     with tempfile.TemporaryDirectory(prefix="cdk-processing-probe-") as folder:
         specification = {
             "parent": os.getpid(),

@@ -1,4 +1,4 @@
-"""Outputs: from the containers' folders to S3, at the end of a job or while it runs. Inputs are in ``channels.py``.
+"""Uploads outputs from the containers' folders to S3, at the end of a job or while it runs.
 
 A container may write anything into its folders, so nothing here follows a link: neither does SageMaker.
 https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-input-and-output.html
@@ -38,7 +38,7 @@ class _File:
 
 
 def make_output_folders(job: JobSpecification, folders: Mapping[str, Path]) -> None:
-    """Make the folders of all outputs, as SageMaker does before the entrypoint starts."""
+    """Create the folders of all outputs, as SageMaker does before the entrypoint starts."""
     for folder in folders.values():
         for channel in job.outputs:
             (folder / channel.folder).mkdir(parents=True, exist_ok=True)
@@ -53,13 +53,13 @@ def upload_outputs(
 ) -> None:
     """Upload the outputs of mode ``EndOfJob``.
 
-    Where several instances wrote the same name, one of them stays, as in AWS: which, is not to be relied on.
+    If several instances wrote the same name, one of the files stays, as in AWS. Do not rely on which.
 
     Args:
-        job: Whose outputs.
+        job: The job with the outputs.
         folders: The folder that each host sees as ``/opt/ml``.
         session: The execution role.
-        observer: Is told the bytes.
+        observer: Gets the number of bytes.
         halt: When to give up.
 
     Raises:
@@ -78,14 +78,14 @@ def upload_outputs(
 class ContinuousUpload:
     """Uploads the outputs of mode ``Continuous`` while the job runs: a context manager around the containers.
 
-    A file is uploaded once it has not changed between two looks, and again whenever it has changed since; leaving the
-    context uploads what is left, however the containers ended.
+    It uploads a file that has not changed between two looks, and again after each change. When the context ends, it
+    uploads the rest, even if the containers failed.
 
     Attributes:
-        job: Whose outputs.
+        job: The job with the outputs.
         folders: The folder that each host sees as ``/opt/ml``.
         session: The execution role.
-        observer: Is told the bytes.
+        observer: Gets the number of bytes.
         error: What went wrong, if anything: the job has to end, and leaving the context raises it.
     """
 
@@ -151,7 +151,7 @@ class ContinuousUpload:
 
 
 def open_beneath(root: Path, path: PurePosixPath, flags: int = os.O_RDONLY) -> int:
-    """Open what a container made, without following any link in its path.
+    """Open a file of a container, without following any link in its path.
 
     Args:
         root: A folder of the service's own making.
