@@ -53,6 +53,11 @@ found = {
     "the admin door with its secret": opened(own + "/_cdk_processing/runs", "GET", {"Authorization": given["admin"]}),
     "MiniStack's reset": opened(own + "/_ministack/reset", "POST"),
 }
+[login] = client("ecr", own).get_authorization_token()["authorizationData"]
+token = {"Authorization": "Basic " + login["authorizationToken"]}
+found["the registry by its own endpoint"] = opened(own + "/v2/", "GET", token)
+found["pushing to the registry"] = opened(main + "/v2/images/blobs/uploads/", "POST", token)
+found["pulling what its role may not"] = opened(main + "/v2/images/manifests/latest", "GET", token)
 assumed = client("sts", own).assume_role(RoleArn=given["other"], RoleSessionName="mine")["Credentials"]
 keys = {"aws_access_key_id": assumed["AccessKeyId"], "aws_secret_access_key": assumed["SecretAccessKey"],
         "aws_session_token": assumed["SessionToken"]}
@@ -152,6 +157,9 @@ def test_a_job_does_what_its_role_may_by_an_endpoint_of_its_own(job):
         ("the admin door elsewhere", "403"),
         ("the admin door with its secret", "403"),
         ("MiniStack's reset", "403"),
+        ("the registry by its own endpoint", "403"),
+        ("pushing to the registry", "403"),
+        ("pulling what its role may not", "403"),
     ],
 )
 def test_a_job_gets_nowhere_with_other_credentials(job, attempt, outcome):
