@@ -6,10 +6,14 @@ Needs Docker; skipped only where no engine responds and none can be started.
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from cdk_processing.local.deployment.deploy import deploy
+from cdk_processing.local.deployment.images import ImageBuildError
+from cdk_processing.local.deployment.synthesis import synthesize
 from cdk_processing.local.engine import LocalAws
 from tests.embedded.cdk_cli import CdkCli
 from tests.local.container.docker_engine import a_docker_engine, import_image
@@ -36,6 +40,7 @@ ProcessingJob(
 CfnOutput(stack, "ResultsName", value=results.bucket_name)
 app.synth()
 """
+DOCKERFILE = f'FROM {BASE}\nCOPY prep.py /opt/prep.py\nENTRYPOINT ["python3", "/opt/prep.py"]\n'
 PROGRAM = 'open("/opt/ml/processing/o/said", "w").write("of the image")\n'
 
 
@@ -63,9 +68,7 @@ def app(tmp_path_factory):
     (folder / "app.py").write_text(APP)
     (folder / "cdk.json").write_text('{"app": "python app.py"}')
     (folder / "image" / "prep.py").write_text(PROGRAM)
-    (folder / "image" / "Dockerfile").write_text(
-        f'FROM {BASE}\nCOPY prep.py /opt/prep.py\nENTRYPOINT ["python3", "/opt/prep.py"]\n'
-    )
+    (folder / "image" / "Dockerfile").write_text(DOCKERFILE)
     return folder
 
 
@@ -138,8 +141,25 @@ def test_without_docker_the_command_names_what_is_missing(aws, cdk, app):
     assert run(aws) == "of the second image"
 
 
+def test_cdk_processing_local_builds_the_image_by_itself(aws, cdk, app, tmp_path):
+    def synthesized():
+        command = f"{sys.executable} app.py"
+        return synthesize(app, tmp_path / "out", app=command, account_id=aws.account_id, region=aws.region)
+
+    (app / "image" / "prep.py").write_text(PROGRAM.replace("of the image", "of the local image"))
+    said = []
+    assert deploy(synthesized(), aws, progress=said.append, build_images=True).warnings == ()
+    assert "building image Job/Image" in said
+    assert run(aws) == "of the local image"
+
+    (app / "image" / "Dockerfile").write_text(f"FROM {BASE}\nCOPY nothing /opt/prep.py\n")
+    with pytest.raises(ImageBuildError, match="'Job/Image' could not be built"):
+        deploy(synthesized(), aws, build_images=True)
+
+
 def test_garbage_collection_deletes_the_image_that_no_stack_names_and_keeps_the_other(aws, cdk, app):
     (app / "image" / "prep.py").write_text(PROGRAM.replace("of the image", "of the second image"))
+    (app / "image" / "Dockerfile").write_text(DOCKERFILE)
     cdk.deploy()
 
     def images():

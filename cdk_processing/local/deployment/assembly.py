@@ -14,7 +14,7 @@ from typing import Any
 
 from cdk_processing.local.deployment.annotations import Annotation, read_annotations
 
-__all__ = ["Assembly", "FileAsset", "StackArtifact"]
+__all__ = ["Assembly", "FileAsset", "ImageAsset", "StackArtifact"]
 
 BOOTSTRAP_VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 """Where `cdk bootstrap` writes its version; every template of the default synthesizer reads it."""
@@ -42,6 +42,27 @@ class FileAsset:
 
 
 @dataclass(frozen=True)
+class ImageAsset:
+    """An image that is built from a folder.
+
+    Attributes:
+        name: What the CDK calls it, for messages.
+        directory: The folder.
+        repository: The repository that it is for, with ``${AWS::AccountId}`` and the like still in it.
+        tag: Its tag.
+        options: Of ``docker build``.
+        unsupported: What the asset asks for that is not among the options.
+    """
+
+    name: str
+    directory: Path
+    repository: str
+    tag: str
+    options: tuple[str, ...] = ()
+    unsupported: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class StackArtifact:
     """A stack of the assembly.
 
@@ -55,7 +76,7 @@ class StackArtifact:
         parameters: CloudFormation parameters the app sets.
         tags: Tags of the stack.
         assets: File assets to publish before it.
-        docker_assets: Names of the image assets it also has.
+        images: Images to build before it.
         bootstrap_parameter: The SSM parameter that bootstrapping would have made.
         logical_ids: Construct path, without a leading slash, to logical id.
         annotations: What its constructs say: infos, warnings, errors.
@@ -70,7 +91,7 @@ class StackArtifact:
     parameters: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     assets: tuple[FileAsset, ...] = ()
-    docker_assets: tuple[str, ...] = ()
+    images: tuple[ImageAsset, ...] = ()
     bootstrap_parameter: str = BOOTSTRAP_VERSION_PARAMETER
     logical_ids: Mapping[str, str] = field(default_factory=dict)
     annotations: tuple[Annotation, ...] = ()
@@ -144,14 +165,14 @@ def _stack(folder: Path, artifact_id: str, artifacts: Mapping[str, Any]) -> Stac
     properties = artifact.get("properties", {})
     account_id, _, region = artifact.get("environment", "").removeprefix("aws://").partition("/")
     assets: list[FileAsset] = []
-    images: list[str] = []
+    images: list[ImageAsset] = []
     bootstrap = properties.get("bootstrapStackVersionSsmParameter", BOOTSTRAP_VERSION_PARAMETER)
     for dependency in artifact.get("dependencies", []):
         needed = artifacts.get(dependency, {})
         if needed.get("type") == "cdk:asset-manifest":
             manifest = _read(folder / needed["properties"]["file"])
             assets += _file_assets(folder, manifest)
-            images += [image.get("displayName", key) for key, image in manifest.get("dockerImages", {}).items()]
+            images += _image_assets(folder, manifest)
     metadata = dict(artifact.get("metadata", {}))
     if "additionalMetadataFile" in artifact:
         metadata.update(_read(folder / artifact["additionalMetadataFile"]))
@@ -165,7 +186,7 @@ def _stack(folder: Path, artifact_id: str, artifacts: Mapping[str, Any]) -> Stac
         parameters=properties.get("parameters", {}),
         tags=properties.get("tags", {}),
         assets=tuple(assets),
-        docker_assets=tuple(images),
+        images=tuple(images),
         bootstrap_parameter=bootstrap,
         logical_ids={
             path.removeprefix("/"): entry["data"]
@@ -190,6 +211,35 @@ def _file_assets(folder: Path, manifest: Mapping[str, Any]) -> Iterator[FileAsse
                 bucket=destination["bucketName"],
                 key=destination["objectKey"],
                 region=destination.get("region"),
+            )
+
+
+def _image_assets(folder: Path, manifest: Mapping[str, Any]) -> Iterator[ImageAsset]:
+    for key, asset in manifest.get("dockerImages", {}).items():
+        source = dict(asset["source"])
+        directory = (folder / source.pop("directory", ".")).resolve()
+        options: list[str] = []
+        if "dockerFile" in source:
+            options += ["--file", str(directory / source.pop("dockerFile"))]
+        for name, option in (
+            ("dockerBuildTarget", "--target"),
+            ("networkMode", "--network"),
+            ("platform", "--platform"),
+        ):
+            if name in source:
+                options += [option, str(source.pop(name))]
+        for name, value in source.pop("dockerBuildArgs", {}).items():
+            options += ["--build-arg", f"{name}={value}"]
+        if source.pop("cacheDisabled", False):
+            options.append("--no-cache")
+        for destination in asset["destinations"].values():
+            yield ImageAsset(
+                name=asset.get("displayName", key),
+                directory=directory,
+                repository=destination["repositoryName"],
+                tag=destination["imageTag"],
+                options=tuple(options),
+                unsupported=tuple(sorted(source)),
             )
 
 

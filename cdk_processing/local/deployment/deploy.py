@@ -14,7 +14,8 @@ from cdk_processing.client.client import ProcessingClient
 from cdk_processing.contract.description import JobDescription
 from cdk_processing.errors import CdkProcessingError
 from cdk_processing.local.deployment import assets
-from cdk_processing.local.deployment.expressions import resolve_text
+from cdk_processing.local.deployment.expressions import resolve_text, substitute
+from cdk_processing.local.deployment.images import build_image
 from cdk_processing.local.deployment.roles import missing_roles
 from cdk_processing.local.deployment.stacks import DeployedStack, StackFailedError, delete_stack, deploy_stack
 
@@ -158,16 +159,24 @@ class Deployment:
         raise DeploymentError(f"{problem} named {name!r}; the jobs are: {listed}")
 
 
-def deploy(assembly: Assembly, target: Target, *, progress: Callable[[str], None] | None = None) -> Deployment:
+def deploy(
+    assembly: Assembly,
+    target: Target,
+    *,
+    progress: Callable[[str], None] | None = None,
+    build_images: bool = False,
+) -> Deployment:
     """Deploy every stack of an assembly, those that others need first.
 
     Args:
         assembly: What to deploy.
         target: Where to.
         progress: Is called with a line about each step.
+        build_images: Build image assets with the Docker engine of this machine. What cannot be built is a warning.
 
     Raises:
         DeploymentError: A construct has an error annotation, or a stack is for another account.
+        ImageBuildError: Docker could not build an image.
         StackFailedError: A stack failed; names the resources and their reasons.
     """
     _refuse_errors(assembly)
@@ -178,11 +187,7 @@ def deploy(assembly: Assembly, target: Target, *, progress: Callable[[str], None
         for stack in assembly.stacks:
             region = _check_place(stack, target)
             places = {"AWS::AccountId": target.account_id, "AWS::Region": region, "AWS::Partition": "aws"}
-            warnings += [
-                f"image asset {image!r} of {stack.display_name} is not built, so its jobs run only with --python; to "
-                "build it with Docker, start with --no-deploy and run cdk deploy"
-                for image in stack.docker_assets
-            ]
+            warnings += _build(stack, target, places, tell) if build_images else _not_built(stack)
             assets.bootstrap(client("ssm", region), stack.bootstrap_parameter)
             published = assets.publish(client("s3", region), stack.assets, places)
             if published:
@@ -209,6 +214,28 @@ def destroy(assembly: Assembly, target: Target, *, progress: Callable[[str], Non
 def client_of(target: Target) -> ProcessingClient:
     """A client of the embedded AWS, whatever this process's environment variables say."""
     return ProcessingClient(_session(target), endpoint_url=target.endpoint_url)
+
+
+def _build(
+    stack: StackArtifact, target: Target, places: Mapping[str, str], tell: Callable[[str], None]
+) -> Iterator[str]:
+    """Build the images of a stack; yields why one cannot be built here."""
+    registry = target.endpoint_url.partition("://")[2]
+    for image in stack.images:
+        reason = build_image(image, f"{registry}/{substitute(image.repository, places)}:{image.tag}", tell)
+        if reason:
+            yield (
+                f"image asset {image.name!r} of {stack.display_name} is not built: {reason}. Without it, its jobs run "
+                "only with --python"
+            )
+
+
+def _not_built(stack: StackArtifact) -> Iterator[str]:
+    for image in stack.images:
+        yield (
+            f"image asset {image.name!r} of {stack.display_name} is not built; its jobs run with the Python that was "
+            "given instead"
+        )
 
 
 def _refuse_errors(assembly: Assembly) -> None:

@@ -30,10 +30,19 @@ class AppOfSession:
         account_id: The account of stacks that name none.
         region: The region of stacks that name none.
         report: Says what is done.
+        build_images: Build images with Docker, where it is there.
     """
 
     def __init__(
-        self, folder: Path, work: Path, command: str | None, account_id: str, region: str, report: Report
+        self,
+        folder: Path,
+        work: Path,
+        command: str | None,
+        account_id: str,
+        region: str,
+        report: Report,
+        *,
+        build_images: bool = True,
     ) -> None:
         self.folder = folder
         self.deployment = Deployment(())
@@ -42,6 +51,7 @@ class AppOfSession:
         self._account_id = account_id
         self._region = region
         self._report = report
+        self._build_images = build_images
         self._rounds = 0
 
     @property
@@ -76,7 +86,7 @@ class AppOfSession:
             StackFailedError: A stack failed.
         """
         with self._report.step("deploying") as done:
-            deployed = deploy(assembly, aws, progress=self._report.detail)
+            deployed = deploy(assembly, aws, progress=self._report.detail, build_images=self._build_images)
             done.append(f"deployed {counted(len(deployed.stacks), 'stack')}")
         names = {stack.name for stack in deployed.stacks}
         others = tuple(stack for stack in self.deployment.stacks if stack.name not in names)

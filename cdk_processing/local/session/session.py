@@ -74,7 +74,16 @@ def _run(options: Options, console: Console, plain: bool) -> None:
     report = Report(console)
     with ExitStack() as session:
         work = session.enter_context(owned_folder("out-"))
-        app = AppOfSession(Path.cwd(), work, options.app, options.account or _DEFAULT_ACCOUNT, region, report)
+        app = AppOfSession(
+            Path.cwd(),
+            work,
+            options.app,
+            options.account or _DEFAULT_ACCOUNT,
+            region,
+            report,
+            # An interpreter that was asked for stands in for every image.
+            build_images=options.python is None,
+        )
         sources = session.enter_context(_sources(options, app))
         # First, because mistakes in the app are the most common failure, and the app names the account.
         assembly = app.synthesize() if options.deploy else None

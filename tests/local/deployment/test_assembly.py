@@ -1,6 +1,6 @@
 import json
 
-from cdk_processing.local.deployment.assembly import Assembly
+from cdk_processing.local.deployment.assembly import Assembly, ImageAsset
 
 
 def stack(name, *dependencies, **properties):
@@ -44,7 +44,18 @@ def test_assets_belong_to_the_stack_that_depends_on_their_manifest(tmp_path):
         "k": {"displayName": "Code", "source": {"path": "code", "packaging": "zip"}, "destinations": destination},
         "made": {"source": {"executable": ["make"]}, "destinations": destination},
     }
-    images = {"i": {"displayName": "Image"}, "j": {}}
+    to = {"here": {"repositoryName": "assets-${AWS::AccountId}", "imageTag": "t"}}
+    source = {
+        "directory": "image",
+        "dockerFile": "Own",
+        "dockerBuildArgs": {"A": "1"},
+        "platform": "linux/arm64",
+        "dockerBuildSecrets": {"s": "type=env"},
+    }
+    images = {
+        "i": {"displayName": "Image", "source": source, "destinations": to},
+        "j": {"source": {"directory": "image"}, "destinations": to},
+    }
     (tmp_path / "A.assets.json").write_text(json.dumps({"files": files, "dockerImages": images}))
     manifest = {"type": "cdk:asset-manifest", "properties": {"file": "A.assets.json"}}
     write(tmp_path, {"A.assets": manifest, "A": stack("A", "A.assets"), "B": stack("B")})
@@ -53,7 +64,16 @@ def test_assets_belong_to_the_stack_that_depends_on_their_manifest(tmp_path):
         ("Code", True, "assets-${AWS::AccountId}")
     ]
     assert first.assets[0].path == tmp_path / "code"
-    assert first.docker_assets == ("Image", "j")
+    assert [image.name for image in first.images] == ["Image", "j"]
+    assert first.images[0] == ImageAsset(
+        name="Image",
+        directory=tmp_path / "image",
+        repository="assets-${AWS::AccountId}",
+        tag="t",
+        options=("--file", f"{tmp_path}/image/Own", "--platform", "linux/arm64", "--build-arg", "A=1"),
+        unsupported=("dockerBuildSecrets",),
+    )
+    assert (first.images[1].options, first.images[1].unsupported) == ((), ())
     assert second.assets == ()
 
 

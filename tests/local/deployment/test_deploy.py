@@ -127,12 +127,32 @@ def test_a_stack_is_deployed_to_the_region_it_names(aws, assembly):
     assert ":eu-west-1:" in deployed.stack_id
 
 
-def test_image_assets_are_skipped_with_a_warning_that_names_them(aws, assembly):
-    made = assembly({"Images": {"Resources": {"Q": QUEUE}}}, images={"i": {"displayName": "Own"}})
+IMAGE = {
+    "displayName": "Own",
+    "source": {"directory": "image"},
+    "destinations": {"here": {"repositoryName": "images", "imageTag": "t"}},
+}
+
+
+def test_image_assets_are_not_built_unless_asked_for_and_a_warning_names_them(aws, assembly):
+    made = assembly({"Images": {"Resources": {"Q": QUEUE}}}, images={"i": IMAGE})
     assert deploy(made, aws).warnings == (
-        "image asset 'Own' of Images is not built, so its jobs run only with --python; to build it with Docker, "
-        "start with --no-deploy and run cdk deploy",
+        "image asset 'Own' of Images is not built; its jobs run with the Python that was given instead",
     )
+
+
+def test_an_image_that_cannot_be_built_for_lack_of_docker_says_what_is_missing(aws, assembly, tmp_path, monkeypatch):
+    made = assembly({"Images": {"Resources": {"Q": QUEUE}}}, images={"i": IMAGE})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    [warning] = deploy(made, aws, build_images=True).warnings
+    assert warning.startswith(
+        "image asset 'Own' of Images is not built: there is no docker command on PATH. Without it"
+    )
+
+    (tmp_path / "docker").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "docker").chmod(0o755)
+    [warning] = deploy(made, aws, build_images=True).warnings
+    assert "is not built: no Docker engine responds; start one." in warning
 
 
 def test_jobs_are_known_by_the_metadata_of_their_state_machines(aws, assembly):
