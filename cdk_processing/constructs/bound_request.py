@@ -68,7 +68,7 @@ class BoundRequest:
             self._prepare_manifests(platform)
         self._published: dict[S3Location, None] = {}
         self._inputs = [self._locate_input(channel) for channel in request.channels]
-        self._watched = [trigger.watched for trigger in triggers if trigger.watched is not None]
+        self._watched = [location for trigger in triggers for location in trigger.brings]
         self._standards = platform.role_standards
         self._role: TypedResource | None = None
         self.role_arn: str = self._make_role()

@@ -28,6 +28,7 @@ from cdk_processing.constructs.validation import (
     unlaunched_problems,
     warn_of_patterns,
     warn_of_unknown_instance_types,
+    warn_of_unnamed_objects,
 )
 from cdk_processing.contract.description import JobDescription
 from cdk_processing.errors import DeclarationError, Problem
@@ -109,6 +110,7 @@ class ProcessingJob(Construct):
         warn_of_unknown_instance_types(self, request)
         warn_of_patterns(self, request, triggers)
         warn_of_places(self, placements)
+        warn_of_unnamed_objects(self, request, triggers)
         #: What the job shares with others.
         self.platform: IProcessingPlatform = platform or ProcessingPlatform.of(self)
         self._request = packed(self._placed(request))
@@ -174,8 +176,10 @@ class ProcessingJob(Construct):
         if problems:
             raise DeclarationError(self.path, [problem.on(self.node.id) for problem in problems])
         warn_of_places(self, placements)
-        if trigger.watched is not None and self._request.reads_arrivals:
-            self._bound.allow_reading(trigger.watched)
+        warn_of_unnamed_objects(self, self._request, [trigger])
+        if self._request.reads_arrivals:
+            for location in trigger.brings:
+                self._bound.allow_reading(location)
         warn_of_utc_dates(self, self._request, [trigger])
         self._launching.add(trigger)
         self._describe()

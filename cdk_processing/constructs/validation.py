@@ -35,6 +35,7 @@ __all__ = [
     "unlaunched_problems",
     "warn_of_patterns",
     "warn_of_unknown_instance_types",
+    "warn_of_unnamed_objects",
 ]
 
 #: Values that only the success of another job brings.
@@ -111,6 +112,21 @@ def warn_of_unknown_instance_types(scope: Construct, request: ProcessingRequest)
                 "cdk-processing:unknown-instance-type",
                 f"instance_type {name} is not known to this release of cdk_processing; if it is not newer than that, "
                 f"SageMaker will refuse it{f': did you mean {near}?' if near else '.'}",
+            )
+
+
+def warn_of_unnamed_objects(scope: Construct, request: ProcessingRequest, triggers: Sequence[Trigger]) -> None:
+    """Warn of events whose objects no role is allowed to read, because their pattern names no bucket."""
+    if not request.reads_arrivals or isinstance(request.processor.role, str):
+        return
+    for index, trigger in enumerate(triggers):
+        if not trigger.brings:
+            name = "cdk-processing:object-of-unknown-bucket"
+            Annotations.of(scope).add_warning_v2(
+                name,
+                f"triggers[{index}]: {_described(trigger)} names no bucket, so the execution role may not read the "
+                "object that an input is. Name it in the pattern: {'detail': {'bucket': {'name': [...]}}}. Or write "
+                f'bucket.grant_read(job.execution_role) and Annotations.of(job).acknowledge_warning("{name}").',
             )
 
 

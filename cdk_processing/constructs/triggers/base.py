@@ -86,6 +86,11 @@ class Trigger(ABC):
         return None
 
     @property
+    def brings(self) -> Sequence[S3Location]:
+        """Where the objects are that its events name, as far as synth knows."""
+        return () if self.watched is None else (self.watched,)
+
+    @property
     def upstream(self) -> Upstream | None:
         """The job whose success launches the job; None for other triggers."""
         return None

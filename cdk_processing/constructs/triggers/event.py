@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from cdk_processing.constructs.triggers.base import (
 )
 from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
+from cdk_processing.request.location import S3Location
 from cdk_processing.request.runtime import RunTimeValue
 from cdk_processing.workflow.event_fields import EventField
 from cdk_processing.workflow.event_mappings import events
@@ -43,7 +44,9 @@ class OnEvent(Trigger):
             to 2**53; longer ids must be text, as in any JSON.
         event_bus: Name, ARN or construct of the bus. Left out, the account's default bus.
 
-    Events of S3 (source ``aws.s3``) also supply the ``OBJECT_*`` values of :class:`ExecutionVariables`.
+    Events of S3 (source ``aws.s3``) also supply the ``OBJECT_*`` values of :class:`ExecutionVariables`. A job with
+    ``OBJECT_URI`` as an input may read what the pattern names: the buckets in ``detail.bucket.name``, and of those the
+    prefixes in ``detail.object.key``.
 
     Source: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
     """
@@ -61,6 +64,16 @@ class OnEvent(Trigger):
     def supplies(self, value: RunTimeValue) -> bool:
         """Parameters that it gives or that have a default; for S3's events also an object's values."""
         return supplies(self, value, OBJECT_VALUES if self._sources == ["aws.s3"] else frozenset())
+
+    @property
+    def brings(self) -> Sequence[S3Location]:
+        """The buckets and the beginnings of keys that its pattern names, if S3 sends the events."""
+        detail = self.pattern.get("detail")
+        if self._sources != ["aws.s3"] or not isinstance(detail, Mapping):
+            return ()
+        names = _listed(detail, "bucket", "name")
+        prefixes = [_beginning(key) for key in _listed(detail, "object", "key")] or [""]
+        return tuple(S3Location(name, prefix) for name in names if isinstance(name, str) for prefix in prefixes)
 
     def describe(self) -> str:
         """The trigger in a few words."""
@@ -108,3 +121,21 @@ class OnEvent(Trigger):
     @property
     def _sources(self) -> list[Any]:
         return list(self.pattern.get("source") or [])
+
+
+def _listed(detail: Mapping[str, Any], part: str, name: str) -> list[Any]:
+    inner = detail.get(part)
+    found = inner.get(name) if isinstance(inner, Mapping) else None
+    return found if isinstance(found, list) else []
+
+
+def _beginning(wanted: Any) -> str:
+    """What keys begin with that a pattern matches; "" if they may begin with anything."""
+    if isinstance(wanted, str):
+        return wanted
+    if not isinstance(wanted, Mapping):
+        return ""
+    if isinstance(prefix := wanted.get("prefix"), str):
+        return prefix
+    wildcard = wanted.get("wildcard")
+    return wildcard.partition("*")[0] if isinstance(wildcard, str) and "\\" not in wildcard else ""

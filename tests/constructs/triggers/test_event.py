@@ -1,6 +1,7 @@
 """``OnEvent``: its rule, its runs, and the patterns that are refused."""
 
 import pytest
+from aws_cdk import assertions
 from aws_cdk import aws_events as events
 
 from cdk_processing import (
@@ -8,6 +9,7 @@ from cdk_processing import (
     ExecutionVariables,
     OnEvent,
     Parameter,
+    ProcessingJob,
 )
 from tests.constructs.triggers.runs import PATTERN, event, run_of
 from tests.workflow.states_language import problems_of
@@ -253,4 +255,46 @@ def test_a_run_key_that_is_no_field_is_told(refused, key):
 def test_a_bus_that_is_none_is_told(refused):
     assert refused(OnEvent(PATTERN, event_bus=5)) == (
         "triggers[0].event_bus must be a bus's name, ARN or IEventBus, got 5; pass one of those (OnEvent)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "readable"),
+    [
+        (None, ["*"]),
+        ([{"prefix": "in/"}], ["in/*"]),
+        ([{"prefix": "in/"}, {"prefix": "more/"}], ["in/*", "more/*"]),
+        ([{"wildcard": "in/*.csv"}], ["in/*"]),
+        ([{"suffix": ".csv"}], ["*"]),
+        ([{"anything-but": "in/x"}], ["*"]),
+    ],
+)
+@pytest.mark.parametrize("when", ["at once", "later"])
+def test_the_role_may_read_the_objects_that_the_pattern_names(
+    stack, request_for, synth, statements, key, readable, when
+):
+    detail = {"bucket": {"name": ["their-data"]}, **({"object": {"key": key}} if key else {})}
+    trigger = OnEvent({"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": detail})
+    request = request_for(ExecutionVariables.OBJECT_URI)
+    if when == "at once":
+        ProcessingJob(stack, "Job", request, triggers=[trigger])
+    else:
+        ProcessingJob(stack, "Job", request).add_trigger(trigger)
+
+    resources = statements(synth(stack), "JobExecutionRole")["ReadInputs"]["Resource"]
+    found = [
+        text for text in map(str, resources if isinstance(resources, list) else [resources]) if "their-data" in text
+    ]
+    assert [text.partition("their-data/")[2].split("'")[0] for text in found] == readable
+
+
+def test_a_pattern_that_names_no_bucket_is_warned_of_where_the_object_is_an_input(stack, request_for):
+    trigger = OnEvent({"source": ["aws.s3"], "detail-type": ["Object Created"]})
+    ProcessingJob(stack, "Reads", request_for(ExecutionVariables.OBJECT_URI), triggers=[trigger])
+    ProcessingJob(stack, "Reads not", request_for(), triggers=[trigger])
+
+    found = assertions.Annotations.from_stack(stack).find_warning("*", assertions.Match.any_value())
+    [text] = [entry.entry.data for entry in found if "object-of-unknown-bucket" in entry.entry.data]
+    assert text.startswith(
+        "triggers[0]: event aws.s3 Object Created names no bucket, so the execution role may not read "
     )
