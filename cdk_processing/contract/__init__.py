@@ -1,4 +1,4 @@
-"""What a deployed job looks like from outside: each form in one file, written and read side by side.
+"""A deployed job as others see it: its tags, names, inputs and messages. Each file writes and reads one form.
 
-What deploys jobs writes these forms, and what works with deployed jobs reads them. Pure: neither the CDK nor boto3.
+``workflow`` and ``constructs`` write them; ``client`` and ``local`` read them. Pure: neither the CDK nor boto3.
 """

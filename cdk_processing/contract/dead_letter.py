@@ -1,4 +1,4 @@
-"""The dead letter of a run that was given up: the body of the message that its state machine sends."""
+"""The dead letter of a run that failed for good: the body of the message that its state machine sends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cdk_processing.contract.version import VERSION, VERSION_FIELD, read_version
 
 __all__ = ["EVENT_TOO_LARGE", "GivenUpRun"]
 
-#: Stands for an event that the message has no room for.
+#: Replaces an event that is too large for the message.
 EVENT_TOO_LARGE = "too large for this message; it is in the input of the execution"
 
 _REQUIRED = frozenset({"state_machine", "execution", "event"})
@@ -18,7 +18,7 @@ _REQUIRED = frozenset({"state_machine", "execution", "event"})
 
 @dataclass(frozen=True, slots=True)
 class GivenUpRun:
-    """A run that was given up; where the state machine writes it, each value may be JSONata.
+    """A run that failed for good. In a definition, each value may be JSONata.
 
     Attributes:
         job: The construct's path.
@@ -26,11 +26,11 @@ class GivenUpRun:
         execution: ARN of the run's execution.
         run_id: The run's id.
         run_key: The run's key.
-        attempt: The attempt that it ended with.
+        attempt: The last attempt.
         job_name: Name of that attempt's processing job.
         error: The error's name.
         reason: The error in words.
-        event: What launched the run, as it came; :data:`EVENT_TOO_LARGE` where the message has no room for it.
+        event: The event that launched the run; :data:`EVENT_TOO_LARGE` if it is too large for the message.
         version: The contract's version.
     """
 
@@ -64,7 +64,7 @@ class GivenUpRun:
 
     @classmethod
     def parse(cls, body: object) -> GivenUpRun | None:
-        """What a message's body says, read as JSON before; None where it is no dead letter of a run.
+        """The dead letter in a message's body, which is parsed JSON; None if it is another message.
 
         Raises:
             NewerContractError: A newer release deployed the job.

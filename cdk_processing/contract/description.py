@@ -1,4 +1,4 @@
-"""What a template says of a job, in the metadata of its state machine."""
+"""The description of a job in a template: the metadata of its state machine."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Text = Any
 
 @dataclass(frozen=True, slots=True)
 class JobDescription:
-    """A job, for people and tools that read templates.
+    """The description of a job, for people and tools that read templates.
 
     Attributes:
         job: The construct's path.
-        base_name: What the names of its processing jobs begin with.
+        base_name: The beginning of the names of its processing jobs.
         triggers: What launches it, each in a few words.
-        outputs: Where each output goes, by its name.
+        outputs: The location of each output, by name.
         version: The contract's version.
     """
 
@@ -47,7 +47,7 @@ class JobDescription:
 
     @classmethod
     def parse(cls, resource: Mapping[str, Any]) -> JobDescription | None:
-        """What a resource of a template says; None for one that is no job's state machine.
+        """The description in a resource of a template; None if the resource is not the state machine of a job.
 
         Raises:
             NewerContractError: A newer release made the template.

@@ -1,4 +1,4 @@
-"""The environment variables that say which execution made a processing job."""
+"""The environment variables that name the execution which created a processing job."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 __all__ = ["EXECUTION_VARIABLE", "PARAMETERS_VARIABLE", "JobMarks"]
 
-#: The ARN of the execution that made the job.
+#: The ARN of the execution that created the job.
 EXECUTION_VARIABLE = "CDK_PROCESSING_EXECUTION"
 #: A digest of the values of the job's parameters; see :func:`~cdk_processing.contract.parameters.parameters_digest`.
 PARAMETERS_VARIABLE = "CDK_PROCESSING_PARAMETERS"
@@ -15,11 +15,11 @@ PARAMETERS_VARIABLE = "CDK_PROCESSING_PARAMETERS"
 
 @dataclass(frozen=True, slots=True)
 class JobMarks:
-    """What a processing job's environment says of its origin; a text may be JSONata.
+    """The origin of a processing job, from its environment. In a definition, a text may be JSONata.
 
     Attributes:
-        execution: The ARN of the execution that made it; None for a job that is not ours.
-        parameters: The digest of its parameters' values; None where it has none.
+        execution: The ARN of the execution that created it; None for other jobs.
+        parameters: The digest of its parameters' values; None if it has none.
     """
 
     execution: str | None = None
@@ -32,5 +32,5 @@ class JobMarks:
 
     @classmethod
     def parse(cls, environment: Mapping[str, str]) -> JobMarks:
-        """What a job's environment says."""
+        """The origin from a job's environment."""
         return cls(environment.get(EXECUTION_VARIABLE), environment.get(PARAMETERS_VARIABLE))

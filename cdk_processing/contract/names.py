@@ -1,6 +1,6 @@
 """The names of processing jobs, ``<base>-<RUN_ID>-<attempt>``, and the patterns that match those of one job alone.
 
-A pattern with ``*`` right behind the base would also match the jobs of every longer base: ``prep-*`` matches
+A pattern with ``*`` directly after the base would also match the jobs of every longer base: ``prep-*`` matches
 ``prep-all-...``. A run id is always 32 characters long, so a pattern counts them with ``?``.
 """
 
@@ -13,7 +13,7 @@ __all__ = ["LOG_GROUP", "RUN_ID_LENGTH", "JobName", "job_pattern", "log_stream_p
 
 #: Characters of a run id: an MD5 in hexadecimal digits.
 RUN_ID_LENGTH = 32
-#: Where SageMaker writes the logs of every processing job, in streams ``<job>/algo-<n>-<timestamp>``.
+#: The log group of all processing jobs. SageMaker writes to streams ``<job>/algo-<n>-<timestamp>``.
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 
 _NAME = re.compile(rf"(.+)-([0-9a-f]{{{RUN_ID_LENGTH}}})-([0-9]+)")
@@ -46,13 +46,13 @@ class JobName:
 
     @classmethod
     def parse(cls, text: object) -> JobName | None:
-        """The parts of a name; None where it is not of this form."""
+        """The parts of a name; None if it does not have this form."""
         found = _NAME.fullmatch(text) if isinstance(text, str) else None
         return cls(found[1], found[2], int(found[3])) if found else None
 
 
 def job_pattern(base_name: str) -> str:
-    """What matches the names of one job's processing jobs, in IAM and as a glob.
+    """The pattern of the names of one job's processing jobs, for IAM and as a glob.
 
     Example:
         >>> job_pattern("prep")
@@ -62,10 +62,10 @@ def job_pattern(base_name: str) -> str:
 
 
 def log_stream_pattern(base_name: str) -> str:
-    """What matches the log streams of one job's processing jobs, in IAM and as a glob."""
+    """The pattern of the log streams of one job's processing jobs, for IAM and as a glob."""
     return f"{job_pattern(base_name)}/algo-*"
 
 
 def log_stream_prefix(job_name: str) -> str:
-    """What the names of a processing job's log streams begin with."""
+    """The prefix of the names of a processing job's log streams."""
     return f"{job_name}/"

@@ -1,4 +1,4 @@
-"""Outcomes: what a run that succeeded has done, which may be nothing. It is the output of the run's execution."""
+"""The outcome of a run that succeeded: what it did, if anything. It is the output of the run's execution."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _NOTHING_DONE = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run that succeeded has done; where the state machine writes it, each value may be JSONata.
+    """The outcome of a run that succeeded. In a definition, each value may be JSONata.
 
     Attributes:
         status: ``Completed``, or why nothing was done: ``Duplicate``, ``Superseded``, ``Skipped``.
-        run_id: The run's id, the same for every run with this run key; None where the output lacks it.
-        job_name: The processing job that it made; of a duplicate, the job of the other run; otherwise the job that it
-            would have made.
+        run_id: The run's id, which every execution with this run key shares; None if the output lacks it.
+        job_name: The processing job that it created. Of a duplicate, the job of the other run; otherwise the job that
+            it would have created.
         job_status: Of a duplicate, the status of that job when the run looked at it.
-        made_by: Of a duplicate, the ARN of the execution that made that job.
-        outputs: Where each output is: its name and its URI. Only of a run that completed, and of a duplicate.
+        made_by: Of a duplicate, the ARN of the execution that created that job.
+        outputs: The name and URI of each output. Only of a run that completed, and of a duplicate.
         version: The contract's version.
     """
 
@@ -51,7 +51,7 @@ class Outcome:
     version: int = VERSION
 
     def render(self) -> dict[str, Any]:
-        """The execution's output, as an object; what is None is not in it."""
+        """The execution's output as an object, without values that are None."""
         outputs = dict(self.outputs) if self.status in (COMPLETED, DUPLICATE) else None
         fields = {
             VERSION_FIELD: self.version,
@@ -66,7 +66,7 @@ class Outcome:
 
     @classmethod
     def parse(cls, text: str | None) -> Outcome | None:
-        """The outcome in an execution's output; None where the output is not that of a job's run.
+        """The outcome in an execution's output; None if the output is not from a job's run.
 
         Raises:
             NewerContractError: A newer release deployed the job.
@@ -91,7 +91,7 @@ class Outcome:
 
     @property
     def did_something(self) -> bool:
-        """Whether the run made its outputs itself."""
+        """Whether the run itself wrote the outputs."""
         return self.status == COMPLETED
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
 """A deployed job's parameters: how its definition declares them, and the digest of their values.
 
-The declaration stands in the comment of the definition's first state, where nothing evaluates it::
+The declaration is in the comment of the definition's first state, where nothing evaluates it::
 
     parameters: split_ratio;number~0-256=0.2 mode~1-256,line=fast|fast|exact day
 
@@ -34,12 +34,12 @@ _DECLARED = re.compile(
 
 
 def declaration(parameters: Sequence[RunTimeValue]) -> str | None:
-    """The comment of the first state that declares parameters; None where there are none."""
+    """The comment that declares parameters; None if there are none."""
     return _HEAD + " ".join(map(_declared, parameters)) if parameters else None
 
 
 def declared_parameters(definition: Mapping[str, Any]) -> tuple[RunTimeValue, ...]:
-    """The parameters that a definition declares, in its order; none where it has none."""
+    """The parameters that a definition declares, in its order."""
     first: Mapping[str, Any] = definition.get("States", {}).get(FIRST_STATE, {})
     comment = str(first.get("Comment", ""))
     if comment.startswith(_HEAD):
@@ -49,7 +49,7 @@ def declared_parameters(definition: Mapping[str, Any]) -> tuple[RunTimeValue, ..
 
 
 def parameters_digest(values: Mapping[str, str]) -> str:
-    """The MD5 of ``name=MD5;name=MD5``, by which two runs with one run key are known to have the same parameters.
+    """The MD5 of ``name=MD5;name=MD5``. It shows whether two runs with one run key have the same parameters.
 
     The state machine computes the same, and puts it into the environment of its processing jobs.
 

@@ -1,4 +1,4 @@
-"""What a run is redriven with: its event once more, who it is, and which attempt is next."""
+"""The input of a redrive: the run's event, its key and id, and the next attempt."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class RedriveEnvelope:
     """The input of an execution that redrives a run.
 
     Attributes:
-        event: What launched the run first, as it came.
-        run_key: The run's key; None where the state machine works it out from the event.
-        run_id: The run's id; None where the state machine works it out from the key.
+        event: The event that launched the run.
+        run_key: The run's key; None if the state machine computes it from the event.
+        run_id: The run's id; None if the state machine computes it from the key.
         attempt: The attempt to go on with.
         version: The contract's version.
     """
@@ -34,7 +34,7 @@ class RedriveEnvelope:
     version: int = VERSION
 
     def render(self) -> str:
-        """The input as JSON, as short as it can be: an event may be just within Step Functions' limit."""
+        """The input as JSON without spaces, because an event may be just within Step Functions' limit."""
         identity = {"run_key": self.run_key, "run_id": self.run_id}
         known = {name: value for name, value in identity.items() if value is not None}
         envelope = {VERSION_FIELD: self.version, "event": self.event, **known, "attempt": self.attempt}
@@ -42,7 +42,7 @@ class RedriveEnvelope:
 
     @classmethod
     def parse(cls, request: object) -> RedriveEnvelope | None:
-        """The envelope that an execution's input is; None where it is none.
+        """The redrive in an execution's input; None if it is another input.
 
         Raises:
             NewerContractError: A newer release wrote it.
@@ -62,24 +62,24 @@ class RedriveEnvelope:
 
 
 def redrive_name(run_id: str, attempt: int, number: int = 1) -> str:
-    """The name of the execution that redrives a run: two people who redrive at once start one.
+    """The name of the execution that redrives a run. If two people redrive at once, one execution starts.
 
     Args:
-        run_id: The run's id, or what stands for it.
+        run_id: The run's id, or a text in its place.
         attempt: The attempt to go on with.
-        number: Which redrive for this attempt it is, from 1: one that failed has used up its name.
+        number: The number of this redrive for this attempt, from 1. A redrive that failed has used up its name.
     """
     name = f"{redrive_prefix(run_id)}{attempt}"
     return name if number == 1 else f"{name}-{number}"
 
 
 def redrive_prefix(run_id: str) -> str:
-    """What the names of all redrives of a run begin with."""
+    """The prefix of the names of all redrives of a run."""
     return f"redrive-{run_id}-"
 
 
 def delivery_name(message_id: str) -> str:
-    """The name of the execution that an event is delivered by which could not be delivered before."""
+    """The name of the execution that delivers an undelivered event again."""
     return f"undelivered-{message_id}"
 
 

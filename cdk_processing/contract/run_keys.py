@@ -1,7 +1,7 @@
-"""Run keys: what makes a run the same run, and the run id that follows from it.
+"""Run keys, and the run ids that are computed from them.
 
-One table says what each kind of key is made of. :func:`run_key_of` computes a key from it here;
-:mod:`cdk_processing.workflow.launches` renders the same table as JSONata, by which a state machine computes it.
+One table lists the parts of each kind of key. :func:`run_key_of` computes a key from it in Python.
+:mod:`cdk_processing.workflow.launches` renders the same table as JSONata for the state machine.
 
 | kind | the run is known by | key |
 |---|---|---|
@@ -28,7 +28,7 @@ __all__ = ["MANUAL_KEY", "RUN_KEYS", "EventValue", "KeyKind", "KeyPart", "key_te
 
 KeyKind = Literal["version", "content", "arrival", "schedule", "manual", "event", "upstream"]
 
-#: What the run key of a run begins with that was started by hand with a key.
+#: The prefix of the run key of a start by hand with a key.
 MANUAL_KEY = "manual:"
 
 # JSON readers agree on whole numbers up to here: https://www.rfc-editor.org/rfc/rfc8259#section-6
@@ -40,8 +40,8 @@ class EventValue:
     """A value of the event that launched the run.
 
     Attributes:
-        paths: The names that lead to it; where the first path leads nowhere, the next counts. Without any, no text.
-        any_type: Whether it may be something else than text, as what people and their events give.
+        paths: The paths of names that lead to it. If the first one finds nothing, the next one counts.
+        any_type: Whether it may be other than text, as in starts by hand and in users' events.
     """
 
     paths: tuple[tuple[str, ...], ...]
@@ -59,7 +59,7 @@ def _value(*paths: str, any_type: bool = False) -> EventValue:
 _URI = ("s3://", _value("detail.bucket.name"), "/", _value("detail.object.key"))
 _VERSION = ("detail.object.version-id", "detail.object.sequencer")
 
-#: What the keys of each kind are made of, one part after the other.
+#: The parts of the keys of each kind.
 RUN_KEYS: Mapping[KeyKind, tuple[KeyPart, ...]] = {
     "version": (*_URI, "@", _value(*_VERSION)),
     "content": (*_URI, "@etag:", _value("detail.object.etag", *_VERSION)),
@@ -90,7 +90,7 @@ def run_key_of(request: Mapping[str, Any], execution: str, kind: KeyKind | None 
     Args:
         request: The execution's input: an event, a start by hand, or a redrive.
         execution: The execution's ARN.
-        kind: What the job's trigger knows its events by; left out, what events are usually known by.
+        kind: The kind of key of the job's trigger; left out, the usual one of the event.
 
     Raises:
         ValueError: The key is made from a number that JSON readers do not agree on.
@@ -120,7 +120,7 @@ def run_id(state_machine: str, key: str) -> str:
 
 
 def key_text(value: object) -> str:
-    """A value as it stands in a key.
+    """A value as text of a key.
 
     Raises:
         ValueError: It is a number that JSON readers do not agree on.

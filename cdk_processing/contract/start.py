@@ -1,4 +1,4 @@
-"""What a job is started with by hand: the input of an execution of its state machine."""
+"""The input of a start by hand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["PARAMETERS_FIELD", "RUN_KEY_FIELD", "TIME_FIELD", "StartInput", "is_
 RUN_KEY_FIELD = "run_key"
 #: The field of the parameters' values.
 PARAMETERS_FIELD = "parameters"
-#: The field of the run's time; an event of EventBridge has its own there.
+#: The field of the run's time, which events of EventBridge have too.
 TIME_FIELD = "time"
 
 
@@ -26,8 +26,8 @@ class StartInput:
 
     Attributes:
         parameters: Values of the job's parameters, by name.
-        run_key: What makes the run the same as another; None for a run of its own.
-        at: The run's time, with a timezone; None for the moment when it starts.
+        run_key: The run key; None for a new run.
+        at: The run's time, with a timezone; None for the time of the start.
         version: The contract's version. An input that somebody writes by hand need not name it.
     """
 
@@ -37,7 +37,7 @@ class StartInput:
     version: int = VERSION
 
     def fields(self) -> dict[str, Any]:
-        """The input as an object; what is left out is not in it."""
+        """The input as an object, without values that are left out."""
         request: dict[str, Any] = {VERSION_FIELD: self.version}
         if self.run_key is not None:
             request[RUN_KEY_FIELD] = self.run_key
@@ -51,7 +51,7 @@ class StartInput:
 
     @classmethod
     def parse(cls, text: str) -> StartInput:
-        """What an execution was started with; nothing where that was no start by hand.
+        """The start in an execution's input; an empty one if it was no start by hand.
 
         Raises:
             NewerContractError: A newer release wrote the input.

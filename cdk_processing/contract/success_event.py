@@ -18,7 +18,7 @@ SUCCEEDED = "Processing Job Run Succeeded"
 
 @dataclass(frozen=True, slots=True)
 class SuccessEvent:
-    """The event's detail; where the state machine writes it, each value may be JSONata.
+    """The event's detail. In a definition, each value may be JSONata.
 
     Attributes:
         job: The construct's path.
@@ -29,7 +29,7 @@ class SuccessEvent:
         trigger_time: The run's time, in ISO 8601.
         attempt: The attempt that succeeded.
         job_name: Name of that attempt's processing job.
-        outputs: Where each output is: its name and its URI.
+        outputs: The name and URI of each output.
         parameters: The parameters' values, by name.
         version: The contract's version.
     """
@@ -64,7 +64,7 @@ class SuccessEvent:
 
     @classmethod
     def parse(cls, event: Mapping[str, Any]) -> SuccessEvent | None:
-        """What an event says; None where it is another event.
+        """The detail of an event; None if it is another event.
 
         Raises:
             NewerContractError: A newer release deployed the job.

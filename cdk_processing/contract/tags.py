@@ -1,4 +1,4 @@
-"""The tags by which a deployed job is found: on its state machine, and on each of its processing jobs."""
+"""The tags of a deployed job, on its state machine and on each of its processing jobs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["BASE_NAME_TAG", "CONTRACT_TAG", "DEAD_LETTERS_TAG", "JOB_TAG", "Mach
 
 #: On the state machine and on every processing job: the construct's path.
 JOB_TAG = "cdk-processing:job"
-#: On the state machine: what the names of its processing jobs begin with.
+#: On the state machine: the beginning of the names of its processing jobs.
 BASE_NAME_TAG = "cdk-processing:base-name"
-#: On the state machine: the URL of the queue that its dead letters go to.
+#: On the state machine: the URL of its dead-letter queue.
 DEAD_LETTERS_TAG = "cdk-processing:dead-letters"
 #: On the state machine: the contract's version.
 CONTRACT_TAG = "cdk-processing:contract"
@@ -25,8 +25,8 @@ class MachineTags:
 
     Attributes:
         job: The construct's path.
-        base_name: What the names of its processing jobs begin with.
-        dead_letters: The URL of its dead-letter queue; None where the job does not name one.
+        base_name: The beginning of the names of its processing jobs.
+        dead_letters: The URL of its dead-letter queue; None if the job has none.
         version: The contract's version.
     """
 
@@ -42,7 +42,7 @@ class MachineTags:
 
     @classmethod
     def parse(cls, tags: Mapping[str, str]) -> MachineTags | None:
-        """What tags say; None for a state machine that is no job's.
+        """The tags of a job from a state machine's tags; None if it is not the state machine of a job.
 
         The version may be newer than this release reads, so that such a job can be listed.
         """

@@ -1,8 +1,8 @@
-"""Text of ours that AWS keeps: each is fitted to the rule of the field that holds it.
+"""Fits this library's texts to the rules of the AWS fields that hold them.
 
-A construct's path may hold any letter and be of any length. AWS takes it nowhere as it is: a role's description is
-Latin-1, a security group's is a part of ASCII, a tag has 256 characters of some kinds. Text that fits stays as it is.
-Text that does not is changed, and ends in a digest of what it was, so that two different texts never become one.
+A construct's path may hold any letter and be of any length, and each field of AWS has other rules: a role's description
+is Latin-1, a security group's is a part of ASCII, a tag has 256 characters of some kinds. A text that fits stays
+unchanged. Another text is changed and ends in a digest of the original, so two different texts never become one.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _DIGEST_LENGTH = 8
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a field takes.
+    """The rule of a field.
 
     Attributes:
-        longest: How many characters.
-        takes: Whether it takes a character.
+        longest: The most characters.
+        takes: Whether it accepts a character.
         described: The characters, in words.
     """
 
@@ -44,12 +44,12 @@ class Rule:
     described: str
 
     def fits(self, text: str) -> bool:
-        """Whether the field takes the text as it is."""
+        """Whether the field accepts the text unchanged."""
         return len(text) <= self.longest and all(map(self.takes, text))
 
 
 def fit(text: str, rule: Rule) -> str:
-    """The text as a field takes it.
+    """The text, fitted to a field.
 
     Example:
         >>> fit("Census/Clean", TAG_VALUE)
@@ -65,7 +65,7 @@ def fit(text: str, rule: Rule) -> str:
 
 
 def digest(text: str) -> str:
-    """A short mark that tells a text from others."""
+    """A short digest of a text."""
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
 
 

@@ -1,7 +1,7 @@
-"""The contract's version, and the refusal of what a newer release has written.
+"""The contract's version, and the refusal of forms of newer releases.
 
-A new release reads everything that an older one wrote. When the meaning of a form changes, or a reader would
-misunderstand it, :data:`VERSION` goes up. A new field that old readers may ignore leaves it as it is.
+A new release reads everything that an older one wrote. Increase :data:`VERSION` when the meaning of a form changes, or
+when an older reader would misunderstand it. A new field that older readers may ignore needs no new version.
 
 | version | since |
 |---|---|
@@ -28,7 +28,7 @@ VERSION_FIELD = "contract"
 
 
 def read_version(form: Mapping[str, Any], what: str, field: str = VERSION_FIELD) -> int:
-    """The version of a form; 1 where it names none.
+    """The version of a form; 1 if it names none.
 
     Args:
         form: The form.
