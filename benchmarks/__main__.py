@@ -21,6 +21,7 @@ NAMES = ("declare", "process", "imports", "embedded", "transfers")
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEADINGS = ("what", "measured", "budget", "")
 _TITLE = "# Measured against the budgets\n\nMade by `make bench`; the least of several rounds, all sides in turn.\n"
+_TITLE += "A load above the number of cores means that other work took its share: then only ratios tell something.\n"
 
 
 def main(names: Sequence[str]) -> int:
@@ -61,7 +62,7 @@ def section(name: str, rows: Sequence[Row]) -> str:
     cells = [(row.what, row.measured, row.budget, row.verdict) for row in rows]
     lines = [HEADINGS, ("---",) * len(HEADINGS), *cells]
     made = f"`python -m benchmarks {name}`, {datetime.now(timezone.utc):%Y-%m-%d}, {os.cpu_count()} cores, "
-    made += f"{platform.system()}, Python {platform.python_version()}"
+    made += f"{platform.system()}, Python {platform.python_version()}, load {os.getloadavg()[0]:.0f} at its end"
     return f"## {name}\n\n{made}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

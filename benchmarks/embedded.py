@@ -1,11 +1,13 @@
 """The embedded AWS: how soon it is up, how soon a job starts after its object arrived, how many jobs it does a second.
 
 The jobs run a script of a few lines, with this interpreter, in the real sandbox, under the stack's own IAM. What the
-sandbox and the interpreter take to start is measured by themselves and taken off.
+sandbox and the interpreter take to start is measured by themselves and taken off. So many arrivals are held against
+as many such starts in the same run, one on each core at a time.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -14,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Row, at_least, at_most, fact, program
+from benchmarks.measure import Row, at_most, fact, program
 from cdk_processing.local.container.environments import environment_for
 from cdk_processing.local.container.sandbox import start_sandbox
 from cdk_processing.local.deployment.deploy import deploy
@@ -25,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = Path(__file__).parent / "programs" / "note.py"
 STARTS, SINGLES = 3, 7
 BURSTS = (50, 200, 1000)
+#: The burst that is held against as many starts of bare sandboxes.
+JUDGED = 200
 PATIENCE = 400.0
 
 
@@ -37,7 +41,7 @@ def run() -> list[Row]:
             arriving, noted, deployed = _deploy(aws, Path(folder))
             s3 = aws.client("s3")
             singles = [_one_arrival(s3, arriving, noted, number) for number in range(SINGLES)]
-            bursts = [row for size in BURSTS for row in _burst(aws, arriving, noted, size)]
+            bursts = [row for size in BURSTS for row in _burst(aws, arriving, noted, size, Path(folder))]
     return [
         at_most("embedded AWS up, first call answered", started, 2, "s"),
         fact("stack of two jobs deployed", deployed, "s"),
@@ -91,7 +95,7 @@ def _one_arrival(s3: Any, arriving: str, noted: str, number: int) -> float:
     return next(first for first, found in notes if found == name) - began
 
 
-def _burst(aws: LocalAws, arriving: str, noted: str, size: int) -> list[Row]:
+def _burst(aws: LocalAws, arriving: str, noted: str, size: int, folder: Path) -> list[Row]:
     """Many objects at once: from the first put to the last output, and what became of each."""
     s3 = aws.client("s3")
     names = [f"{size}-{number}.txt" for number in range(size)]
@@ -105,11 +109,21 @@ def _burst(aws: LocalAws, arriving: str, noted: str, size: int) -> list[Row]:
     _wait_for(lambda: not _running(aws))  # a second job of the same object, were there one, would still be made
     seen = set(_notes(s3, noted, "many/")) & set(names)
     return [
-        at_least(f"{size} arrivals of a trivial job, first put to last output", size / seconds, 10, "jobs/s"),
-        fact("the same", seconds, "s"),
+        fact(f"{size} arrivals of a trivial job, first put to last output", seconds, "s"),
+        fact("the same", size / seconds, "jobs/s"),
+        *([_against_sandboxes(size, seconds, folder)] if size == JUDGED else []),
         at_most("of those, lost", size - len(seen), 0, "arrivals"),
         at_most("of those, run twice", _jobs(aws) - jobs - len(seen), 0, "arrivals"),
     ]
+
+
+def _against_sandboxes(size: int, seconds: float, folder: Path) -> Row:
+    """What arrivals took, against as many bare sandboxes that run the same script."""
+    began = time.perf_counter()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda number: _sandbox(folder / f"bare-{number}"), range(size)))
+    bare = time.perf_counter() - began
+    return at_most(f"the same / {size} starts of a bare sandbox", seconds / bare, 2.5, "x")
 
 
 def _jobs(aws: LocalAws) -> int:

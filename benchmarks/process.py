@@ -2,6 +2,9 @@
 
 `programs/level1.py` is written with aws-cdk-lib's typed L1 classes (`aws_iam.CfnRole` ...), so it imports the modules
 of every service that it names. Its state machine has one state; everything else it makes is what ours makes.
+
+Both are measured in processor time of Python and Node. The two wait for each other, so on an idle machine the clock
+tells about the same; on a busy one it tells of the others.
 """
 
 from __future__ import annotations
@@ -26,9 +29,9 @@ def run() -> list[Row]:
             raise AssertionError(f"not the same resources: {made['ours'] - made['L1']} / {made['L1'] - made['ours']}")
         least = in_turn(commands, ROUNDS, child_environment(CDK_OUTDIR=folder))
     return [
-        fact("one job's process, ours", least["ours"].elapsed, "s"),
-        fact("one job's process, bare L1", least["L1"].elapsed, "s"),
-        at_most("ours / bare L1", least["ours"].elapsed / least["L1"].elapsed, 1.25, "x"),
+        fact("one job's process, ours", least["ours"].processor, "s"),
+        fact("one job's process, bare L1", least["L1"].processor, "s"),
+        at_most("ours / bare L1", least["ours"].processor / least["L1"].processor, 1.25, "x"),
     ]
 
 
