@@ -13,10 +13,10 @@ SETUP_NEEDS := pyproject.toml uv.lock scripts/setup.sh
 PURE := $(wildcard tests/contract tests/schedules) tests/request tests/access tests/workflow tests/test_errors.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks demo quick test check format bench images limits policies upstream lock clean
+.PHONY: help setup hooks demo quick test check format bench conformance images limits policies upstream lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.set-up-all ## Install everything into .venv
 
@@ -52,6 +52,9 @@ limits: $(VENV)/.set-up-all ## Write the table of the API's limits from botocore
 
 bench: $(VENV)/.set-up-all ## Run the benchmarks and compare with the budgets
 	@$(WITH_NODE) $(BIN)/python -m benchmarks $(ARGS)
+
+conformance: $(VENV)/.set-up-all ## Try what AWS does on the embedded AWS, or with ARGS='--profile NAME' in a real account
+	@$(WITH_NODE) $(BIN)/python -m conformance $(ARGS)
 
 images: $(VENV)/.set-up-all ## Write the table of AWS's images from the newest SageMaker SDK
 	@$(BIN)/python scripts/make_images.py $(ARGS)

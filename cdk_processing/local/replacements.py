@@ -27,6 +27,7 @@ from cdk_processing.local.aws.dynamodb.leading_keys import with_leading_keys
 from cdk_processing.local.aws.dynamodb.tables import keep_table_key
 from cdk_processing.local.aws.ecr.resources import of_listed_repository
 from cdk_processing.local.aws.events.bus_policies import provide_bus_policies
+from cdk_processing.local.aws.events.bus import refuse_malformed_details
 from cdk_processing.local.aws.events.faulty_deliveries import struck_by
 from cdk_processing.local.aws.events.targets import forward_with_role, remember_target, start_with_role
 from cdk_processing.local.aws.iam.key_permissions import enforce_key_too, name_the_key
@@ -53,6 +54,7 @@ from cdk_processing.local.aws.s3.versions_in_events import add_version, remember
 from cdk_processing.local.aws.scheduler.clock import Scheduler, keep_every_property
 from cdk_processing.local.aws.sns.topics import deliver_if_key_admits, keep_key
 from cdk_processing.local.aws.stepfunctions import calls, deletion, execution, history, limits, processing, times
+from cdk_processing.local.aws.stepfunctions.definitions import refuse_wrong_definitions
 from cdk_processing.local.files import FileStore
 from cdk_processing.local.injection import Faults
 from cdk_processing.local.ministack import Replacement, internal
@@ -165,6 +167,7 @@ def _events(metrics: Metrics, faults: Faults) -> Iterator[Replacement]:
     """What becomes of an event. A fault strikes first of all, so that each copy passes every check by itself."""
     yield Replacement(_S3, "_fire_s3_event", remember_version)
     yield Replacement(_EVENTS, "_dispatch_event", add_version)
+    yield Replacement(_EVENTS, "_put_events", refuse_malformed_details)
     yield Replacement(_EVENTS, "_matches_pattern_view", metrics.count_matches)
     yield Replacement(_EVENTS, "_invoke_target", metrics.count_invocations, remember_target, partial(struck_by, faults))
     # A target that the role may not start counts as no delivery, so the role is looked at first.
@@ -208,6 +211,8 @@ def _step_functions(metrics: Metrics, role_calls: calls.RoleCalls) -> Iterator[R
     yield Replacement(_SFN, "_error_matches", limits.catch_no_terminal_error)
     yield Replacement(_SFN, "_apply_jsonata_arguments", history.remember_parameters)
     yield Replacement(_SFN, "_apply_parameters", history.remember_parameters)
+    yield Replacement(_SFN, "_evaluate_jsonata_choice_rule", execution.boolean_condition)
+    yield Replacement(_SFN, "_validate_definition_jsonata", refuse_wrong_definitions)
     yield Replacement(_SFN, "_apply_state_assign", _instead(execution.assign_at_once))
     yield Replacement(_SFN, "_apply_output_path", execution.output_of_succeed)
     yield Replacement(_SFN, "_sfn_jsonata_to_millis", times.read_portable_times)

@@ -10,11 +10,12 @@ from typing import Any
 __all__ = ["sdk_request", "sdk_result"]
 
 
-def sdk_request(shape: Any, value: Any, *, json_as_text: bool = False) -> Any:
+def sdk_request(shape: Any, value: Any) -> Any:
     """A task's arguments as botocore takes them.
 
-    Step Functions writes every member in PascalCase, the API may not. Where the API takes bytes (``PutObject``'s
-    ``Body``) anything that is not a string is written as JSON.
+    Step Functions writes every member in PascalCase, the API may not. Where the API takes text (``MessageBody``,
+    ``Detail``), an object or an array is written as JSON. Where it takes bytes (``PutObject``'s ``Body``), everything
+    is, so a text has quotes around it.
     """
     if shape is None or value is None:
         return value
@@ -23,19 +24,16 @@ def sdk_request(shape: Any, value: Any, *, json_as_text: bool = False) -> Any:
         names = {name.lower(): name for name in shape.members}
         # A name the API does not know is passed on, so that botocore refuses it by name.
         return {
-            names.get(key.lower(), key): sdk_request(
-                shape.members.get(names.get(key.lower(), "")), item, json_as_text=json_as_text
-            )
+            names.get(key.lower(), key): sdk_request(shape.members.get(names.get(key.lower(), "")), item)
             for key, item in value.items()
         }
     if kind == "list" and isinstance(value, list):
-        return [sdk_request(shape.member, item, json_as_text=json_as_text) for item in value]
+        return [sdk_request(shape.member, item) for item in value]
     if kind == "map" and isinstance(value, Mapping):
-        return {key: sdk_request(shape.value, item, json_as_text=json_as_text) for key, item in value.items()}
+        return {key: sdk_request(shape.value, item) for key, item in value.items()}
     if kind == "blob":
-        text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-        return text.encode()
-    if kind == "string" and json_as_text and isinstance(value, dict | list):
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    if kind == "string" and isinstance(value, dict | list):
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     return value
 

@@ -229,6 +229,8 @@ INTERNALS: dict[str, str] = {
     "ministack.services.stepfunctions:_invoke_nested_start_execution": "resource input_data",
     "ministack.services.stepfunctions:_invoke_nested_start_execution_sync": "resource input_data",
     "ministack.services.stepfunctions:_call_lambda": "func_ref event",
+    "ministack.services.stepfunctions:_evaluate_jsonata_choice_rule": "rule raw_input ctx",
+    "ministack.services.stepfunctions:_validate_definition_jsonata": "definition_str",
     "ministack.services.stepfunctions:jsonata": "",
     "ministack.services.stepfunctions:_error_matches": "error_equals error",
     "ministack.services.stepfunctions:_find_matching_retrier": "retriers error retry_counts",

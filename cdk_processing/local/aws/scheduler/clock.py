@@ -140,7 +140,7 @@ class Scheduler:
             _call_target(role, target, payload)
         except Exception as problem:
             logger.warning("schedule %s did not reach its target %s: %s", record["Arn"], target["Arn"], problem)
-            _send_to_dead_letters(role, record, payload, execution_id, problem)
+            _send_to_dead_letters(role, record, payload, execution_id, scheduled, problem)
         return execution_id
 
 
@@ -216,7 +216,12 @@ def _queue_url(role: AssumedRole, queue_arn: str) -> str:
 
 
 def _send_to_dead_letters(
-    role: AssumedRole, record: Mapping[str, Any], payload: str, execution_id: str, problem: Exception
+    role: AssumedRole,
+    record: Mapping[str, Any],
+    payload: str,
+    execution_id: str,
+    scheduled: datetime,
+    problem: Exception,
 ) -> None:
     """Send an undelivered event to the schedule's dead-letter queue, with the schedule's role."""
     queue = (record["Target"].get("DeadLetterConfig") or {}).get("Arn")
@@ -226,6 +231,9 @@ def _send_to_dead_letters(
         "ERROR_CODE": getattr(problem, "response", {}).get("Error", {}).get("Code", type(problem).__name__),
         "ERROR_MESSAGE": str(problem),
         "EXECUTION_ID": execution_id,
+        "IS_PAYLOAD_TRUNCATED": "false",
+        "RETRY_ATTEMPTS": "0",
+        "SCHEDULED_TIME": scheduled.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "SCHEDULE_ARN": record["Arn"],
         "TARGET_ARN": record["Target"]["Arn"],
     }

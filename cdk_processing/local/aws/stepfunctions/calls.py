@@ -67,11 +67,13 @@ class RoleCalls:
         service, operation, prefix, fallback = OPTIMIZED[resource.removesuffix(".waitForTaskToken")]
         client = self._client(service, resource)
         shape = client.meta.service_model.operation_model(operation)
-        # An optimized integration takes JSON where the API takes text: MessageBody, Message, Detail.
-        request = sdk_request(shape.input_shape, arguments or {}, json_as_text=True)
+        request = sdk_request(shape.input_shape, arguments or {})
+        if operation == "PutEvents":
+            _name_the_sender(request, _execution(resource))
         response = self._call(client, operation, request, prefix, fallback)
         if operation == "PutEvents" and response.get("FailedEntryCount"):
-            raise execution_error("EventBridge.FailedEntry", json.dumps(response["Entries"]))
+            cause = {"Entries": response["Entries"], "FailedEntryCount": response["FailedEntryCount"]}
+            raise execution_error("EventBridge.FailedEntry", json.dumps(cause, separators=(",", ":")))
         return sdk_result(shape.output_shape, response)
 
     def _client(self, service: str, resource: str) -> Any:
@@ -100,6 +102,14 @@ class RoleCalls:
         except BotoCoreError as error:
             raise execution_error("States.Runtime", f"{prefix}: {error}") from error
         return response
+
+
+def _name_the_sender(request: Mapping[str, Any], execution: Execution) -> None:
+    """Add the state machine and the execution to the resources of events, as Step Functions does."""
+    for entry in request.get("Entries") or ():
+        if isinstance(entry, dict):
+            machine = execution.record["stateMachineArn"]
+            entry["Resources"] = [*(entry.get("Resources") or ()), machine, execution.arn]
 
 
 def _execution(resource: str) -> Execution:

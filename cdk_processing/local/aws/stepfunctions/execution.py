@@ -19,6 +19,7 @@ from typing import Any
 
 from cdk_processing.local import ministack
 from cdk_processing.local.aws.iam.principals import Principal, role_principal
+from cdk_processing.local.aws.stepfunctions.history import remember_assigned
 from cdk_processing.local.aws.stepfunctions.limits import refuse_large_variables
 from cdk_processing.local.aws.stepfunctions.permissions import start_denial
 from cdk_processing.local.signals import Signal, wait_for_any
@@ -28,6 +29,7 @@ __all__ = [
     "Clock",
     "Execution",
     "assign_at_once",
+    "boolean_condition",
     "current_execution",
     "evaluated_timeout",
     "execution_error",
@@ -47,6 +49,7 @@ _SFN = "ministack.services.stepfunctions"
 SESSION = "StepFunctions"
 # MiniStack sleeps this long before the first state of an execution. AWS does not.
 _START_PAUSE = 0.15
+_JSON_TYPES = {str: "string", int: "number", float: "number", list: "array", type(None): "null"}
 
 
 @dataclass
@@ -99,6 +102,24 @@ def output_of_succeed(apply: Callable[..., Any]) -> Callable[..., Any]:
         return apply(state, data, context)
 
     return apply_output
+
+
+def boolean_condition(_original: Any) -> Callable[..., bool]:
+    """The ``Condition`` of a Choice. One that is no truth value fails the state, where MiniStack reads it as one."""
+
+    def evaluate_choice_rule(rule: Mapping[str, Any], raw_input: Any, ctx: Any) -> bool:
+        condition = rule.get("Condition")
+        value = ministack.internal(_SFN, "_apply_jsonata_template")(condition, raw_input, ctx)
+        if isinstance(value, bool):
+            return value
+        kind = _JSON_TYPES.get(type(value), "object")
+        raise execution_error(
+            "States.QueryEvaluationError",
+            f"The JSONata expression '{condition}' specified for the field 'Condition' returned an unexpected result "
+            f"type. Expected 'boolean', but was '{kind}' for value: {json.dumps(value)}",
+        )
+
+    return evaluate_choice_rule
 
 
 class Clock:
@@ -312,6 +333,7 @@ def assign_at_once(
     evaluate = ministack.internal(_SFN, "_apply_jsonata_template")
     values = {name: evaluate(template, raw_input, ctx, result, error_output) for name, template in assign.items()}
     refuse_large_variables(values, ctx["State"]["Name"])
+    remember_assigned(values)
     ctx.setdefault("variables", {}).update(values)
 
 

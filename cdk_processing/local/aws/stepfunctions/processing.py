@@ -54,6 +54,10 @@ class ProcessingTasks:
             raise execution_error(_NO_ANSWER, "Unable to execute HTTP request: Connection reset") from error
         if not sync:
             return answer
+        submitted = {"resource": resource, "output": json.dumps(answer)}
+        ministack.internal("ministack.services.stepfunctions", "_add_event")(
+            execution.record, "TaskSubmitted", {"taskSubmittedEventDetails": submitted}
+        )
         return self._follow(self._sagemaker.jobs.get(arguments["ProcessingJobName"]), execution.principal)
 
     def _create(self, arguments: Any, principal: Principal) -> dict[str, Any]:

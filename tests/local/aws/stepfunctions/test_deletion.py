@@ -27,14 +27,16 @@ def running(world, machine, job):
 
 
 def test_a_deleted_machine_ends_its_execution_at_the_next_transition_and_the_job_ends_by_itself(
-    world, execution_role, machine_role
+    world, execution_role, machine_role, tmp_path
 ):
-    machine, job = job_machine(world, execution_role, machine_role)
+    seen = tmp_path / "seen"
+    machine, job = job_machine(world, execution_role, machine_role, environment={"UNTIL": str(seen)})
     arn = running(world, machine, job)
     states = world.client("stepfunctions")
     states.delete_state_machine(stateMachineArn=machine)
     assert states.describe_state_machine(stateMachineArn=machine)["status"] == "DELETING"
     assert states.describe_execution(executionArn=arn)["status"] == "RUNNING"
+    seen.touch()
     ended = world.execution_ended(arn)
     assert (ended["status"], ended["error"]) == ("FAILED", "States.Runtime")
     assert ended["cause"] == f"State machine {machine.rpartition(':')[2]} has been deleted."
