@@ -26,8 +26,8 @@ from cdk_processing.local.aws.cloudwatch.metrics import Metrics
 from cdk_processing.local.aws.dynamodb.leading_keys import with_leading_keys
 from cdk_processing.local.aws.dynamodb.tables import keep_table_key
 from cdk_processing.local.aws.ecr.resources import of_listed_repository
-from cdk_processing.local.aws.events.bus_policies import provide_bus_policies
 from cdk_processing.local.aws.events.bus import refuse_malformed_details
+from cdk_processing.local.aws.events.bus_policies import provide_bus_policies
 from cdk_processing.local.aws.events.faulty_deliveries import struck_by
 from cdk_processing.local.aws.events.targets import forward_with_role, remember_target, start_with_role
 from cdk_processing.local.aws.iam.key_permissions import enforce_key_too, name_the_key
