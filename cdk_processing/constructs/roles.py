@@ -6,6 +6,7 @@ import re
 import sys
 from dataclasses import dataclass
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from aws_cdk import Annotations
 from constructs import Construct
@@ -129,6 +130,7 @@ class RoleStandards:
 
 #: How ``iam.Role.customize_roles`` reaches the L2 roles of the CDK, which are the only ones that follow it.
 _CUSTOMIZED = "@aws-cdk/iam:customizeRoles"
+_customized: WeakKeyDictionary[Construct, Any] = WeakKeyDictionary()
 _NOT_REPORTED = "cdk-processing:role-not-in-report"
 
 
@@ -145,7 +147,9 @@ def customized_roles_problem(scope: Construct, path: str) -> Problem | None:
     # The call is a method of this module, which is slow to load; so an app without it has made no such call.
     if "aws_cdk.aws_iam" not in sys.modules:
         return None
-    customized = scope.node.try_get_context(_CUSTOMIZED)
+    if scope not in _customized:  # asked of Node once for all roles of a job
+        _customized[scope] = scope.node.try_get_context(_CUSTOMIZED)
+    customized = _customized[scope]
     if customized is None:
         return None
     if customized.get("preventSynthesis") is False:

@@ -31,7 +31,8 @@ DECLARING = {
     "invoke addFileAsset": 1,
     "invoke addMetadata": 1,
     "sinvoke sub": 1,
-    "get node": 1,
+    "get node": 2,
+    "invoke tryGetContext": 1,
     "set defaultChild": 1,
 }
 #: The tags of the job and its definition, when aspects have run.
