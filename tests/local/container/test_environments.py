@@ -77,6 +77,7 @@ def test_no_other_image_is_taken_for_one(image: str) -> None:
 def test_the_python_of_the_py312_image_comes_first() -> None:
     assert SKLEARN_IMAGES["1.4-2-py312"].pythons[0] == "3.12"
     assert SKLEARN_IMAGES["1.4-2"].pythons[0] == "3.10"
+    assert SKLEARN_IMAGES["1.2-1"].pythons[0] == "3.9"
 
 
 def test_a_real_environment_is_built_once(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +87,10 @@ def test_a_real_environment_is_built_once(empty_cache: Path, monkeypatch: pytest
     (folder,) = (each for each in (empty_cache / "environments").iterdir() if each.is_dir())
     assert built[0].python == folder / "bin" / "python"
     assert built[0].path == (str(folder / "bin"), "/usr/local/bin", "/usr/bin", "/bin")
-    code = "import sklearn, numpy, pandas, scipy, joblib, pyarrow, boto3; print(sklearn.__version__, boto3.__version__)"
+    code = (
+        "import sklearn, numpy, pandas, scipy, joblib, pyarrow, boto3, requests, psutil, tqdm, yaml, dateutil, flask; "
+        "print(sklearn.__version__, boto3.__version__)"
+    )
     done = subprocess.run([built[0].python, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1.4.2", "1.28.57"]
     assert any(folder.glob("lib/python3*/site-packages/sklearn/__pycache__/*.pyc"))
