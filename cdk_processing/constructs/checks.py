@@ -34,6 +34,8 @@ _COMPACT = "@aws-cdk/core:suppressTemplateIndentation"
 _TOKEN = "${Token["
 # What the CDK writes for a token is about so much longer.
 _TOKEN_BYTES = 100
+# Of each line, at the depth at which most are.
+_INDENTATION = 8
 
 _known: WeakKeyDictionary[Stack, StackChecks] = WeakKeyDictionary()
 
@@ -124,15 +126,18 @@ class StackChecks:
     def _share_definitions(self) -> None:
         """Hold what the definitions have in common once, where there are many."""
         definitions = [(each.text, each.own_texts) for each in self.definitions.values()]
-        many = sum(len(text) for text, _ in definitions) > sharing.SHARED_FROM
-        if not many and not self._references:
+        if not self._is_large() and not self._references:
             return
-        self._references = map_parts(self._stack, shared_parts(definitions) if many else [])
+        self._references = map_parts(self._stack, shared_parts(definitions) if self._is_large() else [])
         for definition in self.definitions.values():
             definition.write_shared(self._references)
 
+    def _is_large(self) -> bool:
+        return sum(len(each.text) for each in self.definitions.values()) > sharing.SHARED_FROM
+
     def _template_problems(self) -> list[str]:
-        if self._estimated_bytes() < TEMPLATE_BYTES * 3 // 4:
+        # A stack that need not share is far below the limit.
+        if not self._is_large() or self._estimated_bytes() < TEMPLATE_BYTES * 3 // 4:
             return []
         is_compact = bool(self._stack.node.try_get_context(_COMPACT))
         written = self._stack.resolve(self._made())
@@ -146,13 +151,15 @@ class StackChecks:
         ]
 
     def _estimated_bytes(self) -> int:
-        """What the template may have, without asking the CDK: it takes its time to write thousands of tokens."""
-        written = json.dumps(
-            [self.resources, [dict(each.metadata) for each in self.definitions.values()]], indent=1, default=str
-        )
+        """What the template may have, without asking the CDK: it takes its time to write thousands of tokens.
+
+        JSON is written without indentation, which Python does many times faster, and the indentation is added.
+        """
+        written = json.dumps([self.resources, [dict(each.metadata) for each in self.definitions.values()]], default=str)
+        lines = written.count(",") + 2 * (written.count("{") + written.count("["))
         texts = [with_references(each.text, self._references) for each in self.definitions.values()]
         tokens = written.count(_TOKEN) + sum(text.count(_TOKEN) for text in texts)
-        return len(written) + sum(map(len, [*texts, *self._references])) + tokens * _TOKEN_BYTES
+        return len(written) + lines * _INDENTATION + sum(map(len, [*texts, *self._references])) + tokens * _TOKEN_BYTES
 
     def _made(self) -> dict[str, Any]:
         """What this library has made, as it is in the template; a definition beside its other properties."""
