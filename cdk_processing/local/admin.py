@@ -1,6 +1,6 @@
-"""The admin door, under ``/_cdk_processing/``: what runs, schedules, faults and alarms.
+"""The admin door, under ``/_cdk_processing/``: runs, schedules, faults and alarms.
 
-It is for whoever started the embedded AWS; :mod:`cdk_processing.local.wire.guard` asks for the secret.
+Only the process that started the embedded AWS may use it. :mod:`cdk_processing.local.wire.guard` checks the secret.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["Admin"]
 
 
 class Admin:
-    """An ASGI application."""
+    """The ASGI application of the admin door."""
 
     def __init__(
         self,
@@ -117,6 +117,6 @@ def _run(job: SageMakerJob) -> dict[str, Any]:
 
 
 def _outputs(fields: Mapping[str, Any]) -> dict[str, str]:
-    """Where a job's outputs go, by their names."""
+    """The destinations of a job's outputs, by output name."""
     outputs = (fields.get("ProcessingOutputConfig") or {}).get("Outputs") or []
     return {output["OutputName"]: output["S3Output"]["S3Uri"] for output in outputs if output.get("S3Output")}

@@ -28,7 +28,7 @@ __all__ = ["LocalAws", "LocalAwsError"]
 
 DEFAULT_REGION = "us-east-1"
 DEFAULT_ACCOUNT = "000000000000"
-_STARTS_WITHIN = 120.0  # on a machine with all cores busy; otherwise it takes a second
+_STARTS_WITHIN = 120.0  # enough on a machine with all cores busy; otherwise a start takes a second
 _STOPS_WITHIN = 12.0
 _LOG_LINES = 20
 
@@ -132,7 +132,7 @@ class LocalAws:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            # The server had its own session, so this reaches what a killed server left.
+            # The server has its own session, so this also ends child processes that a killed server left.
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
         for client in self._clients.values():
@@ -148,10 +148,10 @@ class LocalAws:
 
     @property
     def pid(self) -> int:
-        """The id of the server's process, to see what it uses.
+        """The id of the server's process, for measuring its resource usage.
 
         Raises:
-            LocalAwsError: It does not run.
+            LocalAwsError: The process is not running.
         """
         if self._process is None:
             raise LocalAwsError("this embedded AWS does not run")
@@ -163,10 +163,10 @@ class LocalAws:
         return f"http://127.0.0.1:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """Environment variables with which any AWS SDK or tool calls it, as the account's root."""
+        """Environment variables with which AWS SDKs and tools call the embedded AWS as the account's root."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            # The account's id names its root. Each start has another secret.
+            # The account's id is the access key of its root. Each start has a new secret.
             "AWS_ACCESS_KEY_ID": self.account_id,
             "AWS_SECRET_ACCESS_KEY": self._secrets.root,
             "AWS_REGION": self.region,
@@ -176,7 +176,7 @@ class LocalAws:
         }
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the account's root (one a service, thread-safe)."""
+        """A boto3 client of the account's root (one per service, thread-safe)."""
         with self._lock:
             if service not in self._clients:
                 import boto3
@@ -192,7 +192,7 @@ class LocalAws:
             return self._clients[service]
 
     def fire_schedule(self, name: str, at: datetime | None = None, *, group: str | None = None) -> str:
-        """Fire a schedule as of an instant (left out, now); returns its execution id.
+        """Fire a schedule as of an instant (left out, now). Return the execution id.
 
         Raises:
             ValueError: There is no such schedule, or ``at`` has no timezone.
@@ -308,17 +308,17 @@ class LocalAws:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self._server_environment(),
-                # With the lock, the folder is the server's as well.
+                # The lock makes the server an owner of the folder too.
                 pass_fds=[listener.fileno(), self._folder.lock],
                 start_new_session=True,
             )
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it ended at once; its log says why
+        with contextlib.suppress(BrokenPipeError):  # the server has already ended; its log says why
             self._process.stdin.write(self._secrets.to_line())
             self._process.stdin.flush()
 
     def _server_environment(self) -> dict[str, str]:
-        # Keeps the user's AWS settings from the server: it would read a profile and compare a token.
+        # The server must not see the user's AWS settings: it would read a profile and compare a token.
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MINISTACK_"))}
         for stray in ("GATEWAY_PORT", "EDGE_PORT", "SERVICES", "PERSIST_STATE", "S3_PERSIST", "USE_SSL"):
             kept.pop(stray, None)
@@ -338,7 +338,7 @@ class LocalAws:
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
             "TMPDIR": str(self._work_dir),
-            # Warnings of this process would only fill its log. Jobs keep theirs.
+            # Python warnings of the server would only fill its log. Jobs still show theirs.
             "PYTHONWARNINGS": "ignore",
         }
 
@@ -347,7 +347,7 @@ class LocalAws:
         deadline = time.monotonic() + _STARTS_WITHIN
         while True:
             try:
-                # The socket listens since before the process started, so this waits in its queue and not in a loop.
+                # The socket was listening before the process started, so the request waits there, without polling.
                 self._admin("GET", "ping", timeout=1.0)
                 return
             except (LocalAwsError, OSError):
@@ -368,7 +368,7 @@ class LocalAws:
             method=method,
             headers={"Authorization": f"Bearer {self._secrets.admin}"},
         )
-        # Never through a proxy: it is this machine.
+        # Never use a proxy, because the server is on this machine.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=timeout) as response:

@@ -58,7 +58,7 @@ class Fault:
     """A fault.
 
     Attributes:
-        times: How often it strikes, 1 or more; None for until it is removed.
+        times: How often it strikes, 1 or more; None means until it is removed.
     """
 
     times: int | None = None
@@ -96,7 +96,7 @@ class AnswerLost(Fault):
 
 @dataclass(frozen=True)
 class QuotaExceeded(Fault):
-    """A quota of instances that is used up."""
+    """An instance quota that is used up."""
 
     instance_type: str = "ml.m5.xlarge"
     limit: int = 20
@@ -211,7 +211,7 @@ def quota_exceeded(
 
     Args:
         instance_type: The type whose quota is used up.
-        limit: The account's quota, all of it in use; 0 for an account that has none.
+        limit: The account's quota, all of it in use; 0 for an account without a quota.
         requested: The number of requested instances in the message; left out, the request's own.
         times: How many requests fail; left out, all until the fault is removed.
     """
@@ -290,7 +290,7 @@ class InjectedFault:
 
     @property
     def hits(self) -> int:
-        """How often it has struck so far, even after it was removed."""
+        """How often the fault has struck so far. It can be read after the fault is removed too."""
         return int(self._ask("GET", self._path)["hits"])
 
     def remove(self) -> None:
@@ -330,10 +330,10 @@ _KINDS: dict[str, type[Fault]] = {
 
 
 def fault_from_json(data: Mapping[str, Any]) -> Fault:
-    """The fault that :meth:`Fault.to_json` wrote.
+    """Read the fault that :meth:`Fault.to_json` wrote.
 
     Raises:
-        ValueError: There is no such fault, or a field of it is wrong.
+        ValueError: There is no such fault, or one of its fields is wrong.
     """
     fields = dict(data)
     name = fields.pop("fault", None)

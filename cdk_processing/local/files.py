@@ -1,4 +1,4 @@
-"""Files that are removed when nobody in this process holds them any more."""
+"""Files that are removed when this process has no reference to them any more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["FileStore", "HeldFile", "write_all"]
 
 
 class HeldFile:
-    """A file that goes with the last reference to it."""
+    """A file that is removed with the last reference to it."""
 
     __slots__ = ("path",)
 
@@ -20,16 +20,16 @@ class HeldFile:
         self.path = path
 
     def open_new(self) -> IO[bytes]:
-        """Make it, for its owner alone."""
+        """Create the file. Only its owner can access it."""
         return open(self.path, "xb", buffering=0, opener=_only_owner)
 
     def append(self, content: bytes) -> None:
-        """Write at its end."""
+        """Append to the file."""
         with open(self.path, "ab", buffering=0, opener=_only_owner) as target:
             write_all(target, content)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Read a piece of it."""
+        """Read a piece of the file."""
         with self.path.open("rb") as source:
             source.seek(offset)
             return source.read(length)
@@ -43,7 +43,7 @@ class FileStore:
     """A folder of such files.
 
     Args:
-        folder: Made if it is not there; only its owner may look into it.
+        folder: Created if it does not exist. Only its owner can access it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -52,12 +52,12 @@ class FileStore:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def new(self) -> HeldFile:
-        """A file that is not there yet."""
+        """A new file, which does not exist on disk yet."""
         return HeldFile(self._folder / f"{next(self._numbers):x}")
 
 
 def write_all(target: IO[bytes], content: bytes) -> None:
-    """Write all of it: an unbuffered write may take a part."""
+    """Write all of the content. A single unbuffered write may write only a part."""
     view = memoryview(content)
     while view:
         view = view[target.write(view) :]

@@ -1,6 +1,6 @@
-"""Temporary folders that do not outlive their owners: what a killed process left, the next start removes.
+"""Temporary folders that do not outlive their owners. The next start removes the folders of killed processes.
 
-Each folder holds a file that its owners keep locked. When the last of them ends, the kernel unlocks it.
+Each folder contains a file that its owners keep locked. When the last owner ends, the kernel unlocks the file.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ _OWNER = ".owner"
 
 
 class OwnedFolder:
-    """A temporary folder and the lock that says that it is in use.
+    """A temporary folder and the lock that marks it as in use.
 
     Attributes:
-        path: The folder; other users of the machine cannot look into it.
-        lock: File descriptor; a child process that inherits it owns the folder too.
+        path: The folder. Other users of the machine cannot access it.
+        lock: File descriptor of the lock. A child process that inherits it owns the folder too.
     """
 
     def __init__(self, purpose: str = "") -> None:
         _remove_orphans(Path(tempfile.gettempdir()))
         self.path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{purpose}"))
-        # Locked before it has its name: until then nobody takes the folder for an orphan.
+        # Lock the file before it gets its name, so that no other process treats the folder as an orphan.
         unnamed = self.path / f"{_OWNER}.new"
         self.lock = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         _locked(self.lock)
         unnamed.rename(self.path / _OWNER)
 
     def remove(self) -> None:
-        """Remove the folder and let go of it."""
+        """Remove the folder and release the lock."""
         remove_tree(self.path)
         os.close(self.lock)
 
 
 @contextmanager
 def owned_folder(purpose: str = "") -> Iterator[Path]:
-    """A temporary folder for the time of a ``with`` block."""
+    """A temporary folder for a ``with`` block."""
     folder = OwnedFolder(purpose)
     try:
         yield folder.path
@@ -58,7 +58,7 @@ def remove_tree(folder: Path) -> None:
         return
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
-        # An ordinary user cannot look into what the job has locked: open each folder before the walk descends into it.
+        # A job may have removed the permissions of its folders. Restore them before the walk descends into each folder.
         for parent, names, _ in os.walk(folder):
             for inner in (Path(parent, name) for name in names):
                 if not inner.is_symlink():
@@ -82,10 +82,10 @@ def _remove_orphans(temporary: Path) -> None:
 
 
 def _locked(descriptor: int) -> bool:
-    """Lock a file unless somebody else has; says whether it is locked now."""
+    """Lock a file, unless another process has locked it. Return whether this process has the lock."""
     try:
         import fcntl
-    except ImportError:  # Windows, where nothing of this runs but Docker's part
+    except ImportError:  # Windows, which only runs the part for Docker
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

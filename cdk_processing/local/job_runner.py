@@ -1,7 +1,7 @@
-"""What a job runner takes and returns; no logic lives here.
+"""Types that a job runner takes and returns, without logic.
 
-The SageMaker service knows requests, names, states and IAM. The job runner knows downloads, containers and uploads.
-They meet in the types below, so that each is tested without the other.
+The SageMaker service handles requests, names, states and IAM. The job runner handles downloads, containers and uploads.
+They share only the types below, so that each can be tested without the other.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ __all__ = ["AccessDeniedError", "JobResult", "ProgressObserver", "RoleSession", 
 
 
 class AccessDeniedError(Exception):
-    """The execution role may not do something; the text is the one AWS gives."""
+    """The execution role does not allow an action. The message is AWS's."""
 
 
 class RoleSession(Protocol):
-    """The execution role of one job, assumed: whatever is done through it is held to the role's policies."""
+    """The assumed execution role of one job. IAM checks every call through it against the role's policies."""
 
     @property
     def role_arn(self) -> str:
@@ -31,7 +31,7 @@ class RoleSession(Protocol):
 
     @property
     def endpoint_url(self) -> str:
-        """Where the embedded AWS listens, for example ``http://127.0.0.1:40123``."""
+        """The URL of the embedded AWS, for example ``http://127.0.0.1:40123``."""
 
     def client(self, service: str) -> Any:
         """A boto3 client that signs with the role's temporary credentials (cached per role, thread-safe)."""
@@ -40,7 +40,7 @@ class RoleSession(Protocol):
         """``AWS_*`` variables that give a process in the container the role's credentials and the endpoint."""
 
     def authorize(self, action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
-        """Evaluate an action that has no real call here (an ECR pull, say).
+        """Check the permission for an action that makes no real call here (an ECR pull, say).
 
         Raises:
             AccessDeniedError: The role's policies do not allow it.
@@ -51,15 +51,15 @@ class ProgressObserver(Protocol):
     """Follows a job. Methods return at once and never raise."""
 
     def phase(self, phase: Literal["Preparing", "Downloading", "Processing", "Uploading"], doing: str = "") -> None:
-        """A new phase has begun, or the phase comes to something new that takes long.
+        """A new phase has begun, or the current phase begins a new step that takes long.
 
         Args:
             phase: The phase.
-            doing: What is done, for people: ``building the environment of ...``. Empty where the phase says it all.
+            doing: The step, for human readers: ``building the environment of ...``. Empty if the phase alone is enough.
         """
 
     def transferred(self, done: int, total: int) -> None:
-        """Bytes of the current phase's transfer, so far and in all."""
+        """The bytes transferred in the current phase so far, and the total."""
 
     def log(self, line: str) -> None:
         """A line that a container wrote (to either stream)."""
@@ -71,8 +71,8 @@ class JobResult:
 
     Attributes:
         status: ``Completed``, ``Failed`` or ``Stopped``.
-        failure_reason: The service's words, beginning with a class such as ``AlgorithmError:`` or ``ClientError:``.
-        exit_message: The first KiB of ``/opt/ml/output/message``, where the container wrote one.
+        failure_reason: The service's message, beginning with a class such as ``AlgorithmError:`` or ``ClientError:``.
+        exit_message: The first KiB of ``/opt/ml/output/message``, if the container wrote one.
     """
 
     status: Literal["Completed", "Failed", "Stopped"]
@@ -90,4 +90,4 @@ class RunJob(Protocol):
         observer: ProgressObserver,
         stop: threading.Event,
     ) -> JobResult:
-        """Run it; ``stop`` is set when it shall end early."""
+        """Run the job. ``stop`` is set when the job must end early."""

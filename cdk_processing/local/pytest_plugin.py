@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def local_aws(pytestconfig: pytest.Config) -> Iterator[DeployedAws]:
-    """An embedded AWS with the user's own stacks deployed, for the whole test session."""
+    """An embedded AWS with the user's stacks deployed, for the whole test session."""
     from cdk_processing.local.engine import LocalAws
     from cdk_processing.local.testing import DeployedAws
 

@@ -1,6 +1,6 @@
-"""All that is replaced in MiniStack, in one list: each function once, with what wraps it, the innermost first.
+"""All replaced functions of MiniStack in one list: each function once, with its wrappers, innermost first.
 
-What a wrap does stands in its docstring, in the room of its service.
+The docstring of each wrapper, in the package of its service, says what it does.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ _STACKS = "ministack.services.cloudformation"
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of the embedded AWS that take the place of something in MiniStack."""
+    """The parts of the embedded AWS that replace parts of MiniStack."""
 
     metrics: Metrics
     alarms: Alarms
@@ -93,7 +93,7 @@ class Parts:
 
 
 def replacements(parts: Parts) -> Iterator[Replacement]:
-    """Every function that is replaced, by service."""
+    """Every replaced function, by service."""
     yield from _requests(parts.secrets)
     yield from _objects(parts.files)
     yield from _log_events(parts.log_files)
@@ -102,19 +102,19 @@ def replacements(parts: Parts) -> Iterator[Replacement]:
     yield from _metrics_and_alarms(parts.metrics, parts.alarms)
     yield from _step_functions(parts.metrics, parts.role_calls)
     yield Replacement("ministack.services.scheduler", "start_scheduler", _instead(parts.scheduler.start))
-    for module in ("stacks", "handlers", "changesets"):  # each has the function under a name of its own
+    for module in ("stacks", "handlers", "changesets"):  # each module imports the function under its own name
         yield Replacement(f"{_STACKS}.{module}", "_add_event", announce_stack_status)
     for module in ("engine", "stacks", "handlers", "changesets"):
         yield Replacement(f"{_STACKS}.{module}", "_evaluate_conditions", with_functions)
 
 
 def _requests(secrets: ServerSecrets) -> Iterator[Replacement]:
-    """Which requests are let in, and what IAM admits. Signatures are checked by the guard, before MiniStack."""
+    """Which requests are accepted, and what IAM allows. The guard checks signatures, before MiniStack."""
     yield Replacement("ministack.app", "pin_signed_request", _instead(lambda *_request, **_options: None))
     yield Replacement(_S3, "_verify_presigned_sigv4", _instead(lambda *_request: None))
     yield Replacement("ministack.services.sts", "register_session", JobDoors.note_issuer)
     yield Replacement(_EVALUATOR, "resolve_credential", partial(resolve_with_secrets, secrets))
-    # MiniStack's own routes, which ask for no signature: health, reset, configuration, other services' data.
+    # MiniStack's own routes, which require no signature: health, reset, configuration, other services' data.
     yield Replacement("ministack.app", "_handle_pre_body_request", _instead(_nothing))
     yield Replacement("ministack.app", "_handle_post_body_shortcuts", _instead(_nothing))
     yield Replacement("ministack.app", "_handle_special_data_plane_request", _instead(serve_buckets_by_host))
@@ -130,7 +130,7 @@ def _requests(secrets: ServerSecrets) -> Iterator[Replacement]:
 
 
 def _objects(files: ObjectFiles) -> Iterator[Replacement]:
-    """Where the bytes of objects are, in files, and which key encrypts them."""
+    """How objects are stored in files, and which key encrypts them."""
     yield Replacement("ministack.app", "_read_request_body", partial(read_into_file, files))
     yield Replacement("ministack.app", "_send_response", send_in_chunks)
     yield Replacement(_S3, "_build_object_record", partial(into_files, files))
@@ -145,7 +145,7 @@ def _objects(files: ObjectFiles) -> Iterator[Replacement]:
 
 
 def _log_events(files: FileStore) -> Iterator[Replacement]:
-    """Where log events are: in files."""
+    """How log events are stored in files."""
     yield Replacement(_LOGS, "_append_log_events", append_to_files(files))
     yield Replacement(_LOGS, "_log_records", _instead(Forgetful()))
     yield Replacement(_LOGS, "_describe_log_groups", _instead(describe_groups))
@@ -153,7 +153,7 @@ def _log_events(files: FileStore) -> Iterator[Replacement]:
 
 
 def _processes() -> Iterator[Replacement]:
-    """What would start or stop processes outside the sandbox, other people's containers among them."""
+    """Functions that would start or stop processes outside the sandbox, even containers of other programs."""
     yield Replacement("ministack.app", "_run_init_scripts", _instead(lambda: None))
     yield Replacement("ministack.app", "_run_ready_scripts", _instead(_nothing))
     yield Replacement("ministack.app", "_docker_socket_present", _instead(lambda: False))
@@ -164,13 +164,13 @@ def _processes() -> Iterator[Replacement]:
 
 
 def _events(metrics: Metrics, faults: Faults) -> Iterator[Replacement]:
-    """What becomes of an event. A fault strikes first of all, so that each copy passes every check by itself."""
+    """How events are delivered. Faults strike first, so that each copy of an event passes every check separately."""
     yield Replacement(_S3, "_fire_s3_event", remember_version)
     yield Replacement(_EVENTS, "_dispatch_event", add_version)
     yield Replacement(_EVENTS, "_put_events", refuse_malformed_details)
     yield Replacement(_EVENTS, "_matches_pattern_view", metrics.count_matches)
     yield Replacement(_EVENTS, "_invoke_target", metrics.count_invocations, remember_target, partial(struck_by, faults))
-    # A target that the role may not start counts as no delivery, so the role is looked at first.
+    # If the role may not start the target, the delivery does not count, so the role is checked first.
     yield Replacement(_EVENTS, "_dispatch_to_stepfunctions", metrics.notice_dispatch, partial(start_with_role, faults))
     yield Replacement(_EVENTS, "_dispatch_to_event_bus", metrics.notice_dispatch, partial(forward_with_role, faults))
     for target in ("lambda", "sns", "sqs"):
@@ -178,14 +178,14 @@ def _events(metrics: Metrics, faults: Faults) -> Iterator[Replacement]:
 
 
 def _metrics_and_alarms(metrics: Metrics, alarms: Alarms) -> Iterator[Replacement]:
-    """What CloudWatch hears of; and its alarms, as MiniStack's know no dimensions, missing data or several periods."""
+    """CloudWatch metrics and alarms. MiniStack's own alarms ignore dimensions, missing data and multiple periods."""
     yield Replacement(_METRICS, "record_metric", _instead(metrics.record))
     yield Replacement(_METRICS, "_store_datum", metrics.notice_datum)
     yield Replacement(_SQS, "_dispatch", metrics.notice_calls)
     yield Replacement(_SQS, "_act_send_message", metrics.notice_send)
-    # What the key of the queue does not admit is not delivered, and so not counted.
+    # If the queue's key does not allow SNS, the message is not delivered, and so not counted.
     yield Replacement("ministack.services.sns", "_deliver_to_sqs", metrics.notice_delivery, deliver_if_key_admits)
-    # CloudWatch looks at a new alarm within a minute, not while it is made.
+    # CloudWatch evaluates a new alarm within a minute, not when it is created.
     yield Replacement(_ALARMS, "_evaluate_alarm", _instead(lambda _alarm: None))
     yield Replacement(_ALARMS, "_evaluate_all_alarms", _instead(lambda: None))
     yield Replacement(_ALARMS, "_dispatch_alarm_actions", _instead(alarms.act))
@@ -193,17 +193,17 @@ def _metrics_and_alarms(metrics: Metrics, alarms: Alarms) -> Iterator[Replacemen
 
 
 def _step_functions(metrics: Metrics, role_calls: calls.RoleCalls) -> Iterator[Replacement]:
-    """How an execution runs."""
+    """How executions run."""
     yield Replacement(_SFN, "time", _instead(execution.Clock()))
     yield Replacement(_SFN, "_create_state_machine", deletion.with_a_clean_slate)
     yield Replacement(_SFN, "_delete_state_machine", _instead(deletion.delete))
-    # A state machine that is being deleted refuses also a start that would find its execution running.
+    # While a state machine is being deleted, it also refuses a repeated start of an execution that is running.
     yield Replacement(_SFN, "_start_execution", execution.idempotent_start, deletion.refuse_while_deleting)
     yield Replacement(_SFN, "_run_execution", execution.run_under_role, deletion.then_delete)
     yield Replacement(_SFN, "_stop_execution", execution.stop_at_once)
     yield Replacement(_SFN, "_fail_execution", execution.fail_if_running)
     yield Replacement(_SFN, "_emit_execution_status_event", metrics.count_executions)
-    # Of a transition that does not happen, because the state machine is deleted, there is no event.
+    # If a transition does not happen because the state machine is deleted, the history gets no event for it.
     yield Replacement(
         _SFN, "_add_event", history.complete_events, limits.refuse_large_results, deletion.terminate_at_transition
     )
@@ -226,7 +226,7 @@ def _step_functions(metrics: Metrics, role_calls: calls.RoleCalls) -> Iterator[R
 
 
 def extend_tasks(parts: Parts) -> None:
-    """Make Step Functions know the integrations that MiniStack lacks, or that it calls as the account's root."""
+    """Add the Step Functions integrations that MiniStack lacks, and replace those that it calls as the root."""
     dispatch = internal(_SFN, "_SERVICE_DISPATCH")
     dispatch[processing.RESOURCE] = parts.processing_tasks.task
     for resource in calls.OPTIMIZED:
@@ -234,7 +234,7 @@ def extend_tasks(parts: Parts) -> None:
 
 
 def extend_iam() -> None:
-    """Make IAM refuse to attach a policy that does not exist, and policies that are too large."""
+    """Make IAM refuse policies that are too large, and refuse to attach policies that do not exist."""
     handlers = internal(_IAM, "_IAM_HANDLERS")
     for operation in ("AttachRolePolicy", "AttachUserPolicy", "AttachGroupPolicy"):
         handlers[operation] = refuse_unknown(handlers[operation])
@@ -244,7 +244,7 @@ def extend_iam() -> None:
 
 
 def extend_provisioning() -> None:
-    """Let CloudFormation keep what MiniStack drops, delete and revert as AWS does, and know the CDK's resources."""
+    """Make CloudFormation keep what MiniStack drops, delete and revert as AWS does, and handle the CDK's resources."""
     for resource_type in LIMITS:
         before_provisioning(resource_type, limit_problem)
     after_provisioning("AWS::DynamoDB::Table", keep_table_key)
@@ -263,9 +263,9 @@ def extend_provisioning() -> None:
 
 
 async def _nothing(*_request: Any, **_options: Any) -> None:
-    """Answers no request, so that it goes on to the services."""
+    """Answer no request, so that all requests go on to the services."""
 
 
 def _instead(replacement: Any) -> Callable[[Any], Any]:
-    """Wraps nothing: the original is not called."""
+    """Replace a function without calling the original."""
     return lambda _original: replacement

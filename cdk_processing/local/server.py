@@ -1,8 +1,8 @@
 """The process of the embedded AWS: ``python -m cdk_processing.local.server`` (see :mod:`~cdk_processing.local.engine`).
 
-It puts the parts together around MiniStack's application and serves them on one loopback socket that it inherits, so no
-port can be lost between choosing and binding it. It reads its secrets from its standard input, and ends
-when that does, that is, with its parent.
+It assembles the parts around MiniStack's application and serves them on an inherited loopback socket. So no other
+process can take the port between its choice and the bind. The process reads its secrets from standard input. It ends
+when standard input closes, that is, when its parent ends.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _WARM_UP_AFTER = 0.3
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serve until the standard input ends, or a signal comes."""
+    """Serve until standard input closes or a signal arrives."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--socket", type=int, required=True, help="file descriptor of a listening loopback socket")
     parser.add_argument("--port", type=int, required=True, help="the port it listens on")
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(options, ServerSecrets.from_line(sys.stdin.buffer.readline())))
     remove_tree(options.work_dir)
-    # Threads of MiniStack (and a job that will not end) must not keep the process.
+    # Threads of MiniStack (and a job that does not end) must not keep the process alive.
     sys.stderr.flush()
     _end_children()
     os._exit(0)
@@ -69,7 +69,7 @@ async def _serve(options: argparse.Namespace, secrets: ServerSecrets) -> None:
     config.bind = [f"fd://{options.socket}"]
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
-    # boto3 opens a connection a thread: a burst of arrivals must not be refused.
+    # boto3 opens a connection per thread. The server must not refuse a burst of new connections.
     config.backlog = 1024
     config.graceful_timeout = 0.5
 
@@ -88,7 +88,7 @@ async def _serve(options: argparse.Namespace, secrets: ServerSecrets) -> None:
 
 
 def _warm_up() -> None:
-    """Load what the first job needs while nobody waits for it: the SDK and the models of the services it calls."""
+    """Load the SDK and the service models for the first job in advance, so that the job does not wait for them."""
     from botocore.loaders import Loader
 
     from cdk_processing.local.api_models.loader import shared_loader
@@ -102,23 +102,23 @@ def _warm_up() -> None:
 
 
 def _wait_for_parent(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
-    # Not PR_SET_PDEATHSIG: that follows the thread which started the process, not the process.
+    # Not PR_SET_PDEATHSIG: it watches the thread that started this process, not the parent process.
     with contextlib.suppress(OSError, ValueError):
         while sys.stdin.buffer.read(4096):
             pass
     loop.call_soon_threadsafe(ended.set)
-    # Whatever hangs, hangs no longer than this.
+    # If the shutdown hangs, end the process after this time.
     time.sleep(_JOBS_END_WITHIN + 5)
     _end_children()
     os._exit(1)
 
 
 def _end_children() -> None:
-    """Kill what jobs left behind; only Linux tells who they are, elsewhere the runner's own clean-up has to do."""
+    """Kill processes that jobs left behind. This works only on Linux; elsewhere, the runner's own clean-up must do."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError, IndexError):
-            # The second field is the command's name in parentheses, and may hold anything.
+            # The second field is the command's name in parentheses, which may contain any character.
             parent = int(stat.read_text().rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(int(stat.parent.name))
     waiting = [os.getpid()]
@@ -130,7 +130,7 @@ def _end_children() -> None:
 
 
 class _Server:
-    """What one server is made of."""
+    """The parts of one server."""
 
     def __init__(self, application: Callable[..., Awaitable[None]], closers: list[Callable[[], None]]) -> None:
         self.application = application

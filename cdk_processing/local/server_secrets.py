@@ -1,7 +1,7 @@
 """The secrets of one embedded AWS, new at each start.
 
-The process that starts it gives them to the server by its standard input: other processes can read a command line, and
-inherit an environment.
+The process that starts the server sends them over the server's standard input. Other processes could read them from a
+command line or inherit them with an environment.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ __all__ = ["ServerSecrets"]
 
 @dataclass(frozen=True, slots=True)
 class ServerSecrets:
-    """What proves that a request comes from whoever started the embedded AWS.
+    """Secrets that prove that a request comes from the process that started the embedded AWS.
 
     Attributes:
         root: The secret access key of the account's root.
-        admin: Opens the admin door, and nothing else.
+        admin: The secret for the admin door, and for nothing else.
     """
 
     root: str = field(repr=False)
@@ -27,11 +27,11 @@ class ServerSecrets:
 
     @classmethod
     def make(cls) -> ServerSecrets:
-        """New random secrets: 240 bits each."""
+        """Make new random secrets of 240 bits each."""
         return cls(secrets.token_urlsafe(30), secrets.token_urlsafe(30))
 
     def to_line(self) -> bytes:
-        """Themselves as one line of JSON."""
+        """The secrets as one line of JSON."""
         return json.dumps({"root": self.root, "admin": self.admin}).encode() + b"\n"
 
     @classmethod
@@ -39,7 +39,7 @@ class ServerSecrets:
         """Read what :meth:`to_line` wrote.
 
         Raises:
-            ValueError: It is something else.
+            ValueError: The line is not such JSON.
         """
         try:
             fields = json.loads(line)

@@ -1,4 +1,4 @@
-"""An event that can be waited for together with others: it calls back when it is set."""
+"""An event that calls back when it is set, so that a thread can wait for several events at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Signal(threading.Event):
         self._guard = threading.Lock()
 
     def set(self) -> None:
-        """Set it, and call back who asked."""
+        """Set the event, and run the callbacks."""
         with self._guard:
             super().set()
             callbacks, self._callbacks = self._callbacks, []
@@ -25,7 +25,7 @@ class Signal(threading.Event):
             callback()
 
     def on_set(self, callback: Callable[[], object]) -> None:
-        """Call back once it is set; at once where it is."""
+        """Call back when the event is set, or at once if it is already set."""
         with self._guard:
             if not self.is_set():
                 self._callbacks.append(callback)
@@ -34,7 +34,7 @@ class Signal(threading.Event):
 
 
 def wait_for_any(*signals: Signal) -> None:
-    """Wait, without polling, until one of them is set."""
+    """Wait, without polling, until one of the signals is set."""
     woken = threading.Event()
     for signal in signals:
         signal.on_set(woken.set)

@@ -50,7 +50,7 @@ class DeployedAws:
         self._handed_out: set[str] = set()
 
     def __enter__(self) -> DeployedAws:
-        """Return the object; the embedded AWS runs already."""
+        """Return the object. The embedded AWS is already running."""
         return self
 
     def __exit__(
@@ -148,7 +148,7 @@ class DeployedAws:
         self.aws.fire_schedule(found[0].rsplit("/", 1)[-1], at)
 
     def alarms(self, at: datetime | None = None) -> list[dict[str, Any]]:
-        """Every alarm as of an instant, as :meth:`LocalAws.alarms <cdk_processing.local.engine.LocalAws.alarms>`.
+        """Every alarm as of an instant, like :meth:`LocalAws.alarms <cdk_processing.local.engine.LocalAws.alarms>`.
 
         Example:
             >>> def test_somebody_is_told_when_no_file_came_all_day(local_aws):       # doctest: +SKIP
@@ -158,7 +158,7 @@ class DeployedAws:
         return self.aws.alarms(at)
 
     def alerts(self) -> list[dict[str, Any]]:
-        """The notifications of topics, as :meth:`LocalAws.alerts <cdk_processing.local.engine.LocalAws.alerts>`.
+        """The notifications of alarms, like :meth:`LocalAws.alerts <cdk_processing.local.engine.LocalAws.alerts>`.
 
         Example:
             >>> def test_somebody_is_told_when_a_run_fails(local_aws):                # doctest: +SKIP
@@ -169,7 +169,7 @@ class DeployedAws:
         return self.aws.alerts()
 
     def inject(self, fault: Fault) -> InjectedFault:
-        """Inject a fault, as :meth:`LocalAws.inject <cdk_processing.local.engine.LocalAws.inject>`.
+        """Inject a fault, like :meth:`LocalAws.inject <cdk_processing.local.engine.LocalAws.inject>`.
 
         Example:
             >>> def test_a_throttled_run_still_makes_one_job(local_aws):              # doctest: +SKIP

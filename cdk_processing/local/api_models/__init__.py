@@ -1,1 +1,1 @@
-"""The AWS APIs as botocore's models describe them: which operation a request is, and how values are written."""
+"""The AWS APIs according to botocore's models: the operation of a request, and the format of values."""

@@ -1,4 +1,4 @@
-"""Botocore's models of the AWS APIs, read once for the whole process."""
+"""Loads botocore's models of the AWS APIs, once for the whole process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["shared_loader"]
 
 @functools.cache
 def shared_loader() -> Any:
-    """Botocore's loader, one for all sessions: reading a service's model again for each role would be slow."""
+    """The botocore loader that all sessions share. Loading a service's model again for each role would be slow."""
     from botocore.loaders import create_loader
 
     return create_loader()

@@ -1,6 +1,6 @@
-"""Which API operation a request is, told from the request alone, with botocore's own service models.
+"""Finds the API operation of a request from the request alone, with botocore's service models.
 
-IAM's action is not enough for that: ``ListObjectsV2`` and ``HeadBucket`` are both ``s3:ListBucket``.
+The IAM action is not enough: it is ``s3:ListBucket`` for both ``ListObjectsV2`` and ``HeadBucket``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cdk_processing.local.api_models.loader import shared_loader
 
 __all__ = ["ApiCalls", "Request", "calls_named", "operation_of", "signing_name_of"]
 
-# What IAM and the console call services that boto3 calls otherwise.
+# IAM's and the console's names of services, if they differ from boto3's.
 _ALSO_CALLED = {"states": "stepfunctions", "sfn": "stepfunctions", "monitoring": "cloudwatch", "eventbridge": "events"}
 _REST = ("rest-xml", "rest-json")
 _CREDENTIAL = re.compile(r"Credential=[^,/]+/\d{8}/[^/,]*/([^/,]+)/aws4_request")
@@ -33,13 +33,13 @@ class ApiCalls:
     operation: str | None
 
     def include(self, signing_name: str, operation: str | None) -> bool:
-        """Whether a call is one of them."""
+        """Whether these calls include a call."""
         return self.signing_name == signing_name and self.operation in (None, operation)
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request over the wire; header names in lower case, the path as it was sent (percent-encoded)."""
+    """An HTTP request, with header names in lower case and the path as sent (percent-encoded)."""
 
     method: str
     path: str
@@ -49,15 +49,15 @@ class Request:
 
     @property
     def is_form(self) -> bool:
-        """Whether its operation stands in its body."""
+        """Whether its body names the operation."""
         return self.headers.get("content-type", "").startswith(_FORM)
 
 
 def calls_named(action: str) -> ApiCalls:
-    """The calls of an action, ``service:Operation`` or ``service:*``.
+    """The calls for an action, ``service:Operation`` or ``service:*``.
 
     Raises:
-        ValueError: There is no such service, or it has no such operation.
+        ValueError: The service or the operation does not exist.
     """
     name, _, operation = action.partition(":")
     service = _ALSO_CALLED.get(name, name)
@@ -73,10 +73,10 @@ def calls_named(action: str) -> ApiCalls:
 
 
 def signing_name_of(headers: Mapping[str, str], query: str) -> str | None:
-    """The service that a request is signed for; None where it is not signed."""
+    """The service that a request is signed for, or None if it is not signed."""
     authorization = headers.get("authorization", "")
     if authorization.startswith("AWS ") or "AWSAccessKeyId=" in query:
-        return "s3"  # the only service that still takes signatures of version 2, which name none
+        return "s3"  # only S3 still accepts version 2 signatures, which name no service
     found = _CREDENTIAL.search(authorization)
     if found is None and "X-Amz-Credential" in query:
         scope = parse_qs(query).get("X-Amz-Credential", [""])[0]
@@ -85,7 +85,7 @@ def signing_name_of(headers: Mapping[str, str], query: str) -> str | None:
 
 
 def operation_of(service: str, request: Request) -> str | None:
-    """The operation that a request of a service (as boto3 names it) is."""
+    """The operation of a request to a service (boto3's name)."""
     target = request.headers.get("x-amz-target")
     if target:
         return target.rpartition(".")[2]
@@ -115,7 +115,7 @@ def _signing_name(service: str) -> str:
 
 @dataclass(frozen=True)
 class _Route:
-    """How a REST operation looks on the wire."""
+    """How a REST operation looks in HTTP."""
 
     operation: str
     method: str
@@ -136,7 +136,7 @@ class _Route:
 
 @functools.cache
 def _routes(service: str) -> tuple[_Route, ...]:
-    """The operations of a REST service, those first that ask more of a request: UploadPart before PutObject."""
+    """The operations of a REST service, those with more required parameters first: UploadPart before PutObject."""
     model = _model(service)
     routes = [_route(name, operation, model["shapes"]) for name, operation in model["operations"].items()]
     return tuple(sorted(routes, key=lambda route: -len(route.query) - len(route.headers)))

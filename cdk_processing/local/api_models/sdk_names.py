@@ -1,4 +1,4 @@
-"""Services and operations as Step Functions and the scheduler name them: ``aws-sdk:sfn:describeExecution``."""
+"""Names of services and operations in Step Functions and EventBridge Scheduler: ``aws-sdk:sfn:describeExecution``."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _SERVICES = {"sfn": "stepfunctions", "eventbridge": "events", "cloudwatchlogs": 
 
 
 def service_name(sdk_name: str) -> str:
-    """The service as botocore names it."""
+    """Botocore's name of the service."""
     return _SERVICES.get(sdk_name.lower(), sdk_name.lower())
 
 
 def find_operation(client: Any, action: str) -> str:
-    """The operation of an action in camelCase.
+    """The operation for an action in camelCase.
 
     Raises:
-        LookupError: The service has none of that name.
+        LookupError: The service has no operation of that name.
     """
     for operation in client.meta.service_model.operation_names:
         if operation.lower() == action.lower():

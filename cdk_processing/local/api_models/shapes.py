@@ -1,4 +1,4 @@
-"""Between Step Functions' JSON and an API's own shapes: names in PascalCase, JSON for bytes, text for times."""
+"""Converts between Step Functions' JSON and an API's shapes: names in PascalCase, JSON for bytes, strings for times."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ __all__ = ["sdk_request", "sdk_result"]
 
 
 def sdk_request(shape: Any, value: Any) -> Any:
-    """A task's arguments as botocore takes them.
+    """Convert a task's arguments to botocore's parameters.
 
-    Step Functions writes every member in PascalCase, the API may not. Where the API takes text (``MessageBody``,
-    ``Detail``), an object or an array is written as JSON. Where it takes bytes (``PutObject``'s ``Body``), everything
-    is, so a text has quotes around it.
+    Step Functions writes every member in PascalCase, but the API may not. If the API takes a string (``MessageBody``,
+    ``Detail``), objects and arrays are written as JSON. If it takes bytes (``PutObject``'s ``Body``), every value is
+    written as JSON, so a string gets quotes around it.
     """
     if shape is None or value is None:
         return value
     kind = shape.type_name
     if kind == "structure" and isinstance(value, Mapping):
         names = {name.lower(): name for name in shape.members}
-        # A name the API does not know is passed on, so that botocore refuses it by name.
+        # Pass on an unknown name, so that botocore's error names it.
         return {
             names.get(key.lower(), key): sdk_request(shape.members.get(names.get(key.lower(), "")), item)
             for key, item in value.items()
@@ -39,7 +39,7 @@ def sdk_request(shape: Any, value: Any) -> Any:
 
 
 def sdk_result(shape: Any, value: Any) -> Any:
-    """An API's response as Step Functions gives it to a state."""
+    """Convert an API response to the result of a Step Functions task."""
     if shape is None:
         return {}
     if isinstance(value, Mapping) and shape.type_name == "structure":

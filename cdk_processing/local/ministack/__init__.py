@@ -1,10 +1,10 @@
-"""The door to MiniStack, which has no plug-in interface: all else in this package reaches its internals through here.
+"""Access to MiniStack, which has no plug-in interface. All other modules access its internals through this package.
 
-* ``names``: every private name of MiniStack that is used, and the check that the installed release still has it;
-* ``replacing``: how functions of MiniStack's are replaced, each of them once;
+* ``names``: every private name of MiniStack in use, and the check that the installed release still has it;
+* ``replacing``: replaces functions of MiniStack, each of them once;
 * ``door``: MiniStack as a whole.
 
-What replaces what is listed in :mod:`cdk_processing.local.replacements`.
+:mod:`cdk_processing.local.replacements` lists all replacements.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""MiniStack as a whole: its application, its services, and the account and region that it acts for.
+"""MiniStack as a whole: its application, its services, and the current account and region.
 
-What single services need of it they ask for by name, with :func:`~cdk_processing.local.ministack.names.internal`.
+Modules for single services get MiniStack's internals by name, with
+:func:`~cdk_processing.local.ministack.names.internal`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ WireResponse = tuple[int, dict[str, str], bytes]
 
 
 class WireHandler(Protocol):
-    """A service as MiniStack calls it."""
+    """The signature with which MiniStack calls a service."""
 
     def __call__(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query_params: Mapping[str, Any]
@@ -42,16 +43,16 @@ def application() -> Callable[..., Awaitable[None]]:
 
 
 def register_service(name: str, target_prefix: str, handler: WireHandler, on_reset: Callable[[], None]) -> None:
-    """Serve a JSON-protocol service. Its requests arrive with credentials checked; permissions are its own to check."""
+    """Serve a JSON-protocol service. Requests have valid credentials. The service itself must check permissions."""
 
     class _Module:
-        """What MiniStack expects of a service module."""
+        """The interface that MiniStack expects of a service module."""
 
         reset = staticmethod(on_reset)
 
         @staticmethod
         def get_state() -> None:
-            """Nothing is kept on disk."""
+            """Return no state, so that nothing is stored on disk."""
 
     internal("ministack.app", "SERVICE_REGISTRY")[name] = {"module": name}
     internal("ministack.app", "SERVICE_HANDLERS")[name] = handler
@@ -60,14 +61,14 @@ def register_service(name: str, target_prefix: str, handler: WireHandler, on_res
 
 
 def serve_instead(name: str, handler: WireHandler) -> None:
-    """Answer the requests of a service that MiniStack has, permissions checked, in MiniStack's place."""
+    """Serve a service in place of MiniStack's own. Permissions are already checked."""
     internal("ministack.app", "SERVICE_HANDLERS")[name] = handler
 
 
 def main_loop_call(function: Callable[[], object]) -> None:
-    """Run something on the server's event loop, in the caller's account and region, without waiting for it.
+    """Run a function on the server's event loop, in the caller's account and region, without waiting for it.
 
-    MiniStack's stores are not locked: what changes them belongs on the one thread that serves requests.
+    MiniStack's stores have no locks, so only the thread that serves requests may change them.
     """
     loop = internal("ministack.app", "_MAIN_LOOP")
     context = contextvars.copy_context()
@@ -78,7 +79,7 @@ def main_loop_call(function: Callable[[], object]) -> None:
 
 
 def scope() -> tuple[str, str]:
-    """Account and region of the request (or execution) at hand."""
+    """Account and region of the current request or execution."""
     return (
         str(internal("ministack.core.responses", "get_account_id")()),
         str(internal("ministack.core.responses", "get_region")()),

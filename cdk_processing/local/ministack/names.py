@@ -1,6 +1,6 @@
-"""The names inside MiniStack that the embedded AWS stands on, and the check that they are still there.
+"""The private names of MiniStack that the embedded AWS uses, and the check that they still exist.
 
-A name that is not listed here cannot be had.
+Code can only use the names that are listed here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class InternalsMovedError(RuntimeError):
     """The installed MiniStack is not the one this package was written for."""
 
 
-# Every private name in use, with the parameters that calls depend on ("" where it is data or a class).
+# Every private name in use, with the parameters that calls depend on ("" for data or a class).
 INTERNALS: dict[str, str] = {
     "ministack.app:app": "scope receive send",
     "ministack.app:AUTH": "",
@@ -248,10 +248,10 @@ INTERNALS: dict[str, str] = {
 
 
 def verify_internals() -> None:
-    """Check that every internal name in use is there and takes what calls give it.
+    """Check that every private name in use exists and takes the expected parameters.
 
     Raises:
-        InternalsMovedError: Names what is gone or changed, and the version that was found.
+        InternalsMovedError: A name is missing or changed. The error lists these names and the installed version.
     """
     from importlib.metadata import version
 
@@ -276,7 +276,7 @@ def verify_internals() -> None:
 
 
 def internal(module: str, name: str) -> Any:
-    """An internal that :data:`INTERNALS` lists; nothing else can be had, so that the check stays complete."""
+    """A private object of MiniStack. It must be listed in :data:`INTERNALS`, so that the check stays complete."""
     if f"{module}:{name}" not in INTERNALS:
         raise InternalsMovedError(f"{module}.{name} is not listed in INTERNALS, so nothing checks that it exists")
     return getattr(importlib.import_module(module), name)

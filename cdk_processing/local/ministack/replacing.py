@@ -1,4 +1,4 @@
-"""Replacing functions of MiniStack's: MiniStack looks its own functions up at each call, so a new one takes effect."""
+"""Replaces functions of MiniStack. MiniStack looks up its functions at each call, so a replacement takes effect."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from cdk_processing.local.ministack.names import internal
 
 __all__ = ["Replacement", "replace_all"]
 
-# Takes the function that is there and returns the one that takes its place.
+# Takes the existing function and returns its replacement.
 Wrap = Callable[[Any], Any]
 
 
 class Replacement:
-    """One function of MiniStack's and what wraps it.
+    """A function of MiniStack and its wrappers.
 
     Args:
-        module: Its module: ``ministack.services.sqs``.
+        module: Its module, such as ``ministack.services.sqs``.
         name: Its name, as :data:`~cdk_processing.local.ministack.names.INTERNALS` lists it.
-        wraps: What wraps it, the innermost first: the last one is called first.
+        wraps: Its wrappers, innermost first. The last one is called first.
     """
 
     def __init__(self, module: str, name: str, *wraps: Wrap) -> None:
@@ -29,7 +29,7 @@ class Replacement:
         self.wraps = wraps
 
     def apply(self) -> None:
-        """Put it in place."""
+        """Install the replacement."""
         function = internal(self.module, self.name)
         for wrap in self.wraps:
             function = wrap(function)
@@ -37,10 +37,10 @@ class Replacement:
 
 
 def replace_all(replacements: Iterable[Replacement]) -> None:
-    """Put replacements in place, once and before the first request.
+    """Install replacements. Call this once, before the first request.
 
     Raises:
-        ValueError: A function is listed twice, so that its order would depend on the place in the list.
+        ValueError: A function is listed twice, so the order of its wrappers would depend on the order of the list.
     """
     listed: set[tuple[str, str]] = set()
     for each in replacements:

@@ -1,1 +1,1 @@
-"""What becomes of a request before it reaches a service."""
+"""Handles requests before they reach a service."""

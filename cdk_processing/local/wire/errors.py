@@ -1,4 +1,4 @@
-"""Errors in the words of the protocol that a request speaks."""
+"""Errors in the format of the request's protocol."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Answer = tuple[bytes, list[tuple[bytes, bytes]], bytes]
 
 
 def error_answer(request: Request, code: str, message: str, status: int) -> Answer:
-    """An error as the SDK that sent the request reads it."""
+    """An error in the format that the request's SDK expects."""
     kind = (b"x-amzn-errortype", code.encode("latin-1", "replace"))
     plain = json.dumps({"__type": code, "message": message}).encode()
     if "x-amz-target" in request.headers:

@@ -1,7 +1,7 @@
-"""Faults of API calls over the wire: whoever makes them meets them, a test, a job or a task of Step Functions.
+"""Faults in API calls over HTTP, no matter whether a test, a job or a Step Functions task makes them.
 
-SageMaker's own calls are struck in ``sagemaker/service.py``, where those of Step Functions pass that make none over the
-wire; what is left to do here is to lose an answer.
+Faults strike SageMaker calls in ``sagemaker/service.py``, because Step Functions calls SageMaker without HTTP. For
+SageMaker, this module only loses responses.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from cdk_processing.local.wire.messages import Application, Message, Receive, Se
 
 __all__ = ["LOSE_ANSWER", "FaultyCalls"]
 
-# A service that answers with this header has its answer lost.
+# A service sets this header on a response that is to be lost.
 LOSE_ANSWER = "x-cdk-processing-lose-answer"
 _SAGEMAKER = "sagemaker"
 
 
 class FaultyCalls:
-    """An ASGI application: hands requests on to AWS, unless a fault strikes them."""
+    """An ASGI application that passes requests on to AWS, unless a fault strikes them."""
 
     def __init__(self, aws: Application, faults: Faults) -> None:
         self._aws = aws
@@ -61,7 +61,7 @@ class FaultyCalls:
             case AnswerLost():
                 await self._aws(scope, receive, _losing(send, request.method))
             case CallFails() as fault:
-                # The whole request first, so that the connection can be used again.
+                # Read the whole request first, so that the client can reuse the connection.
                 await read_body(receive)
                 kind, more, content = error_answer(request, fault.code, fault.message, fault.status)
                 await answer(send, fault.status, b"" if request.method == "HEAD" else content, kind, *more)
@@ -70,13 +70,13 @@ class FaultyCalls:
 
 
 def _losing(send: Send, method: str) -> Send:
-    """Promise an answer and never send it: the server then closes the connection."""
+    """Announce a response body and never send it, so that the server closes the connection."""
 
     async def send_nothing(message: Message) -> None:
         if message["type"] != "http.response.start":
             return
         if method == "HEAD":
-            # Its answer is over with the headers, so no connection can break in the middle of it.
+            # A response to HEAD has only headers, so the connection cannot break in the middle of it.
             await send({"type": "http.response.start", "status": 500, "headers": []})
             await send({"type": "http.response.body", "body": b""})
         else:

@@ -1,7 +1,8 @@
-"""Who gets in: every request is held to a loopback host, a signature, and the list of services, before anything else.
+"""Checks every request first: it must have a loopback host, a valid signature, and a service that is served.
 
-A web page that is open on the same machine can send requests to loopback ports, but it can sign none, it cannot choose
-the ``Host`` that its browser sends for a name that an attacker points here, and no answer lets it read across origins.
+A web page that is open on the same machine can send requests to loopback ports. But it cannot sign them, and no
+response lets it read across origins. If an attacker's domain name points here, the browser sends that name as ``Host``,
+and the request is refused.
 """
 
 from __future__ import annotations
@@ -34,15 +35,15 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Guard:
-    """An ASGI application: hands on what may come in.
+    """An ASGI application that passes on the requests it accepts.
 
     Args:
-        aws: What serves AWS's APIs.
-        admin: What answers on the admin door.
-        registry: What answers Docker, to which it pushes images; it asks for a token of its own.
+        aws: Serves AWS's APIs.
+        admin: Serves the admin door.
+        registry: The registry to which Docker pushes images. It requires its own token.
         secrets: This start's secrets.
-        allowed_origins: Origins of web pages that may read answers: ``http://localhost:3000``. They too must sign
-            what they send.
+        allowed_origins: Origins of web pages that may read responses, such as ``http://localhost:3000``. They too must
+            sign their requests.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Guard:
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
         else:
-            # No API of AWS's that is served here speaks over web sockets.
+            # No AWS API that is served here uses web sockets.
             await send({"type": "websocket.close", "code": 1008})
 
     async def _answer(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -78,13 +79,13 @@ class Guard:
         if refusal is not None:
             await answer(send, 403, json.dumps({"error": refusal}).encode())
         elif scope["method"] == "OPTIONS":
-            # A preflight carries no signature; what it may know stands in the headers, if anything.
+            # A preflight request has no signature. The CORS headers, if any, are the whole response.
             await send({"type": "http.response.start", "status": 204 if allowed else 403, "headers": []})
             await send({"type": "http.response.body", "body": b""})
         elif scope["path"].startswith(ADMIN_PREFIX):
             await self._answer_admin(scope, headers, receive, send)
         elif scope["path"] == "/v2" or scope["path"].startswith("/v2/"):
-            # Docker's; it brings a token of ECR's instead of a signature.
+            # Docker sends an ECR token instead of a signature.
             await self._registry(scope, receive, send)
         elif scope["path"].startswith("/_"):
             await answer(send, 404, b'{"error": "there is nothing here"}')
@@ -142,11 +143,11 @@ class Guard:
 
 
 class _BodyDiffersError(Exception):
-    """The body is not the one that was signed."""
+    """The body differs from the signed one."""
 
 
 def _held_to_digest(headers: Mapping[str, str], receive: Receive) -> Receive:
-    """The body, held to the digest that was signed: the last part does not come where it differs."""
+    """Receive the body and check it against the signed digest. If it differs, receiving the last part fails."""
     digest = headers.get("x-amz-content-sha256", "")
     if not _DIGEST.fullmatch(digest):
         return receive
@@ -168,7 +169,7 @@ def _held_to_digest(headers: Mapping[str, str], receive: Receive) -> Receive:
 
 
 def _headers_of(scope: Any) -> dict[str, str]:
-    """Its headers; one that is sent several times, joined as signatures join them."""
+    """The request's headers. Repeated headers are joined as in signatures."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key, text = name.decode("latin-1").lower(), _text(value)
@@ -184,7 +185,7 @@ def _text(value: bytes) -> str:
 
 
 def _with_own_cors(send: Send, allowed: str | None) -> Send:
-    """Take every CORS header out of an answer, and put in those of an origin that is allowed."""
+    """Remove every CORS header from a response, and add those for an allowed origin."""
     own = []
     if allowed is not None:
         own = [
@@ -220,7 +221,7 @@ async def _refuse(failure: Failure, service: str, headers: Mapping[str, str], se
 
 
 async def _refuse_unsigned(request: Request, send: Send) -> None:
-    """What S3 says where nothing tells of another service, else what the others say."""
+    """Send S3's error, or the error of other services if the request looks like one for another service."""
     of_another = "x-amz-target" in request.headers or request.is_form or "smithy-protocol" in request.headers
     code, message = ("MissingAuthenticationToken", "Missing Authentication Token")
     if not of_another:

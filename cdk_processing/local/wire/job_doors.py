@@ -1,7 +1,8 @@
-"""A door for each job that has a network: an endpoint on loopback that takes the job's own credentials and no others.
+"""A door for each job that has a network: an endpoint on loopback that accepts only the job's own credentials.
 
-A job shares the machine's network, so it reaches the embedded AWS by loopback. Whatever a script finds or guesses, the
-root's keys included, its own endpoint refuses. Credentials that it gets from STS with its own count as its own.
+A job shares the machine's network, so it reaches the embedded AWS over loopback. The job's endpoint refuses all other
+credentials that a script finds or guesses, even the root's. Credentials that the job gets from STS with its own count
+as its own.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ __all__ = ["JobDoor", "JobDoors"]
 
 logger = logging.getLogger(__name__)
 
-# The key that the request at hand came in with, and by which key each session was issued.
+# The access key of the current request. Below: the access key with which each session was requested.
 _entered_with: contextvars.ContextVar[str | None] = contextvars.ContextVar("entered_with", default=None)
 _issued_by: dict[str, str] = {}
 
@@ -32,7 +33,7 @@ class JobDoor:
     """An open door.
 
     Attributes:
-        url: Where it listens.
+        url: The URL on which it listens.
     """
 
     def __init__(self, application: Application, access_key: str) -> None:
@@ -44,11 +45,11 @@ class JobDoor:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def open(self) -> None:
-        """Let requests in; they wait until the server's loop gets to it."""
+        """Accept requests. They wait until the server's event loop handles them."""
         main_loop_call(self._serve)
 
     def close(self) -> None:
-        """Let no more requests in."""
+        """Accept no more requests."""
         main_loop_call(self._end)
 
     def _serve(self) -> None:
@@ -97,7 +98,7 @@ class JobDoor:
 
 
 class JobDoors:
-    """Opens doors to an application that is known once the server is put together."""
+    """Opens doors to an application, which is set once the server is assembled."""
 
     def __init__(self) -> None:
         self.application: Application | None = None
@@ -112,7 +113,7 @@ class JobDoors:
 
     @staticmethod
     def note_issuer(register: Callable[..., None]) -> Callable[..., None]:
-        """Remember with which of a job's credentials new ones were asked for."""
+        """Remember which of a job's credentials requested new ones."""
 
         def register_session(access_key: str, session: dict[str, Any]) -> None:
             by = _entered_with.get()
@@ -124,7 +125,7 @@ class JobDoors:
 
 
 async def _live(receive: Receive, send: Send) -> None:
-    """The application behind lives already; a door needs neither start nor end of its own."""
+    """Confirm startup and shutdown and do nothing: the application behind the door is already running."""
     while True:
         message: Message = await receive()
         await send({"type": f"{message['type']}.complete"})

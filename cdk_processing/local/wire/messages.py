@@ -1,4 +1,4 @@
-"""The messages of ASGI, in which a request and its answer pass."""
+"""The ASGI messages of a request and its response."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Application = Callable[[Any, Receive, Send], Awaitable[None]]
 async def answer(
     send: Send, status: int, content: bytes, content_type: bytes = b"application/json", *more: tuple[bytes, bytes]
 ) -> None:
-    """Send a whole answer."""
+    """Send a whole response."""
     headers = [(b"content-type", content_type), (b"content-length", str(len(content)).encode()), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 
 
 async def read_body(receive: Receive) -> bytes:
-    """The rest of a request's body."""
+    """Read the rest of a request's body."""
     parts = []
     more = True
     while more:
@@ -34,7 +34,7 @@ async def read_body(receive: Receive) -> bytes:
 
 
 def with_body(body: bytes, receive: Receive) -> Receive:
-    """A body that was read already, then whatever follows it."""
+    """Receive a body that was already read, then the messages that follow it."""
     left = [body]
 
     async def receive_again() -> Message:

@@ -1,6 +1,7 @@
-"""What is served: the services, and the types of CloudFormation's resources, that a processing stack needs.
+"""The services and CloudFormation resource types that are served: those that a processing stack needs.
 
-All else of MiniStack is closed: much of it, such as Lambda, ECS and RDS, starts processes outside the sandbox.
+Everything else in MiniStack is closed, because much of it, such as Lambda, ECS and RDS, starts processes outside the
+sandbox.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ __all__ = [
     "serve_buckets_by_host",
 ]
 
-#: Services by the name that requests are signed for.
+#: Services, by their signing names.
 SERVICES = frozenset(
     {
         "cloudcontrolapi",
@@ -43,10 +44,10 @@ SERVICES = frozenset(
     }
 )
 
-# Where MiniStack calls a service otherwise.
+# Services with a different name in MiniStack.
 _HANDLERS = {"cloudcontrolapi": "cloudcontrol"}
 
-#: Types of resources that CloudFormation provisions. Networks and repositories are records, and start nothing.
+#: Resource types that CloudFormation provisions. Networks and repositories are only records and start nothing.
 RESOURCE_TYPES = frozenset(
     {
         "AWS::CDK::Metadata",
@@ -73,7 +74,7 @@ RESOURCE_TYPES = frozenset(
         "AWS::IAM::Role",
         "AWS::IAM::User",
         "AWS::KMS::Alias",
-        # The CDK's own, for its custom resources below: recorded, and never run.
+        # The CDK's own functions, for its custom resources below. They are recorded but never run.
         "AWS::Lambda::Function",
         "AWS::KMS::Key",
         "AWS::Logs::LogGroup",
@@ -98,7 +99,7 @@ RESOURCE_TYPES = frozenset(
 
 
 def close_all_else() -> None:
-    """Take every other service and type of resource away from MiniStack."""
+    """Remove every other service and resource type from MiniStack."""
     handlers = internal("ministack.app", "SERVICE_HANDLERS")
     for name in set(handlers) - {_HANDLERS.get(service, service) for service in SERVICES}:
         del handlers[name]
@@ -108,7 +109,7 @@ def close_all_else() -> None:
 
 
 def refusing(resource_type: str) -> Any:
-    """What refuses to provision a type of resource, in the place of its provisioner."""
+    """A replacement for the provisioner of a resource type, which refuses the type."""
 
     def create(_logical_id: str, _properties: Any, _stack: str) -> Any:
         raise ValueError(
@@ -120,18 +121,18 @@ def refusing(resource_type: str) -> Any:
 
 
 def refuse_custom_resource(_logical_id: str, _properties: Any, _stack: str, resource_type: str = "") -> Any:
-    """Stands for a custom resource, whose Lambda function nothing here runs."""
+    """Refuse a custom resource, because nothing here runs its Lambda function."""
     return refusing(resource_type or "AWS::CloudFormation::CustomResource")(_logical_id, _properties, _stack)
 
 
 def refuse_to_start(function: Any, _event: Any) -> Any:
-    """Stands for running a Lambda function, which nothing here can make; should one be made, it does not run."""
+    """Refuse to run a Lambda function. Nothing here can create one, and if one exists anyway, it does not run."""
     raise PermissionError(f"the embedded AWS runs no Lambda function, so not {function!r}")
 
 
 async def serve_buckets_by_host(
     method: str, path: str, headers: Any, body: bytes, query_params: Any, _request_id: str, **_rest: Any
 ) -> Any:
-    """Of all the routes by host or path, those to a bucket alone: ``bucket.localhost``."""
+    """Of MiniStack's routes by host or path, serve only those to a bucket: ``bucket.localhost``."""
     serve = internal("ministack.app", "_handle_s3_vhost_request")
     return await serve(headers.get("host", ""), path, method, headers, body, query_params)

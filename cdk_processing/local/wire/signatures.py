@@ -1,6 +1,6 @@
-"""Signatures held to their secrets: who signed a request, and whether exactly this request was signed, and lately.
+"""Checks signatures: who signed a request, whether the signature covers exactly this request, and whether it is recent.
 
-MiniStack has the rules of AWS's signatures. Here they are asked for every request, that of the account's root included.
+MiniStack implements AWS's rules for signatures. This module applies them to every request, even from the root.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MISMATCH = (
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a request is not let in, as AWS names it."""
+    """Why a request is refused, with AWS's error code and message."""
 
     code: str
     message: str
@@ -42,7 +42,7 @@ class SentRequest:
     """A request as it was sent: header names in lower case, the path percent-encoded.
 
     Attributes:
-        bucket: The bucket that its host names, where it does.
+        bucket: The bucket in its host name, if any.
     """
 
     method: str
@@ -54,31 +54,31 @@ class SentRequest:
 
     @property
     def presigned(self) -> bool:
-        """Whether its signature stands in its query."""
+        """Whether its signature is in its query."""
         return "authorization" not in self.headers
 
     @property
     def version_2(self) -> bool:
-        """Whether it is signed in version 2, which S3 still takes."""
+        """Whether it has a version 2 signature, which S3 still accepts."""
         if self.presigned:
             return "AWSAccessKeyId" in self.query
         return self.headers["authorization"].startswith("AWS ")
 
     @property
     def needs_body(self) -> bool:
-        """Whether its signature can only be checked with its body: it covers the body, and no header has the digest."""
+        """Whether checking the signature requires the body: the signature covers it, and no header has its digest."""
         if self.version_2 or (self.presigned and "/s3/" in self.first("X-Amz-Credential")):
             return False
         digest = self.headers.get("x-amz-content-sha256", "")
         return not digest or digest.startswith("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
 
     def first(self, name: str) -> str:
-        """The first value of a parameter of its query."""
+        """The first value of a query parameter."""
         return (self.query.get(name) or [""])[0]
 
 
 def failure_of(request: SentRequest) -> Failure | None:
-    """Why a request is not let in; None where its signature is right. The caller checks the body's digest."""
+    """Why a request is refused, or None if its signature is correct. The caller checks the body's digest."""
     if request.presigned and not request.version_2 and "X-Amz-Signature" not in request.query:
         return Failure("MissingAuthenticationToken", "Missing Authentication Token")
     if request.version_2:
@@ -92,7 +92,7 @@ def failure_of(request: SentRequest) -> Failure | None:
 
 
 def resolve_with_secrets(secrets: ServerSecrets, resolve: Callable[..., Any]) -> Callable[..., Any]:
-    """Give an account's root this start's secret, and no other key but those that IAM and STS have issued one."""
+    """Give the account's root this start's secret. Other keys have a secret only if IAM or STS has issued it."""
 
     def resolve_credential(access_key_id: str, account_id: str | None = None, *token: Any, **options: Any) -> Any:
         found = resolve(access_key_id, account_id, *token, **options)
@@ -100,7 +100,7 @@ def resolve_with_secrets(secrets: ServerSecrets, resolve: Callable[..., Any]) ->
             return found
         if _ACCOUNT.fullmatch(access_key_id):
             return dataclasses.replace(found, secret_access_key=secrets.root)
-        # MiniStack takes no key, or "test", for the root's too.
+        # MiniStack alone also treats a missing key or "test" as the root's key.
         unknown = internal(_EVALUATOR, "CredentialResolutionError")
         return unknown("UnrecognizedClientException", "The security token included in the request is invalid.")
 
@@ -138,7 +138,7 @@ def _time_failure(request: SentRequest, signature: Any) -> Failure | None:
 
 
 def _scope_failure(request: SentRequest, signature: Any) -> Failure | None:
-    """Nothing that decides what a request does may be left out of its signature."""
+    """Check that the signature covers everything that determines what the request does."""
     signed = set(signature.signed_headers.lower().split(";"))
     if "host" not in signed:
         return Failure("SignatureDoesNotMatch", "'Host' or ':authority' must be a 'SignedHeader' in the signature.")

@@ -1,1 +1,1 @@
-"""The AWS Cloud Control API: reads and changes single resources of stacks, as ``cdk deploy --hotswap`` does."""
+"""The AWS Cloud Control API: reads and updates single resources of stacks, for ``cdk deploy --hotswap``."""

@@ -1,4 +1,4 @@
-"""The resources of stacks as Cloud Control sees them: by type and identifier, with what was changed past the stack."""
+"""The resources of stacks for Cloud Control, by type and identifier, with changes made outside CloudFormation."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Resource:
         logical_id: Its logical id.
         type: Its CloudFormation type.
         identifier: Its physical id.
-        properties: Its properties now.
-        attributes: What ``Fn::GetAtt`` gives.
+        properties: Its current properties.
+        attributes: The values that ``Fn::GetAtt`` returns.
     """
 
     stack: str
@@ -41,23 +41,23 @@ class Resource:
 
     @property
     def arn(self) -> str:
-        """Its ARN, for questions to IAM."""
+        """Its ARN, for IAM checks."""
         return str(self.attributes.get("Arn", self.identifier))
 
     def is_replaced_by(self, properties: Mapping[str, Any]) -> bool:
-        """Whether other properties would need another resource."""
+        """Whether a change to these properties requires replacement."""
         return bool(ministack.internal(_PROVISIONERS, "_replacing_change")(self.type, self.properties, properties))
 
 
 class StackResources:
-    """Finds resources of the account and region at hand, and changes them past their stacks."""
+    """Finds resources of the current account and region, and changes them outside CloudFormation."""
 
     def __init__(self) -> None:
-        # By account, region, type and identifier: the properties that the stack gave, and those in force since.
+        # By account, region, type and identifier: the properties from the stack, and the current properties.
         self._changed: dict[tuple[str, ...], tuple[Any, dict[str, Any]]] = {}
 
     def reset(self) -> None:
-        """Forget what was changed."""
+        """Forget all changes."""
         self._changed.clear()
 
     def find(self, type_name: str, identifier: str) -> Resource:
@@ -81,7 +81,7 @@ class StackResources:
                     yield self._resource(stack["StackName"], logical_id, record)
 
     def change(self, resource: Resource, properties: Mapping[str, Any]) -> None:
-        """Give a resource other properties. Its stack does not learn of it, as in AWS."""
+        """Change a resource's properties. Its stack does not notice, as in AWS."""
         update = ministack.internal(_PROVISIONERS, "_update_resource")
         update(
             resource.type,
@@ -102,7 +102,7 @@ class StackResources:
             declared, changed = self._changed[key]
             if declared == properties:
                 properties = changed
-            else:  # The stack has changed it since.
+            else:  # The stack has changed the resource since.
                 del self._changed[key]
         return Resource(
             stack,

@@ -1,7 +1,7 @@
-"""The operations of Cloud Control: who may call them, what they check, what they answer.
+"""The Cloud Control operations: their permissions, checks and responses.
 
-``cdk deploy --hotswap`` and ``cdk watch`` change a state machine with ``UpdateResource``, past CloudFormation, and read
-attributes with ``GetResource``. What is changed here is changed in the service; CloudFormation does not learn of it.
+``cdk deploy --hotswap`` and ``cdk watch`` change a state machine with ``UpdateResource``, outside CloudFormation, and
+read attributes with ``GetResource``. A change takes effect in the service itself. CloudFormation does not notice it.
 
 https://docs.aws.amazon.com/cloudcontrolapi/latest/userguide/resource-operations.html
 """
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 _JSON = "application/x-amz-json-1.0"
 
-#: What may be changed, and the call for which the caller needs permission: Cloud Control acts in its name.
+#: The types that can be updated, and the action that the caller must be allowed: Cloud Control acts on its behalf.
 UPDATABLE = {
     "AWS::CloudWatch::Alarm": "cloudwatch:PutMetricAlarm",
     "AWS::CloudWatch::Dashboard": "cloudwatch:PutDashboard",
@@ -40,7 +40,7 @@ UPDATABLE = {
 
 
 class _Refused(Exception):  # noqa: N818 - an answer of the API
-    """The API answers with an error."""
+    """The API returns an error."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -69,7 +69,7 @@ class CloudControl:
     async def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query_params: Mapping[str, Any]
     ) -> tuple[int, dict[str, str], bytes]:
-        """Answer one request of the JSON 1.0 protocol. IAM has admitted its action."""
+        """Answer one request of the JSON 1.0 protocol. IAM has already allowed its action."""
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
         try:
             handler = self._operations.get(operation)
@@ -122,7 +122,7 @@ class CloudControl:
         try:
             self._resources.change(resource, changed)
         except Exception as error:
-            # In AWS this shows in the status of the request alone, and cdk says that all is well. Here it is told.
+            # In AWS only the request's status shows the error, and cdk reports success. Here the call itself fails.
             raise _Refused("HandlerFailureException", f"{resource.identifier} could not be changed: {error}") from error
         logger.info("changed %s %s", type_name, resource.identifier)
         return {"ProgressEvent": self._recorded(resource)}

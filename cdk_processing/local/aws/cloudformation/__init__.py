@@ -1,1 +1,1 @@
-"""AWS CloudFormation: the events of stacks, and what is added to MiniStack's provisioning."""
+"""AWS CloudFormation: the events of stacks, and extensions of MiniStack's provisioning."""

@@ -1,7 +1,7 @@
-"""Notifications that a stack adds to a bucket that it did not make, beside those of others.
+"""Notifications that a stack adds to an imported bucket. The bucket's other notifications stay.
 
-This is what the CDK's function for ``Custom::S3BucketNotifications`` does where ``Managed`` is false. It knows its own
-notifications by their ids, which begin with the stack. It never turns the bucket's events for EventBridge off.
+The CDK's function for ``Custom::S3BucketNotifications`` does this if ``Managed`` is false. It recognizes the stack's
+notifications by their ids, which begin with the stack. It never turns off the bucket's events for EventBridge.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ _Configuration = Mapping[str, Any]
 
 
 def added(existing: _Configuration, new: _Configuration, stack: str) -> dict[str, Any]:
-    """What a bucket has when a stack has added its notifications."""
+    """The bucket's configuration after a stack has added its notifications."""
     return _joined(existing, existing, new, stack)
 
 
 def changed(existing: _Configuration, old: _Configuration, new: _Configuration, stack: str) -> dict[str, Any]:
-    """What a bucket has when a stack has put new notifications in the place of its old ones."""
+    """The bucket's configuration after a stack has replaced its old notifications with new ones."""
     gone = {kind: [_content(each) for each in old.get(kind, [])] for kind in _KINDS}
     others = {kind: [each for each in existing.get(kind, []) if _content(each) not in gone[kind]] for kind in _KINDS}
     return _joined(others, existing, new, stack)
 
 
 def removed(existing: _Configuration, stack: str) -> dict[str, Any]:
-    """What a bucket has when a stack has removed all that it has added."""
+    """The bucket's configuration after a stack has removed its notifications."""
     others = {
         kind: [each for each in existing.get(kind, []) if not str(each.get("Id", "")).startswith(f"{stack}/")]
         for kind in _KINDS
@@ -54,7 +54,7 @@ def _identity(notification: Mapping[str, Any], stack: str) -> str:
 
 
 def _content(notification: Mapping[str, Any]) -> str:
-    """A notification without its id, and with its filters in one order and spelling."""
+    """A notification without its id, and with its filters in a normalized order and spelling."""
     content = json.loads(json.dumps({name: value for name, value in notification.items() if name != "Id"}))
     rules = content.get("Filter", {}).get("Key", {}).get("FilterRules", [])
     for rule in rules:

@@ -1,7 +1,7 @@
-"""Custom resources of the CDK's own, without the Lambda functions that do their work in AWS.
+"""The CDK's own custom resources, without the Lambda functions that handle them in AWS.
 
-A bucket with notifications of its own, or with ``auto_delete_objects=True``, brings such a resource and its function.
-The function is recorded and never runs; what it would do is done here.
+The CDK adds such a resource and its function for a bucket with notifications or ``auto_delete_objects=True``. The
+embedded AWS records the function but never runs it. This module does the function's work.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from cdk_processing.local.ministack import internal
 
 __all__ = ["provide_cdk_handlers"]
 
-#: What the logical ids of the CDK's functions begin with; they are the same in every app.
+#: Prefixes of the logical ids of the CDK's functions, the same in every app.
 FUNCTIONS = (
     "BucketNotificationsHandler050a0587b7544547bf325f094a3db834",
     "CustomS3AutoDeleteObjectsCustomResourceProviderHandler",
@@ -22,16 +22,16 @@ FUNCTIONS = (
 
 
 class Buckets(Protocol):
-    """What is asked of the buckets of S3."""
+    """The operations on S3 buckets that the custom resources need."""
 
     def set_notifications(self, bucket: str, configuration: Mapping[str, Any], *, unchecked: bool = False) -> None:
-        """Give a bucket a whole notification configuration, in the words of S3's API."""
+        """Replace a bucket's notification configuration, in the format of S3's API."""
 
     def notifications_of(self, bucket: str) -> dict[str, Any]:
         """The notification configuration of a bucket."""
 
     def empty(self, bucket: str) -> None:
-        """Delete all that a bucket holds."""
+        """Delete everything in a bucket."""
 
 
 def provide_cdk_handlers(buckets: Buckets, refuse: Callable[..., Any]) -> None:
@@ -39,7 +39,7 @@ def provide_cdk_handlers(buckets: Buckets, refuse: Callable[..., Any]) -> None:
 
     Args:
         buckets: The buckets of S3.
-        refuse: Refuses to make a function that is not the CDK's own.
+        refuse: Refuses to create a function that is not one of the CDK's.
     """
     handlers = internal("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
     notifications = _Notifications(buckets)
@@ -66,9 +66,9 @@ def provide_cdk_handlers(buckets: Buckets, refuse: Callable[..., Any]) -> None:
 
 
 class _Notifications:
-    """``Custom::S3BucketNotifications``, as the function of the CDK handles it.
+    """Handles ``Custom::S3BucketNotifications`` as the CDK's function does.
 
-    Of a bucket of the same stack it writes the whole configuration. To another bucket it adds.
+    It writes the whole configuration of a bucket of the same stack. To an imported bucket, it adds notifications.
     """
 
     def __init__(self, buckets: Buckets) -> None:
@@ -77,7 +77,7 @@ class _Notifications:
     def create(self, logical_id: str, properties: Mapping[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
         new = properties["NotificationConfiguration"]
         self._write(properties, new if _manages(properties) else added(self._existing(properties), new, stack))
-        # In AWS the physical id is the logical id. Here it names the stack too: a deletion is told nothing else.
+        # In AWS the physical id is the logical id. Here it includes the stack: a deletion gets only this id.
         return f"{stack}/{logical_id}", {}
 
     def update(

@@ -1,6 +1,6 @@
-"""Conditions of templates: the functions and pseudo parameters in them, which MiniStack takes for plain text.
+"""Resolves functions and pseudo parameters in template conditions, which MiniStack treats as plain text.
 
-The template of ``cdk bootstrap`` asks with ``Fn::Join`` whether a list is empty.
+The template of ``cdk bootstrap`` uses ``Fn::Join`` to test whether a list is empty.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-conditions.html
 """
@@ -22,7 +22,7 @@ _OF_CONDITIONS = {"Fn::And", "Fn::Or", "Fn::Not", "Fn::Equals"}
 
 
 def with_functions(evaluate: Evaluate) -> Evaluate:
-    """Evaluate conditions whose functions have been resolved."""
+    """Resolve the functions in conditions before evaluating them."""
 
     def evaluate_conditions(template: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, bool]:
         conditions = template.get("Conditions")

@@ -1,7 +1,7 @@
-"""Drift of state machines, and change sets that revert drift: what ``cdk drift`` and ``--revert-drift`` ask for.
+"""Drift of state machines, and change sets that revert drift, for ``cdk drift`` and ``cdk deploy --revert-drift``.
 
-``cdk deploy --hotswap`` changes a state machine past its stack. Without this, ``cdk drift`` would find nothing, and
-``cdk deploy --revert-drift``, which the CDK then advises, would change nothing.
+``cdk deploy --hotswap`` changes a state machine outside CloudFormation. Without this module, ``cdk drift`` would find
+nothing, and ``cdk deploy --revert-drift``, which the CDK then recommends, would change nothing.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
 """
@@ -19,12 +19,12 @@ __all__ = ["compare_state_machines", "revert_drift"]
 _CLOUDFORMATION = "ministack.services.cloudformation"
 _DRIFT = f"{_CLOUDFORMATION}.drift"
 _STATE_MACHINE = "AWS::StepFunctions::StateMachine"
-# On the record of a change set: the live properties of the resources that it brings back.
+# Key in the record of a change set: the live properties of the resources that it reverts.
 _LIVE = "_cdk_processing_live"
 
 
 def compare_state_machines() -> None:
-    """Have the definition and the role of a state machine compared, where MiniStack only looks whether it is there."""
+    """Compare the definition and role of state machines. MiniStack only checks whether a state machine exists."""
     readers = ministack.internal(_DRIFT, "_DRIFT_READERS")
     readers[_STATE_MACHINE] = (_read_state_machine, frozenset({"DefinitionString", "RoleArn"}))
 
@@ -34,14 +34,14 @@ def _read_state_machine(arn: str, declared: Mapping[str, Any]) -> dict[str, Any]
     if machine is None:
         return None
     live = {"RoleArn": machine["roleArn"]}
-    # With substitutions, the declared text is another one than the definition that comes of it.
+    # With substitutions, the template's text differs from the resulting definition, so they cannot be compared.
     if not declared.get("DefinitionSubstitutions"):
         live["DefinitionString"] = machine["definition"]
     return live
 
 
 def revert_drift() -> None:
-    """Let a change set of the mode ``REVERT_DRIFT`` bring back what was changed past the stack."""
+    """Let a change set in ``REVERT_DRIFT`` mode revert changes made outside CloudFormation."""
     actions = ministack.internal(f"{_CLOUDFORMATION}.handlers", "_ACTION_HANDLERS")
     actions["CreateChangeSet"] = _with_drifted_resources(actions["CreateChangeSet"])
     actions["ExecuteChangeSet"] = _from_the_live_state(actions["ExecuteChangeSet"])
@@ -77,7 +77,7 @@ def _add_drifted(change_set: dict[str, Any]) -> None:
 
 
 def _drifted(stack: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
-    """The resources that are not as the stack made them. One that was deleted stays deleted."""
+    """The resources that differ from the stack's template. A deleted resource is not among them and stays deleted."""
     readers = ministack.internal(_DRIFT, "_DRIFT_READERS")
     detect = ministack.internal(_DRIFT, "detect_resource_drift")
     for logical_id, record in stack.get("_resources", {}).items():
@@ -110,7 +110,7 @@ def _modification(logical_id: str, record: Mapping[str, Any], names: list[str]) 
 
 
 def _from_the_live_state(execute: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """What has drifted is compared as it is now, so that the update finds something to do."""
+    """Compare drifted resources in their live state, so that the update finds the differences."""
 
     def execute_change_set(params: Mapping[str, Any]) -> Any:
         find = ministack.internal(f"{_CLOUDFORMATION}.changesets", "_find_change_set")

@@ -1,6 +1,6 @@
-"""Limits of AWS's services that MiniStack's CloudFormation passes over: the length of names, patterns and definitions.
+"""AWS limits that MiniStack's CloudFormation ignores: the length of names, patterns and definitions.
 
-Each is in the reference of the service's API; what is longer fails the stack, as in AWS.
+The API reference of each service documents them. A value over the limit fails the stack, as in AWS.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from cdk_processing.local.aws.iam.policy_sizes import stack_managed_policy, stac
 
 __all__ = ["LIMITS", "limit_problem"]
 
-#: By type: a property, and how many characters it may have.
+#: Maximum length in characters, by resource type and property.
 _LENGTHS = {
     "AWS::CloudWatch::Alarm": ("AlarmName", 255),
     "AWS::Events::Rule": ("Name", 64),
@@ -27,7 +27,7 @@ _DEFINITION = 1_048_576
 
 
 def limit_problem(resource_type: str, properties: Mapping[str, Any]) -> str:
-    """Why a resource cannot be made; "" where no limit is in the way."""
+    """Why CloudFormation cannot create a resource, or "" if it exceeds no limit."""
     field, longest = _LENGTHS.get(resource_type, ("", 0))
     given = str(properties.get(field) or "")
     if len(given) > longest:
@@ -60,5 +60,5 @@ _OTHERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "AWS::IAM::Role": stack_role,
     "AWS::StepFunctions::StateMachine": _state_machine,
 }
-#: The types with a limit that is held.
+#: The resource types with a limit that is checked.
 LIMITS = sorted({*_LENGTHS, *_OTHERS})

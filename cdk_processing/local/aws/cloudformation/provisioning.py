@@ -1,4 +1,4 @@
-"""What CloudFormation does with one type of resource: MiniStack's part, and what is added to it."""
+"""Extends what MiniStack's CloudFormation does with one resource type."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["after_provisioning", "before_provisioning", "replace_deletion"]
 
 
 def after_provisioning(resource_type: str, finish: Callable[[str, Mapping[str, Any]], None]) -> None:
-    """Have something done, with its physical id and properties, after CloudFormation made or changed a resource."""
+    """Call ``finish`` with the physical id and properties after CloudFormation has created or updated a resource."""
     handlers = internal("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")[resource_type]
     create, update = handlers["create"], handlers["update"]
 
@@ -29,7 +29,7 @@ def after_provisioning(resource_type: str, finish: Callable[[str, Mapping[str, A
 
 
 def before_provisioning(resource_type: str, problem: Callable[[str, Mapping[str, Any]], str]) -> None:
-    """Have CloudFormation fail to make or change a resource where something is wrong with its properties."""
+    """Make CloudFormation fail to create or update a resource if ``problem`` finds an error in its properties."""
     handlers = internal("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")[resource_type]
     create, update = handlers["create"], handlers["update"]
 
@@ -49,6 +49,6 @@ def before_provisioning(resource_type: str, problem: Callable[[str, Mapping[str,
 
 
 def replace_deletion(resource_type: str, delete: Callable[[str], None]) -> None:
-    """Have CloudFormation delete a resource, given by its physical id, in another way."""
+    """Make CloudFormation delete a resource by calling ``delete`` with its physical id."""
     handlers = internal("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")
     handlers[resource_type]["delete"] = lambda physical_id, _properties: delete(physical_id)

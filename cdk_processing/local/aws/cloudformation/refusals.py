@@ -1,4 +1,4 @@
-"""Calls of CloudFormation's that the embedded AWS does not do: each is refused with the way out."""
+"""CloudFormation operations that the embedded AWS does not support. Each error names an alternative."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WAYS_OUT = {
 
 
 def refuse_by_name() -> None:
-    """Refuse what is not done. MiniStack says that there is no such call."""
+    """Refuse unsupported operations by name. MiniStack would say that they do not exist."""
     actions = ministack.internal(f"{_CLOUDFORMATION}.handlers", "_ACTION_HANDLERS")
     for action, way_out in _WAYS_OUT.items():
         actions.setdefault(action, _refusing(action, way_out))

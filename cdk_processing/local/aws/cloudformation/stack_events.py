@@ -1,4 +1,4 @@
-"""CloudFormation's own events: each status that a stack comes to goes to the default bus, as in AWS.
+"""CloudFormation's events: each status change of a stack goes to the default event bus, as in AWS.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/event-detail-stack-status-change.html
 """
@@ -18,7 +18,7 @@ _STACK = "AWS::CloudFormation::Stack"
 
 
 def announce_stack_status(add: Callable[..., None]) -> Callable[..., None]:
-    """Put an event on the bus for each status that MiniStack writes into a stack's history."""
+    """Put an event on the bus for each status that MiniStack adds to a stack's history."""
 
     def add_event(
         stack_id: str,
@@ -31,8 +31,8 @@ def announce_stack_status(add: Callable[..., None]) -> Callable[..., None]:
         detailed_status: str = "",
     ) -> None:
         add(stack_id, stack_name, logical_id, resource_type, status, reason, physical_id, detailed_status)
-        # A nested stack is a resource of its parent too, under another id than the parent's. A detailed status
-        # ("CONFIGURATION_COMPLETE") is no change of the status itself.
+        # A nested stack is also a resource of its parent, with an id other than the parent's. A detailed status
+        # ("CONFIGURATION_COMPLETE") does not change the status itself.
         if resource_type == _STACK and physical_id == stack_id and not detailed_status:
             token: Any = ministack.internal(f"{_CLOUDFORMATION}.stacks", "CLIENT_REQUEST_TOKEN").get()
             detail = {

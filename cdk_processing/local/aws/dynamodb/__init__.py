@@ -1,1 +1,1 @@
-"""Amazon DynamoDB: condition keys that MiniStack does not fill."""
+"""Amazon DynamoDB: encryption keys of tables, and a condition key that MiniStack does not set."""

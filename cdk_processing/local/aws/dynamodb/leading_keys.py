@@ -1,4 +1,4 @@
-"""The condition key ``dynamodb:LeadingKeys``, which MiniStack does not fill: a policy that uses it would admit all.
+"""The condition key ``dynamodb:LeadingKeys``. MiniStack does not set it, so a policy that uses it would allow all.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 """
@@ -19,7 +19,7 @@ _EQUALITY = re.compile(r"([#\w.-]+)\s*=\s*(:\w+)")
 
 
 def with_leading_keys(describe: Callable[[bytes], dict[str, Any]]) -> Callable[[bytes], dict[str, Any]]:
-    """Give IAM the partition keys that a request names."""
+    """Add the partition keys of a request to the context that IAM evaluates."""
 
     def dynamodb_service_context(body: bytes) -> dict[str, Any]:
         context = describe(body)

@@ -1,4 +1,4 @@
-"""Tables, as CloudFormation sets them up and as IAM sees them: the key of a table."""
+"""The encryption keys of tables, for CloudFormation and IAM."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["keep_table_key", "table_key"]
 
 
 def table_key(table_arn: str) -> str | None:
-    """ARN of the customer managed key a table is encrypted with, if any."""
+    """ARN of the customer managed key that encrypts a table, if any."""
     table = _table(table_arn.partition(":table/")[2].partition("/")[0])
     return key_arn(((table or {}).get("SSEDescription") or {}).get("KMSMasterKeyArn"))
 
 
 def keep_table_key(name: str, properties: Mapping[str, Any]) -> None:
-    """Give a table the key that its template names, which MiniStack's CloudFormation passes over."""
+    """Give a table the key from its template, which MiniStack's CloudFormation ignores."""
     table, asked = _table(name), properties.get("SSESpecification") or {}
     if table is None:
         return

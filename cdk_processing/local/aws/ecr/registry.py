@@ -1,8 +1,8 @@
-"""A registry that ``docker push`` and ``docker pull`` reach: on loopback, under ``/v2/``, with IAM enforced.
+"""A registry for ``docker push`` and ``docker pull``, on loopback under ``/v2/``, with IAM enforced.
 
 In AWS a repository is at ``123456789012.dkr.ecr.us-east-1.amazonaws.com``. Here ``DescribeRepositories`` names the
-loopback address instead, because Docker would push to the real AWS otherwise. Templates and jobs go on to name images
-as in AWS. The engine talks plain HTTP to loopback addresses.
+loopback address instead, because Docker would push to the real AWS otherwise. Templates and jobs still name images as
+in AWS. Docker uses plain HTTP for loopback addresses.
 
 https://distribution.github.io/distribution/spec/api/
 """
@@ -33,7 +33,7 @@ _PULL, _PUSH = "ecr:BatchGetImage", "ecr:PutImage"
 
 @dataclass(frozen=True)
 class _Pass:
-    """What a token opens: the registry of an account and region, as the one who asked for it."""
+    """What a token gives access to: the registry of an account and region, as the principal that got the token."""
 
     principal: Principal
     account: str
@@ -42,10 +42,10 @@ class _Pass:
 
 
 class Registry:
-    """Answers ECR's API, and the requests of Docker.
+    """Answers ECR's API and Docker's requests.
 
     Args:
-        address: Host and port that Docker reaches it at.
+        address: Host and port for Docker.
     """
 
     def __init__(self, address: str) -> None:
@@ -59,7 +59,7 @@ class Registry:
     async def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query_params: Mapping[str, Any]
     ) -> WireResponse:
-        """Answer one request of ECR's API. IAM has admitted its action."""
+        """Answer one request of ECR's API. IAM has already allowed its action."""
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
         if operation == "GetAuthorizationToken":
             return self._token(headers)
@@ -93,7 +93,7 @@ class Registry:
         return status, headers, json.dumps(shown).encode()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Answer one request of Docker's (ASGI)."""
+        """Answer one request from Docker (ASGI)."""
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         body = await read_body(receive)
         found = self._pass_of(headers.get("authorization", ""))
@@ -131,7 +131,7 @@ _JSON = b"application/json"
 
 
 def _refusing_unknown(request: Mapping[str, Any], response: WireResponse) -> WireResponse:
-    """An image that is asked for and is not there is an error: the CDK would not push it otherwise."""
+    """Return an error if a requested image does not exist. Otherwise the CDK would not push it."""
     found = json.loads(response[2])["imageDetails"]
     tags = {tag for image in found for tag in image.get("imageTags", [])}
     digests = {image["imageDigest"] for image in found}
@@ -151,7 +151,7 @@ def _refusing_unknown(request: Mapping[str, Any], response: WireResponse) -> Wir
 
 
 def _denial(found: _Pass, method: str, path: str) -> str | None:
-    """What IAM says against it; the request that only asks whether the token is good needs no permission."""
+    """IAM's reason for denying a request, if any. The request that only tests the token needs no permission."""
     parsed = ministack.internal(_ECR, "_parse_v2_path")(path)
     if parsed is None or parsed[0] == "ping":
         return None

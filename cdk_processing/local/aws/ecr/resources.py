@@ -1,4 +1,4 @@
-"""Which repository a call of ECR is about, for questions to IAM."""
+"""The repository that an ECR call refers to, for IAM checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["of_listed_repository"]
 def of_listed_repository(extract: Callable[..., str]) -> Callable[..., str]:
     """The repository of ``DescribeRepositories``, which names it in a list.
 
-    A call about several is about all repositories, so that it needs permission for each of them.
+    A call that names several repositories counts as a call for all, so it needs permission on every repository.
     """
 
     def extract_resource_arn(

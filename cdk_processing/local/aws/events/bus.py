@@ -1,4 +1,4 @@
-"""The default bus: AWS services put their own events on it."""
+"""The default event bus, which receives the events of AWS services."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _MALFORMED = {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malform
 
 
 def put_event(source: str, detail_type: str, detail: Mapping[str, Any], resources: list[str]) -> None:
-    """Put a service's own event (``aws.sagemaker``, say) on the account's default bus."""
+    """Put an event of an AWS service (source ``aws.sagemaker``, say) on the account's default event bus."""
     entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": resources}
     put_events = internal("ministack.services.eventbridge", "_put_events")
     main_loop_call(lambda: put_events({"Entries": [entry]}, allow_aws_source=True))
 
 
 def refuse_malformed_details(put: Callable[..., Any]) -> Callable[..., Any]:
-    """Refuse entries whose detail is no JSON object, which MiniStack takes.
+    """Refuse entries whose detail is not a JSON object. MiniStack accepts them.
 
     https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
     """

@@ -1,6 +1,6 @@
 """Policies of event buses, which MiniStack's CloudFormation does not provision.
 
-They are kept and shown, and admit nobody: the embedded AWS has one account, whose own roles need none.
+They are stored and can be read, but have no effect. The embedded AWS has one account, whose own roles need none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _EVENTS = "ministack.services.eventbridge"
 
 
 def provide_bus_policies() -> None:
-    """Let CloudFormation make ``AWS::Events::EventBusPolicy``."""
+    """Let CloudFormation create ``AWS::Events::EventBusPolicy``."""
     internal("ministack.services.cloudformation.provisioners", "_RESOURCE_HANDLERS")["AWS::Events::EventBusPolicy"] = {
         "create": _create,
         "update": _update,
@@ -53,7 +53,7 @@ def _others(policy: Mapping[str, Any], sid: str) -> list[dict[str, Any]]:
 
 
 def _statement(bus: str, properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole statement; or, as in older templates, made from its parts."""
+    """The ``Statement`` property, or a statement built from the separate properties of older templates."""
     if "Statement" in properties:
         return {"Sid": properties["StatementId"], **properties["Statement"]}
     account, region = scope()

@@ -1,6 +1,6 @@
-"""Faults of what EventBridge delivers: an event twice, late, out of order or not at all.
+"""Faults in EventBridge deliveries: EventBridge delivers an event twice, late, out of order or not at all.
 
-They strike a delivery, that is one event on its way to one target of a rule, and leave alone what no rule waits for.
+A fault strikes a delivery, which is one event for one target of a rule. Events that match no rule are not affected.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ __all__ = ["struck_by"]
 
 
 def struck_by(faults: Faults, invoke: Callable[..., None]) -> Callable[..., None]:
-    """Ask for a fault before each delivery."""
+    """Look for a fault before each delivery."""
 
     def invoke_target(target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], view: Any = None) -> None:
-        # An event on its way to another bus is not delivered yet.
+        # Forwarding an event to another bus is not a delivery yet.
         struck = None if not faults or ":event-bus/" in target.get("Arn", "") else faults.for_event(event.get("Source"))
         deliver = functools.partial(invoke, target, event, rule, view)
         if struck is None:
             deliver()
             return
-        # Later on: for this account and region, and on the thread that MiniStack's stores belong to.
+        # A later delivery keeps the account and region, and runs on the event loop, as MiniStack's stores require.
         later = functools.partial(contextvars.copy_context().run, ministack.main_loop_call, deliver)
         match struck.fault:
             case EventsRepeated(copies=copies):

@@ -1,6 +1,6 @@
-"""EventBridge rules held to their targets' roles: MiniStack starts a state machine for any rule that names it.
+"""Enforces the roles of EventBridge targets. MiniStack alone starts any state machine that a rule names as a target.
 
-It forwards events to any bus of the same region, and loses those for a bus of another region.
+MiniStack also forwards events to any bus in the same region, and loses events for a bus in another region.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _target: contextvars.ContextVar[tuple[Mapping[str, Any], Mapping[str, Any]] | No
 
 
 def start_refusal(role_arn: str | None, service: str, source_arn: str, machine_arn: str) -> str | None:
-    """Why a service may not start a state machine with a role, or None."""
+    """Why a service may not start a state machine with a role, or None if it may."""
     if not role_arn:
         return f"RoleArn is required for target {machine_arn}"
     account = ministack.scope()[0]
     if not service_may_assume(role_arn, service, account, source_arn):
         return f"{service} is not authorized to assume the role {role_arn} for {source_arn}"
-    # An alias or a version is started with permission on the state machine itself.
+    # To start an alias or a version, the role needs permission on the state machine itself.
     denial = role_principal(role_arn, service.partition(".")[0]).denial("states:StartExecution", machine_arn)
     machine = ministack.internal("ministack.services.stepfunctions", "_state_machines").get(machine_arn)
     if denial is None and machine is not None and machine.get("status") == "DELETING":
@@ -45,7 +45,7 @@ def start_refusal(role_arn: str | None, service: str, source_arn: str, machine_a
 
 
 def remember_target(invoke: Callable[..., None]) -> Callable[..., None]:
-    """Remember which target of which rule is called, for the dispatcher below."""
+    """Remember the rule and the target of a delivery, for the dispatch functions below."""
 
     def invoke_target(target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], view: Any = None) -> None:
         token = _target.set((target, rule))
@@ -58,7 +58,7 @@ def remember_target(invoke: Callable[..., None]) -> Callable[..., None]:
 
 
 def start_with_role(faults: Faults, start: Callable[..., None]) -> Callable[..., None]:
-    """Check the target's role before a rule starts a state machine; what is refused goes to the dead-letter queue."""
+    """Check the target's role before a rule starts a state machine. Refused events go to the dead-letter queue."""
 
     def dispatch_to_stepfunctions(arn: str, payload: str) -> None:
         found = _target.get()
@@ -77,7 +77,7 @@ def start_with_role(faults: Faults, start: Callable[..., None]) -> Callable[...,
 
 
 def forward_with_role(faults: Faults, forward: Callable[..., None]) -> Callable[..., None]:
-    """Check the target's role before a rule forwards an event to a bus; and forward to other regions too."""
+    """Check the target's role before a rule forwards an event to a bus. Also forward to other regions."""
 
     def dispatch_to_event_bus(spec: Any, event: Mapping[str, Any], rule: Mapping[str, Any], *more: Any) -> None:
         account, region = ministack.scope()
@@ -97,7 +97,7 @@ def forward_with_role(faults: Faults, forward: Callable[..., None]) -> Callable[
 
 
 def _forward_refusal(role_arn: str | None, source_arn: str, bus_arn: str) -> str | None:
-    """Why a rule may not put events on a bus with its target's role, or None; a bus of its own region needs none."""
+    """Why the target's role may not put events on a bus, or None if it may. A bus in the same region needs no role."""
     if not role_arn:
         return None
     if not service_may_assume(role_arn, _SERVICE, ministack.scope()[0], source_arn):
@@ -108,7 +108,7 @@ def _forward_refusal(role_arn: str | None, source_arn: str, bus_arn: str) -> str
 def _send_to_dead_letters(
     faults: Faults, payload: str, target: Mapping[str, Any], rule: Mapping[str, Any], refusal: str
 ) -> None:
-    """Put what could not be delivered into the target's dead-letter queue, where queue and key let EventBridge."""
+    """Send an undelivered event to the target's dead-letter queue, if the policies of queue and key allow it."""
     queue = (target.get("DeadLetterConfig") or {}).get("Arn")
     if not queue:
         return
@@ -124,7 +124,7 @@ def _send_to_dead_letters(
             if not service_may_deliver(policy, _SERVICE, action, key, account, source):
                 logger.warning("event lost: the policy of %s does not allow %s to %s", key, action, _SERVICE)
                 return
-    # EventBridge's own call does not pass the wire, where faults strike those of others.
+    # EventBridge's own call is not an HTTP request, so the code that injects faults into requests does not see it.
     if faults and faults.for_call("sqs", "SendMessage") is not None:
         logger.warning("event lost: a fault keeps %s from %s", _SERVICE, queue)
         return

@@ -1,6 +1,6 @@
-"""Roles that the embedded AWS acts as: an execution role for a job, a state machine's role for its tasks.
+"""Roles that the embedded AWS assumes: the execution role of a job, the role of a state machine for its tasks.
 
-The credentials are real temporary credentials of MiniStack: every call made with them is held to the role's policies.
+The credentials are real temporary credentials of MiniStack, so IAM checks every call against the role's policies.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _RENEW_BEFORE = 3600.0
 
 
 class AssumedRole:
-    """A role, assumed by a service; implements :class:`~cdk_processing.local.job_runner.RoleSession`."""
+    """A role that a service has assumed; implements :class:`~cdk_processing.local.job_runner.RoleSession`."""
 
     def __init__(self, role_arn: str, region: str, endpoint_url: str, session_name: str) -> None:
         self.role_arn = role_arn
@@ -36,12 +36,12 @@ class AssumedRole:
 
     @property
     def usable(self) -> bool:
-        """Whether the credentials last a while yet and are those of the role as it is now."""
+        """Whether the credentials expire late enough and belong to the current role of this name."""
         fresh = self._credentials.expires - time.time() > _RENEW_BEFORE
         return fresh and self._credentials.role_id == (current_role_id(self.role_arn) or "")
 
     def client(self, service: str) -> Any:
-        """A boto3 client that signs as the role."""
+        """A boto3 client that signs with the role's credentials."""
         client = self._clients.get(service)
         if client is None:
             with self._lock:
@@ -87,11 +87,11 @@ class AssumedRole:
 
     @property
     def principal(self) -> Principal:
-        """The role with the policies it has now."""
+        """The role with its current policies."""
         return role_principal(self.role_arn, self._session_name)
 
     def authorize(self, action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
-        """Raise :class:`AccessDeniedError` unless the role's policies allow an action."""
+        """Raise :class:`AccessDeniedError` if the role's policies do not allow an action."""
         account = self.role_arn.split(":")[4]
         with ministack.request_scope(account, self.region):
             denial = self.principal.denial(action, resource, context)
@@ -100,7 +100,7 @@ class AssumedRole:
 
 
 class AssumedRoles:
-    """The roles that are assumed at the moment, one session for each role, region and session name."""
+    """The currently assumed roles: one session for each role, region and session name."""
 
     def __init__(self, endpoint_url: str) -> None:
         self.endpoint_url = endpoint_url
@@ -108,7 +108,7 @@ class AssumedRoles:
         self._lock = threading.Lock()
 
     def assume(self, role_arn: str, region: str, session_name: str) -> AssumedRole:
-        """The role's session; a new one where the old one runs out or the role was made anew."""
+        """The role's session. It is a new one if the old one expires soon or the role was recreated."""
         key = (role_arn, region, session_name)
         with self._lock:
             role = self._roles.get(key)

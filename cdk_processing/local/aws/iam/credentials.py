@@ -1,4 +1,4 @@
-"""Temporary credentials under which an AWS service acts as a role."""
+"""Temporary credentials with which an AWS service acts as a role."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Credentials", "credentials_for_role", "current_role_id"]
 
 @dataclass(frozen=True)
 class Credentials:
-    """Temporary credentials of a role, minted as an AWS service gets them."""
+    """Temporary credentials of a role, issued to an AWS service."""
 
     access_key: str
     secret_key: str
@@ -23,13 +23,13 @@ class Credentials:
 
 
 def current_role_id(role_arn: str) -> str | None:
-    """The role's unique id: a role deleted and created again has another one."""
+    """The role's unique id. A role that is deleted and created again gets a new one."""
     role = role_record(role_arn)
     return None if role is None else str(role.get("RoleId"))
 
 
 def credentials_for_role(role_arn: str, session_name: str, duration: float = 12 * 3600) -> Credentials:
-    """Credentials under which a service acts as a role. Trust is the caller's to check first."""
+    """Credentials with which a service acts as a role. The caller must check the trust policy first."""
     sts = "ministack.services.sts"
     account, name = role_account_and_name(role_arn)
     role_id = current_role_id(role_arn) or ""

@@ -1,7 +1,7 @@
-"""Customer managed keys held to: whoever uses a bucket, queue or table that has one needs the key too, as in AWS.
+"""Permissions on customer managed keys. To use a bucket, queue or table with such a key, a caller needs the key too.
 
-MiniStack encrypts, but does not ask whether the caller may use the key. A role without ``kms:Decrypt`` would work here
-and fail in AWS.
+MiniStack encrypts, but does not check whether the caller may use the key. A role without ``kms:Decrypt`` would work
+here and fail in AWS.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ _NEEDS = {
 }
 _KEY_IN_REQUEST = "s3:x-amz-server-side-encryption-aws-kms-key-id"
 
-# What was really denied, when the key was and not the object or queue: the answer is to name it.
+# The denied action and key, if IAM denied the key and not the object or queue. The error message names the key.
 _denied: contextvars.ContextVar[tuple[str, str] | None] = contextvars.ContextVar("denied_key", default=None)
 
 
 def enforce_key_too(enforce: Callable[..., Any]) -> Callable[..., Any]:
-    """Ask for permission on the key of a bucket, queue or table too."""
+    """Also check the caller's permission on the key of a bucket, queue or table."""
 
     def enforce_both(
         access_key: str,
@@ -93,7 +93,7 @@ def _key_of(action: str, service: str, resource_arn: str, context: Mapping[str, 
 
 
 def name_the_key(respond: Callable[..., Any]) -> Callable[..., Any]:
-    """Name the key in the answer where the key was denied."""
+    """Name the key in the error message if the key was denied."""
 
     def access_denied_response(service: str, action: str, principal_arn: str, *rest: Any, **options: Any) -> Any:
         instead = _denied.get()

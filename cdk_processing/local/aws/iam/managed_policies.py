@@ -1,7 +1,7 @@
 """The policies that AWS manages: ``AmazonSageMakerFullAccess`` and more than a thousand others, as AWS publishes them.
 
-MiniStack knows a few. A policy that does not exist cannot be attached, as in AWS. MiniStack would attach it, and it
-would grant nothing.
+MiniStack has only a few of them. Attaching a policy that does not exist fails, as in AWS. MiniStack alone would attach
+it, and it would grant nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PREFIX = "arn:aws:iam::aws:policy/"
 
 
 def known(look_up: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Find a policy of AWS's that MiniStack does not know."""
+    """Also find the AWS managed policies that MiniStack lacks."""
 
     def lookup_policy(arn: str) -> Any:
         found = look_up(arn)
@@ -38,7 +38,7 @@ def known(look_up: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def refuse_unknown(attach: Callable[[Mapping[str, Any]], Any]) -> Callable[[Mapping[str, Any]], Any]:
-    """Attach a policy, if there is one of that ARN."""
+    """Attach a policy only if its ARN exists."""
 
     def attach_policy(parameters: Mapping[str, Any]) -> Any:
         reason = _refusal(internal(_IAM, "_p")(parameters, "PolicyArn"))
@@ -48,7 +48,7 @@ def refuse_unknown(attach: Callable[[Mapping[str, Any]], Any]) -> Callable[[Mapp
 
 
 def refuse_unknown_of_stack(attach: Callable[[Any, str], None]) -> Callable[[Any, str], None]:
-    """Attach a policy to a role of a stack. One that does not exist fails the stack."""
+    """Attach a policy to a role of a stack. If the policy does not exist, the stack fails."""
 
     def attach_managed_policy(role: Any, policy_arn: str) -> None:
         if reason := _refusal(policy_arn):

@@ -1,4 +1,4 @@
-"""How large policies may be, which MiniStack does not look at; white space does not count.
+"""Size limits of policies, which MiniStack does not check. White space does not count.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length
 """
@@ -21,7 +21,7 @@ _Handler = Callable[[Mapping[str, Any]], Any]
 
 
 def refuse_large_inline(put: _Handler) -> _Handler:
-    """PutRolePolicy: all inline policies of a role count together."""
+    """Check PutRolePolicy. The limit applies to all inline policies of a role together."""
 
     def put_role_policy(parameters: Mapping[str, Any]) -> Any:
         role, name, document = (_given(parameters, key) for key in ("RoleName", "PolicyName", "PolicyDocument"))
@@ -31,7 +31,7 @@ def refuse_large_inline(put: _Handler) -> _Handler:
 
 
 def refuse_large_managed(create: _Handler) -> _Handler:
-    """CreatePolicy and CreatePolicyVersion."""
+    """Check CreatePolicy and CreatePolicyVersion."""
 
     def create_policy(parameters: Mapping[str, Any]) -> Any:
         return _refused(_managed_reason(_given(parameters, "PolicyDocument"))) or create(parameters)
@@ -40,20 +40,20 @@ def refuse_large_managed(create: _Handler) -> _Handler:
 
 
 def stack_role(properties: Mapping[str, Any]) -> str:
-    """Why CloudFormation cannot make a role of these properties; "" where it can."""
+    """Why CloudFormation cannot create a role with these properties, or "" if it can."""
     policies = {each.get("PolicyName", ""): each.get("PolicyDocument") for each in properties.get("Policies") or []}
     return _inline_reason(str(properties.get("RoleName", "")), policies)
 
 
 def stack_policy(properties: Mapping[str, Any]) -> str:
-    """The same of an inline policy, for each role that it is attached to."""
+    """The same for an inline policy, on each role that it is attached to."""
     policy = {str(properties.get("PolicyName", "")): properties.get("PolicyDocument")}
     reasons = (_inline_reason(str(role), policy) for role in properties.get("Roles") or [])
     return next((reason for reason in reasons if reason), "")
 
 
 def stack_managed_policy(properties: Mapping[str, Any]) -> str:
-    """The same of a managed policy."""
+    """The same for a managed policy."""
     return _managed_reason(properties.get("PolicyDocument"))
 
 
@@ -72,7 +72,7 @@ def _size(document: Any) -> int:
         try:
             document = json.loads(document)
         except ValueError:
-            return 0  # refused for another reason
+            return 0  # IAM refuses it for another reason
     return len(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
 
 

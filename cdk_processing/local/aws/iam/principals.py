@@ -1,4 +1,4 @@
-"""Who asks, and whether IAM lets them: the one place that asks MiniStack's evaluator."""
+"""Principals and what IAM allows them. Only this module calls MiniStack's policy evaluator."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Principal", "caller", "evaluation", "role_account_and_name", "role_p
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks, with the policies that decide what it may do (``policies`` is None for the account's root)."""
+    """The caller of an action, with the policies that apply to it (``policies`` is None for the account's root)."""
 
     arn: str
     kind: str
@@ -23,7 +23,7 @@ class Principal:
     keys: Mapping[str, Any]
 
     def denial(self, action: str, resource: str, context: Mapping[str, Any] | None = None) -> str | None:
-        """None where allowed, else the sentence AWS gives."""
+        """Return AWS's error message if the action is denied, or None if it is allowed."""
         if self.policies is None:
             return None
         evaluator = "ministack.core.iam_evaluator"
@@ -48,7 +48,7 @@ class Principal:
 
 
 def evaluation(principal: Principal, action: str, resource: str, context: Mapping[str, Any] | None) -> Any:
-    """What MiniStack's evaluator takes for one question: may this principal do this to that?"""
+    """The input of MiniStack's evaluator: may this principal do this action on this resource?"""
     keys = {"aws:tagkeys": None, **{key.lower(): value for key, value in (context or {}).items()}}
     return internal("ministack.core.iam_evaluator", "EvalContext")(
         principal_arn=principal.arn,
@@ -72,14 +72,14 @@ def caller(headers: Mapping[str, str]) -> Principal:
 
 
 def role_record(role_arn: str) -> dict[str, Any] | None:
-    """A role as MiniStack keeps it; None where there is none."""
+    """MiniStack's record of a role, or None if the role does not exist."""
     account, name = role_account_and_name(role_arn)
     role: dict[str, Any] | None = internal("ministack.services.iam", "_roles").get_scoped(account, None, name)
     return role
 
 
 def role_account_and_name(role_arn: str) -> tuple[str, str]:
-    """Account and name of a role, from its ARN; two empty texts where it is no role's ARN."""
+    """Account and name of a role, from its ARN; two empty strings if it is not the ARN of a role."""
     parts = role_arn.split(":", 5)
     if len(parts) < 6 or not parts[5].startswith("role/"):
         return "", ""
@@ -87,7 +87,7 @@ def role_account_and_name(role_arn: str) -> tuple[str, str]:
 
 
 def role_principal(role_arn: str, session_name: str) -> Principal:
-    """A role as it is when somebody has assumed it; a role that does not exist has no policies."""
+    """The principal of an assumed role. A role that does not exist has no policies."""
     evaluator = "ministack.core.iam_evaluator"
     account, name = role_account_and_name(role_arn)
     role = role_record(role_arn) or {}

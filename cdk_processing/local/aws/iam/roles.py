@@ -1,4 +1,4 @@
-"""Roles, as CloudFormation sets them up."""
+"""Roles that CloudFormation creates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["keep_boundary"]
 
 
 def keep_boundary(name: str, properties: Mapping[str, Any]) -> None:
-    """Give a role the permissions boundary that its template names, which MiniStack's CloudFormation passes over."""
+    """Give a role the permissions boundary from its template, which MiniStack's CloudFormation ignores."""
     role = internal("ministack.services.iam", "_roles").get(name)
     if role is not None:
         role["PermissionsBoundary"] = properties.get("PermissionsBoundary")

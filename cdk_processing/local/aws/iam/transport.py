@@ -1,4 +1,4 @@
-"""A policy that demands TLS admits what comes over loopback: nobody on the way can read it."""
+"""Requests over loopback satisfy policies that require TLS, because nobody can read them on the way."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["always_secure", "secure_by_default"]
 
 
 def always_secure(pin: Callable[[str, bool], None]) -> Callable[[str, bool], None]:
-    """Note each request as one that came over TLS."""
+    """Mark each request as sent over TLS."""
     return lambda source_ip, _secure_transport: pin(source_ip, True)
 
 
 def secure_by_default(origin: contextvars.ContextVar[tuple[str, bool]]) -> contextvars.ContextVar[tuple[str, bool]]:
-    """Count calls that no request began as sent over TLS: a thread that ends a job calls services as AWS's own do."""
+    """Mark calls outside any request as sent over TLS, such as those of a thread that ends a job."""
     return contextvars.ContextVar(origin.name, default=("127.0.0.1", True))

@@ -1,4 +1,4 @@
-"""Whether a policy admits an AWS service: a role's trust policy, or the policy of a queue, topic or key."""
+"""Whether a policy allows an AWS service: a role's trust policy, or the policy of a queue, topic or key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["service_may_assume", "service_may_deliver"]
 
 
 def service_may_assume(role_arn: str, service: str, source_account: str, source_arn: str) -> bool:
-    """Whether a role's trust policy lets an AWS service in, on behalf of a resource of an account."""
+    """Whether a role's trust policy lets an AWS service assume it, on behalf of a resource of an account."""
     role = role_record(role_arn)
     if role is None:
         return False
@@ -43,7 +43,7 @@ def service_may_assume(role_arn: str, service: str, source_account: str, source_
 def service_may_deliver(
     policy: str | None, service: str, action: str, resource: str, source_account: str, source_arn: str
 ) -> bool:
-    """Whether a resource's own policy (a queue's, a key's) admits an AWS service."""
+    """Whether a resource's own policy (of a queue or a key, say) allows an AWS service."""
     request = evaluation(
         Principal("*", "Service", source_account, [], (), {}),
         action,

@@ -1,6 +1,6 @@
 """IAM's wildcards: ``*`` and ``?`` stand for any characters, line breaks among them.
 
-MiniStack's patterns stop at a line break: a role that may read a folder could not read an object whose key has one.
+MiniStack's patterns stop at a line break. A role that may read a folder could not read a key with a line break in it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _Compile = Callable[[str, bool], re.Pattern[str]]
 
 
 def across_lines(compiled: _Compile) -> _Compile:
-    """The same patterns, of which a wildcard also matches line breaks."""
+    """Compile the same patterns, with wildcards that also match line breaks."""
 
     @cache
     def compile_across_lines(pattern: str, ignore_case: bool) -> re.Pattern[str]:
         found = compiled(pattern, ignore_case)
-        # With DOTALL, "$" would still accept a line break behind the end.
+        # "$" also matches before a line break at the end, with or without DOTALL.
         return re.compile(rf"{found.pattern.removesuffix('$')}\Z", found.flags | re.DOTALL)
 
     return compile_across_lines

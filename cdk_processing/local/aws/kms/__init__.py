@@ -1,1 +1,1 @@
-"""AWS KMS: keys as other services see them."""
+"""AWS KMS: keys that other services use."""

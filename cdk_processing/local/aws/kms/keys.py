@@ -1,4 +1,4 @@
-"""Keys as other services see them: their ARN and their policy."""
+"""Keys that other services use: their ARN, aliases and policy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["key_aliases", "key_arn", "key_policy"]
 
 
 def key_arn(key: str | None) -> str | None:
-    """ARN of a key given by id, alias or ARN; None for AWS's own keys (``alias/aws/...``), which ask no permission."""
+    """ARN of a key from its id, alias or ARN; None for AWS managed keys (``alias/aws/...``): no permission needed."""
     if not key or "alias/aws/" in key:
         return None
     record = internal("ministack.services.kms", "_resolve_key")(key)
@@ -23,6 +23,6 @@ def key_aliases(arn: str) -> list[str]:
 
 
 def key_policy(arn: str) -> str | None:
-    """A key's own policy."""
+    """A key's policy."""
     record = internal("ministack.services.kms", "_resolve_key")(arn)
     return record.get("Policy") if record else None

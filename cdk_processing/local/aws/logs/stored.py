@@ -1,7 +1,6 @@
-"""The events of a log stream, in two files: their messages, and an index by time.
+"""The events of a log stream in two files: the messages, and an index by time.
 
-MiniStack would keep them in memory, several times over. A stream that nobody writes to or reads costs no memory and no
-open file.
+MiniStack would keep several copies in memory. A stream that nobody writes or reads needs no memory and no open file.
 """
 
 from __future__ import annotations
@@ -16,18 +15,18 @@ from cdk_processing.local.files import FileStore, HeldFile
 
 __all__ = ["StoredEvents"]
 
-#: Of each event: its time, the time when it was taken in, and where its message is.
+#: The index entry of an event: its time, its ingestion time, and the position of its message.
 _ENTRY = struct.Struct(">qqqI16s")
 _READ_AT_ONCE = 1000
 
 
 class StoredEvents(Sequence[dict[str, Any]]):
-    """The events of a stream by time, as the list of dicts that MiniStack reads.
+    """The events of a stream in the order of their time, as the list of dicts that MiniStack expects.
 
-    It never changes what it has: an event that comes late makes another one, over the same messages.
+    Existing entries never change. A late event makes a new object with the same file of messages.
 
     Attributes:
-        message_bytes: Bytes of all messages, which is the size of their file.
+        message_bytes: Size of all messages in bytes, which is the size of their file.
     """
 
     __slots__ = ("_files", "_index", "_length", "_messages", "message_bytes")
@@ -40,10 +39,10 @@ class StoredEvents(Sequence[dict[str, Any]]):
         self.message_bytes = message_bytes
 
     def with_events(self, events: Sequence[Mapping[str, Any]]) -> StoredEvents:
-        """Take in events that are in the order of their time.
+        """Add events, which must be sorted by time.
 
         Returns:
-            Itself, or another one where an event is older than one that is there.
+            The same object, or a new one if an added event is older than an existing one.
         """
         entries = []
         parts = []

@@ -1,4 +1,4 @@
-"""Log groups and streams over the files of their events."""
+"""Log groups and streams, with their events in files."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _MOST = 50
 
 
 class Forgetful(dict[Any, Any]):
-    """Takes the place of MiniStack's second copy of each event, and keeps none.
+    """Replaces the dict in which MiniStack keeps a second copy of each event, and stays empty.
 
-    ``GetLogRecord`` finds nothing. CloudWatch Logs Insights reads the streams.
+    So ``GetLogRecord`` finds nothing. CloudWatch Logs Insights reads the streams instead.
     """
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        """Keep nothing."""
+        """Discard the item."""
 
 
 def append_to_files(files: FileStore) -> Callable[[Any], Any]:
-    """Write events into the files of their stream."""
+    """Append events to the files of their stream."""
 
     def append_log_events(stream: MutableMapping[str, Any], events: Sequence[dict[str, Any]]) -> None:
         if not events:
@@ -45,7 +45,7 @@ def append_to_files(files: FileStore) -> Callable[[Any], Any]:
 
 
 def describe_groups(data: MutableMapping[str, Any]) -> Any:
-    """Describe log groups; MiniStack would read every event to count the bytes."""
+    """Describe log groups. MiniStack would read every event to count the bytes."""
     prefix, pattern = data.get("logGroupNamePrefix"), data.get("logGroupNamePattern")
     if prefix and pattern:
         return _error("InvalidParameterException", "logGroupNamePrefix and logGroupNamePattern are mutually exclusive.")
@@ -73,7 +73,7 @@ def describe_groups(data: MutableMapping[str, Any]) -> Any:
 
 
 def describe_streams(data: MutableMapping[str, Any]) -> Any:
-    """Describe the streams of a log group; MiniStack would read every event to count the bytes."""
+    """Describe the streams of a log group. MiniStack would read every event to count the bytes."""
     name = internal(_LOGS, "_resolve_log_group_name")(data)
     group = internal(_LOGS, "_log_groups").get(name)
     if group is None:

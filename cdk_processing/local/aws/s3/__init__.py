@@ -1,1 +1,1 @@
-"""Amazon S3: keys of buckets, and versions in events."""
+"""Amazon S3: encryption keys of buckets, versions in events, and object bodies in files."""

@@ -1,4 +1,4 @@
-"""Buckets, as CloudFormation sets them up and as other services see them: key, notifications, and emptying one."""
+"""Buckets for CloudFormation and other services: encryption keys, tags, notifications, and emptying a bucket."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = [
 
 _KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
 
-#: HTTP statuses from here on refuse a call.
+#: HTTP statuses from this one on are errors.
 _REFUSED = 300
 
 
 def bucket_key(bucket: str) -> str | None:
-    """ARN of the customer managed key a bucket encrypts with by default, if any."""
+    """ARN of the customer managed key that a bucket encrypts with by default, if any."""
     headers = internal("ministack.services.s3", "_bucket_default_sse_headers")(bucket)
     return key_arn(headers.get(_KEY_HEADER))
 
@@ -39,7 +39,7 @@ def object_key(bucket: str, key: str) -> str | None:
 
 
 def with_default_key(resolve: Callable[..., Any]) -> Callable[..., Any]:
-    """Take the account's key ``aws/s3`` where a request asks for ``aws:kms`` and names no key, as S3 does."""
+    """Use the account's key ``aws/s3`` if a request asks for ``aws:kms`` and names no key, as S3 does."""
 
     def resolve_sse_write_headers(headers: Mapping[str, str], bucket: str) -> Any:
         if headers.get("x-amz-server-side-encryption") == "aws:kms" and not headers.get(_KEY_HEADER):
@@ -51,10 +51,10 @@ def with_default_key(resolve: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def keep_encryption(bucket: str, properties: Mapping[str, Any]) -> None:
-    """Give a bucket the key that its template names, which MiniStack's CloudFormation passes over."""
+    """Give a bucket the key from its template, which MiniStack's CloudFormation ignores."""
     rules = (properties.get("BucketEncryption") or {}).get("ServerSideEncryptionConfiguration") or []
     defaults = [rule.get("ServerSideEncryptionByDefault") or {} for rule in rules]
-    # AWS's own key (no id, or its alias) needs no permission of the caller's.
+    # With the AWS managed key (no id, or its alias), the caller needs no permission.
     if not any(default.get("KMSMasterKeyID") for default in defaults):
         return
     root = Element("ServerSideEncryptionConfiguration", xmlns="http://s3.amazonaws.com/doc/2006-03-01/")
@@ -67,7 +67,7 @@ def keep_encryption(bucket: str, properties: Mapping[str, Any]) -> None:
 
 
 def keep_tags(bucket: str, properties: Mapping[str, Any]) -> None:
-    """Give a bucket the tags of its template, which MiniStack's CloudFormation passes over."""
+    """Give a bucket the tags from its template, which MiniStack's CloudFormation ignores."""
     tags = {str(tag.get("Key", "")): str(tag.get("Value", "")) for tag in properties.get("Tags") or []}
     if tags:
         internal("ministack.services.s3", "_bucket_tags")[bucket] = tags
@@ -76,12 +76,12 @@ def keep_tags(bucket: str, properties: Mapping[str, Any]) -> None:
 
 
 def set_notifications(bucket: str, configuration: Mapping[str, Any], *, unchecked: bool = False) -> None:
-    """Give a bucket a whole notification configuration, in the words of S3's API.
+    """Replace a bucket's notification configuration.
 
     Args:
         bucket: The bucket's name.
-        configuration: The configuration.
-        unchecked: Whether S3 is not to ask the destinations whether they accept notifications.
+        configuration: The configuration, in the format of S3's API.
+        unchecked: Whether S3 skips the check that the destinations accept notifications.
     """
     from botocore.serialize import create_serializer
 
@@ -93,7 +93,7 @@ def set_notifications(bucket: str, configuration: Mapping[str, Any], *, unchecke
 
 
 def notifications_of(bucket: str) -> dict[str, Any]:
-    """The notification configuration of a bucket, in the words of S3's API."""
+    """The notification configuration of a bucket, in the format of S3's API."""
     from botocore.parsers import create_parser
 
     body = _answered(internal("ministack.services.s3", "_get_bucket_notification")(bucket))
@@ -114,10 +114,10 @@ def _operation(name: str) -> Any:
 
 
 def _answered(answer: tuple[int, Any, Any]) -> Any:
-    """The body of S3's answer.
+    """The body of S3's response.
 
     Raises:
-        ValueError: S3 has refused.
+        ValueError: S3 returned an error.
     """
     status, _, body = answer
     if status >= _REFUSED:
@@ -126,7 +126,7 @@ def _answered(answer: tuple[int, Any, Any]) -> Any:
 
 
 def empty(bucket: str) -> None:
-    """Delete every object of a bucket, with all its versions."""
+    """Delete every object in a bucket, with all versions."""
     held = internal("ministack.services.s3", "_buckets").get(bucket)
     if held is None:
         return

@@ -1,7 +1,7 @@
-"""Multipart uploads: the parts stay in their files, and the object that they make is one after the other.
+"""Multipart uploads: the parts stay in their files, and the completed object refers to those files in order.
 
-MiniStack joins all parts in memory. What it checks of the upload, it checks here too; the order of the parts and
-their least size are checked as S3 does.
+MiniStack would join all parts in memory. Its own checks of the upload still apply. The order of the parts and their
+minimum size are checked as in S3.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
 """
 
@@ -27,7 +27,7 @@ _OK = 200
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """A part, as the request that completes an upload names it."""
+    """A part that CompleteMultipartUpload names."""
 
     number: int
     etag: str | None = None
@@ -42,7 +42,7 @@ class _RefusedError(Exception):
 
 
 def keep_part(files: ObjectFiles, upload: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep the body of a part in a file."""
+    """Store the body of a part in a file."""
 
     def upload_part(bucket: str, key: str, body: Any, query: Mapping[str, Any], headers: Any) -> Any:
         answer = upload(bucket, key, body, query, headers)
@@ -55,7 +55,7 @@ def keep_part(files: ObjectFiles, upload: Callable[..., Any]) -> Callable[..., A
 
 
 def complete(files: ObjectFiles, refuse_or_repeat: Callable[..., Any]) -> Callable[..., Any]:
-    """Make an object of its parts, where MiniStack does not refuse it or repeat its answer."""
+    """Create the object from its parts, unless MiniStack refuses the request or repeats an earlier response."""
 
     def complete_multipart_upload(
         bucket: str, key: str, body: Any, query: Mapping[str, Any], headers: Mapping[str, str] | None = None
@@ -105,7 +105,7 @@ def _one(query: Mapping[str, Any], name: str) -> str:
 
 
 def _parts(body: bytes, upload: Mapping[str, Any]) -> list[tuple[int, dict[str, Any]]]:
-    """The parts that the request names, as they were uploaded."""
+    """The uploaded parts that the request names."""
     named = _read(body)
     numbers = [each.number for each in named]
     if numbers != sorted(set(numbers)):
@@ -160,7 +160,7 @@ def _record(
     headers: Mapping[str, str],
     files: ObjectFiles,
 ) -> dict[str, Any]:
-    """The object, as MiniStack keeps one."""
+    """MiniStack's record of the object."""
     size = sum(part["size"] for _, part in parts)
     declared = headers.get("x-amz-mp-object-size")
     if declared is not None and declared.strip() != str(size):

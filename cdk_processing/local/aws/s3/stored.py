@@ -1,7 +1,7 @@
-"""The bytes of objects, in files: MiniStack would keep them in memory, and several times while they move.
+"""Stores the bytes of objects in files. MiniStack would keep them in memory, with several copies during transfers.
 
-A body is a row of pieces of files. So a range, a part, a copy and the object that parts make are all bodies over the
-same files, and nothing is copied. A file is removed when no body needs it any more.
+A body is a list of pieces of files. A range, a part, a copy and a multipart object all refer to the same files, so
+nothing is copied. A file is removed when no body uses it any more.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from cdk_processing.local.files import FileStore, HeldFile, write_all
 
 __all__ = ["BodyWriter", "ObjectFiles", "StoredBody"]
 
-#: Read and sent at once.
+#: How many bytes are read and sent at once.
 CHUNK_BYTES = 256 * 1024
-#: A body of no more than that stays in memory: a file of its own would be more than it is.
+#: A body of this size or less stays in memory, because a file would take more space.
 _IN_MEMORY_BYTES = 4096
 
 
 class StoredBody:
-    """Bytes in files. It has a length, and slices as ``bytes`` do; ``bytes(body)`` reads it.
+    """Bytes in files. It has a length and supports slices, as ``bytes`` does. ``bytes(body)`` reads it.
 
-    It is no ``bytes``: code that would read it into memory by accident fails instead.
+    It is not a ``bytes`` object, so code that would read it into memory by accident fails instead.
 
     Args:
         pieces: File, offset and length of each piece.
-        md5: The MD5 in hexadecimal digits, where it is known.
+        md5: The MD5 in hexadecimal digits, if it is known.
     """
 
     __slots__ = ("_length", "_pieces", "md5")
@@ -41,14 +41,14 @@ class StoredBody:
 
     @classmethod
     def joined(cls, bodies: list[StoredBody]) -> StoredBody:
-        """One body after the other."""
+        """Join bodies, one after the other."""
         return cls(tuple(itertools.chain.from_iterable(body._pieces for body in bodies)))
 
     def __len__(self) -> int:
         return self._length
 
     def __getitem__(self, part: slice) -> StoredBody:
-        """A range of it, over the same files."""
+        """A range of the body, in the same files."""
         start, stop, step = part.indices(self._length)
         if step != 1:
             raise ValueError("a body has no slice with a step")
@@ -66,12 +66,12 @@ class StoredBody:
 
     @property
     def path(self) -> Path:
-        """The file of a body that is one whole file, as one that just arrived is."""
+        """The file of a body that consists of one whole file, such as a body that just arrived."""
         ((file, _, _),) = self._pieces
         return file.path
 
     def chunks(self) -> Iterator[bytes]:
-        """Read it, a bit at a time."""
+        """Read the body in chunks."""
         for file, offset, length in self._pieces:
             with file.path.open("rb", buffering=0) as source:
                 source.seek(offset)
@@ -85,9 +85,9 @@ class StoredBody:
 
 
 class BodyWriter:
-    """A body as it arrives: ``add`` what comes, then ``finish``.
+    """Writes a body while it arrives: ``add`` each piece, then ``finish``.
 
-    What was not finished is removed with the writer.
+    The file of an unfinished body is removed with the writer.
     """
 
     def __init__(self, file: HeldFile) -> None:
@@ -97,13 +97,13 @@ class BodyWriter:
         self._length = 0
 
     def add(self, content: bytes) -> None:
-        """Write more of it."""
+        """Write the next piece."""
         write_all(self._target, content)
         self._md5.update(content)
         self._length += len(content)
 
     def finish(self) -> StoredBody:
-        """The body, when all of it is here."""
+        """Return the body after all of it has arrived."""
         self.close()
         return StoredBody(((self._file, 0, self._length),), self._md5.hexdigest())
 
@@ -113,7 +113,7 @@ class BodyWriter:
 
 
 class ObjectFiles:
-    """Where the bodies of objects go."""
+    """Stores the bodies of objects."""
 
     def __init__(self, files: FileStore) -> None:
         self._files = files
@@ -123,7 +123,7 @@ class ObjectFiles:
         return BodyWriter(self._files.new())
 
     def keep(self, content: bytes | StoredBody) -> bytes | StoredBody:
-        """Put a body where it belongs: a very small one stays as it is."""
+        """Store a body in a file. A very small one stays in memory."""
         if isinstance(content, StoredBody) or len(content) <= _IN_MEMORY_BYTES:
             return content
         return self.written(content)

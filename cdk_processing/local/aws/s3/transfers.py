@@ -1,4 +1,4 @@
-"""Bodies on their way between a client and the files of objects: in pieces, so that none is ever wholly in memory."""
+"""Moves bodies between clients and the files of objects, in pieces, so that no large body is in memory as a whole."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
     "send_in_chunks",
 ]
 
-#: Requests with a body of that size or more go to a file while they arrive.
+#: A request body of this size or more is written to a file while it arrives.
 _LARGE_BYTES = 1024 * 1024
 _HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]+")
 _NAME_AND_VALUE = re.compile(rb"([!-9;-~]+):(.*)")
@@ -35,7 +35,7 @@ _ReadBody = Callable[[Receive, str, MutableMapping[str, str]], Awaitable[Any]]
 
 
 def read_into_file(files: ObjectFiles, read: _ReadBody) -> _ReadBody:
-    """Read a large PUT into a file. Only S3 has such requests."""
+    """Read the body of a large PUT into a file. Only S3 has such requests."""
 
     async def read_request_body(receive: Receive, method: str, headers: MutableMapping[str, str]) -> Any:
         length = headers.get("content-length", "").strip()
@@ -72,7 +72,7 @@ def _is_chunked(headers: MutableMapping[str, str]) -> bool:
 
 
 def _without_frames(framed: StoredBody, writer: BodyWriter, headers: MutableMapping[str, str]) -> StoredBody:
-    """Take a body out of its frames, and the checksum that follows them into the headers.
+    """Remove the frames from a body, and copy the checksum that follows them into the headers.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
     """
@@ -130,7 +130,7 @@ def _incomplete(reason: str) -> Exception:
 
 
 def send_in_chunks(send_response: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    """Send a stored body from its file; how fast the client reads it decides how fast it is read."""
+    """Send a stored body from its file, as fast as the client reads it."""
 
     async def send_in_chunks(
         send: Send, status: int, headers: MutableMapping[str, str], body: Any, **options: Any
@@ -154,7 +154,7 @@ def send_in_chunks(send_response: Callable[..., Awaitable[None]]) -> Callable[..
 
 
 def read_whole(read: Callable[..., Any]) -> Callable[..., bytes | None]:
-    """The bytes of an object, for services that read one: a template, the definition of a state machine."""
+    """The bytes of an object, for services that read objects, such as a template or a state machine's definition."""
 
     def get_object_data(*arguments: Any, **options: Any) -> bytes | None:
         body = read(*arguments, **options)
@@ -164,7 +164,7 @@ def read_whole(read: Callable[..., Any]) -> Callable[..., bytes | None]:
 
 
 def md5_of(hash_bytes: Callable[[bytes], str]) -> Callable[[Any], str]:
-    """The MD5 of a body in hexadecimal digits; of one that just arrived it is known."""
+    """The MD5 of a body in hexadecimal digits. A body that just arrived has it already."""
 
     def md5_hash(body: Any) -> str:
         if not isinstance(body, StoredBody):
@@ -175,7 +175,7 @@ def md5_of(hash_bytes: Callable[[bytes], str]) -> Callable[[Any], str]:
 
 
 def check_md5(check: Callable[..., Any]) -> Callable[..., Any]:
-    """Hold a body to its ``Content-MD5``."""
+    """Check a body against its ``Content-MD5``."""
 
     def validate_content_md5(headers: MutableMapping[str, str], body: Any) -> Any:
         if not isinstance(body, StoredBody) or "content-md5" not in headers:
@@ -183,14 +183,14 @@ def check_md5(check: Callable[..., Any]) -> Callable[..., Any]:
         digest = bytes.fromhex(body.md5) if body.md5 else _digest("md5", body)
         if headers["content-md5"] == base64.b64encode(digest).decode():
             return None
-        # The original tells a malformed digest from a wrong one; it looks at bytes that differ from these.
+        # The header is malformed or wrong. MiniStack tells which. The digest stands for the body: both fail the check.
         return check(headers, digest)
 
     return validate_content_md5
 
 
 def checksum(compute: Callable[[str, Any], str | None]) -> Callable[[str, Any], str | None]:
-    """The checksum of a body, as S3 writes it."""
+    """The checksum of a body, in S3's format."""
 
     def compute_s3_checksum(algorithm: str, body: Any) -> str | None:
         if not isinstance(body, StoredBody):
@@ -216,7 +216,7 @@ def _digest(name: str, body: StoredBody) -> bytes:
 
 
 def into_files(files: ObjectFiles, build: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Keep the body of a new object in a file."""
+    """Store the body of a new object in a file."""
 
     def build_object_record(body: Any, *arguments: Any, **options: Any) -> dict[str, Any]:
         return {**build(body, *arguments, **options), "body": files.keep(body)}
@@ -225,7 +225,7 @@ def into_files(files: ObjectFiles, build: Callable[..., dict[str, Any]]) -> Call
 
 
 def entry_of(project: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """The entry of a version, with the body that the object has, not that of the request."""
+    """The entry of a version, with the stored body of the object instead of the request's body."""
 
     def version_entry_from_record(record: dict[str, Any], version_id: str, data: Any) -> dict[str, Any]:
         body = record.get("body")

@@ -1,7 +1,7 @@
-"""Object events as S3 sends them to EventBridge: with the version's id, on a versioned bucket.
+"""Adds the version id to the object events that S3 sends to EventBridge, on versioned buckets.
 
-MiniStack leaves it out. The run key of an arrival is bucket, key and version id, so an event without it would be
-another run.
+MiniStack leaves it out. The run key of an arrival consists of bucket, key and version id, so an event without the
+version id would start another run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def remember_version(fire: Callable[..., None]) -> Callable[..., None]:
 
 
 def add_version(dispatch: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``version-id`` to the object of an event that has one."""
+    """Add ``version-id`` to an event if its object has a version."""
 
     def dispatch_event(event: dict[str, Any], *arguments: Any, **options: Any) -> Any:
         version = _version.get()

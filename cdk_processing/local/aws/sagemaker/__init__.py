@@ -1,8 +1,8 @@
 """The SageMaker service of the embedded AWS: processing jobs, with the API's own limits, errors and events.
 
-* ``service``: the operations as they come over the wire;
-* ``validation``: a request held to the service model; ``rules``: what the model cannot say;
-* ``jobs``: the jobs and how they live; ``logs``: their log streams; ``pulls``: what a role needs before a job starts.
+* ``service``: the API operations;
+* ``validation``: checks a request against the service model; ``rules``: checks that the model cannot express;
+* ``jobs``: the jobs and their states; ``logs``: their log streams; ``pulls``: permissions a role needs before a job.
 
-How a container runs is not known here: see ``cdk_processing.local.container.runner``.
+This package does not run containers: see ``cdk_processing.local.container.runner``.
 """

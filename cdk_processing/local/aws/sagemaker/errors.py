@@ -6,7 +6,7 @@ __all__ = ["ServiceError", "in_use", "limit_exceeded", "not_found", "unsupported
 
 
 class ServiceError(Exception):
-    """An API error: a code that the service model (or AWS's common errors) names, and AWS's words."""
+    """An API error: a code from the service model (or from AWS's common errors) and AWS's message."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -16,17 +16,17 @@ class ServiceError(Exception):
 
 
 def validation(message: str) -> ServiceError:
-    """The request is not acceptable as it is."""
+    """The request is not valid."""
     return ServiceError("ValidationException", message)
 
 
 def unsupported(what: str) -> ServiceError:
-    """The request is fine for AWS, the embedded AWS does not do it yet."""
+    """The request is valid in AWS, but the embedded AWS does not support it yet."""
     return validation(f"The embedded AWS does not support {what} yet; AWS itself does.")
 
 
 def in_use(arn: str) -> ServiceError:
-    """The job name is taken, for ever."""
+    """The job name is taken. SageMaker never frees it."""
     return ServiceError(
         "ResourceInUse",
         f"Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})",

@@ -1,4 +1,4 @@
-"""The execution role of one job: containers that have a network get credentials and an endpoint of their own."""
+"""The execution role of one job. Containers with a network get their own credentials and endpoint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["job_session"]
 
 
 class _JobSession:
-    """The service's own calls go as before; what the containers are given is the job's."""
+    """Uses the role's session for the service's own calls, and gives containers the job's credentials and endpoint."""
 
     def __init__(self, role: AssumedRole, credentials: Credentials, url: str) -> None:
         self._role = role
@@ -26,11 +26,11 @@ class _JobSession:
         self.endpoint_url = role.endpoint_url
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the service's."""
+        """A boto3 client for the service's own calls."""
         return self._role.client(service)
 
     def authorize(self, action: str, resource: str, context: Mapping[str, str] | None = None) -> None:
-        """Evaluate an action that has no real call here."""
+        """Check the permission for an action that makes no real call here."""
         self._role.authorize(action, resource, context)
 
     def environment(self) -> Mapping[str, str]:
@@ -46,9 +46,9 @@ class _JobSession:
 
 @contextmanager
 def job_session(doors: JobDoors, role: AssumedRole, description: Mapping[str, Any]) -> Iterator[RoleSession]:
-    """The session that a job runs with; its credentials and its endpoint end with the job."""
+    """The session that a job runs with. Its credentials and its endpoint end with the job."""
     if (description.get("NetworkConfig") or {}).get("EnableNetworkIsolation"):
-        yield role  # its containers reach nothing, and are given nothing
+        yield role  # its containers have no network, so they get no credentials
         return
     credentials = credentials_for_role(role.role_arn, "SageMaker")
     door = doors.open(credentials.access_key)

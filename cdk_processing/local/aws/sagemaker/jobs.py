@@ -38,12 +38,12 @@ TERMINAL = ("Completed", "Failed", "Stopped")
 
 
 def job_arn(account: str, region: str, name: str) -> str:
-    """ARN of a job. SageMaker writes the name in lower case into it."""
+    """ARN of a job. SageMaker writes the name in lower case."""
     return f"arn:aws:sagemaker:{region}:{account}:processing-job/{name.lower()}"
 
 
 class SageMakerJob:
-    """One processing job; also the observer that its runner tells how it comes along."""
+    """One processing job. It is also the observer to which its runner reports progress."""
 
     def __init__(self, request: Mapping[str, Any], account: str, region: str) -> None:
         now = _now()
@@ -75,21 +75,21 @@ class SageMakerJob:
 
     @property
     def name(self) -> str:
-        """The name as it was given."""
+        """The name as the request gives it."""
         return str(self._fields["ProcessingJobName"])
 
     @property
     def status(self) -> str:
-        """The status of now."""
+        """The current status."""
         return str(self._fields["ProcessingJobStatus"])
 
     def describe(self) -> dict[str, Any]:
-        """The DescribeProcessingJob response; times in seconds, as the API writes them."""
+        """The DescribeProcessingJob response, with times in seconds, as in the API."""
         with self._lock:
             return deepcopy(self._fields)
 
     def describe_in_milliseconds(self) -> dict[str, Any]:
-        """The description as Step Functions and EventBridge give it: times in whole milliseconds."""
+        """The description as in Step Functions and EventBridge, with times in whole milliseconds."""
         description = self.describe()
         for field in _TIMES:
             if field in description:
@@ -97,7 +97,7 @@ class SageMakerJob:
         return description
 
     def update(self, **fields: Any) -> bool:
-        """Set fields, unless the job has ended; says whether it did."""
+        """Set fields, unless the job has ended. Return whether the fields were set."""
         with self._lock:
             if self.status in TERMINAL:
                 return False
@@ -106,24 +106,24 @@ class SageMakerJob:
             return True
 
     def phase(self, phase: Literal["Preparing", "Downloading", "Processing", "Uploading"], doing: str = "") -> None:
-        """Note a new phase; the container starts with ``Processing``."""
+        """Record a new phase. The container starts with ``Processing``."""
         self.current_phase, self.doing = phase, doing
         self.bytes_done = self.bytes_total = 0
         if phase == "Processing" and "ProcessingStartTime" not in self._fields:
             self.update(ProcessingStartTime=_now())
 
     def transferred(self, done: int, total: int) -> None:
-        """Note how far a transfer is."""
+        """Record the progress of a transfer."""
         self.bytes_done, self.bytes_total = done, total
 
     def log(self, line: str) -> None:
-        """Write a line of the container's to the log stream."""
+        """Write a line from the container to the log stream."""
         if self.stream is not None:
             self.stream.write(line)
 
 
 class ProcessingJobs:
-    """Every job there ever was, by account and region, and the threads that run them."""
+    """All jobs so far, by account and region, and the threads that run them."""
 
     def __init__(
         self, roles: AssumedRoles, run_job: RunJob, faults: Faults, doors: JobDoors, at_once: int | None = None
@@ -134,11 +134,11 @@ class ProcessingJobs:
         self._run_job = run_job
         self._jobs: dict[tuple[str, str, str], SageMakerJob] = {}
         self._lock = threading.Lock()
-        # SageMaker has an instance for every job; a laptop has its cores. The others wait, in progress.
+        # SageMaker has an instance for every job, but a laptop has few cores. Further jobs wait with status InProgress.
         self._threads = ThreadPoolExecutor(at_once or max(4, 2 * (os.cpu_count() or 1)), "processing-job")
 
     def add(self, request: Mapping[str, Any]) -> SageMakerJob:
-        """Take a valid request: the job is in progress from now on, and its name taken for ever.
+        """Add a job from a valid request. The job is then ``InProgress``, and its name is taken for good.
 
         Raises:
             ServiceError: ``ResourceInUse`` for a name that is taken, ``ValidationException`` for a role that SageMaker
@@ -159,20 +159,20 @@ class ProcessingJobs:
             self._jobs[key] = job
         self._announce(job)
         if isinstance(job.fault, JobStuck):
-            # No turn, so that it keeps none from another; stopping it ends it.
+            # It takes no thread away from other jobs. Only StopProcessingJob ends it.
             return job
         job.turn = self._threads.submit(contextvars.copy_context().run, self._run, job)
         return job
 
     def _fault_of(self, request: Mapping[str, Any]) -> Fault | None:
-        """What goes wrong with a job that is accepted, if anything."""
+        """The fault that strikes an accepted job, if any."""
         if not self._faults:
             return None
         struck = self._faults.for_job(request["ProcessingResources"]["ClusterConfig"].get("InstanceType"))
         return struck.fault if struck else None
 
     def get(self, name: str) -> SageMakerJob:
-        """A job of the account and region at hand.
+        """A job of the current account and region.
 
         Raises:
             ServiceError: ``ResourceNotFound``.
@@ -184,7 +184,7 @@ class ProcessingJobs:
         return job
 
     def stop(self, name: str) -> None:
-        """Ask a job to end.
+        """Stop a job.
 
         Raises:
             ServiceError: ``ResourceNotFound``, or ``ValidationException`` for a job that is not in progress.
@@ -195,11 +195,11 @@ class ProcessingJobs:
         self._announce(job)
         job.stop.set()
         if isinstance(job.fault, JobStuck) or (job.turn is not None and job.turn.cancel()):
-            # It has not had its turn yet (or gets none), and shall not wait for it only to end.
+            # The job has no thread yet (or never gets one). End it now instead of when a thread is free.
             self._end(job, JobResult("Stopped"))
 
     def here(self) -> Iterator[SageMakerJob]:
-        """The jobs of the account and region at hand."""
+        """The jobs of the current account and region."""
         place = ministack.scope()
         for key, job in list(self._jobs.items()):
             if key[:2] == place:
@@ -210,7 +210,7 @@ class ProcessingJobs:
         return list(self._jobs.values())
 
     def close(self, timeout: float) -> None:
-        """End every job and wait for it, up to a time."""
+        """Stop every job and wait up to ``timeout`` seconds for all to end."""
         deadline = time.monotonic() + timeout
         for job in self.everywhere():
             job.stop.set()
@@ -220,7 +220,7 @@ class ProcessingJobs:
                 job.ended.wait(max(0.0, deadline - time.monotonic()))
 
     def reset(self) -> None:
-        """Forget every job; those that run are ended."""
+        """Stop the running jobs and forget all jobs."""
         for job in self.everywhere():
             job.stop.set()
         with self._lock:

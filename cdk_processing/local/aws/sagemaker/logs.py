@@ -1,7 +1,7 @@
 """A job's log stream in CloudWatch Logs, written with the execution role's own permissions.
 
-Lines are collected and sent a few times a second, so that a quick job costs two calls. A job that writes faster than
-that waits: what is collected stays small.
+The stream collects lines and sends them a few times a second, so a quick job costs two calls. A job that writes faster
+than that waits, so that the buffer stays small.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 _SEND_EVERY = 0.5
 _BATCH_EVENTS = 5_000
 _BATCH_BYTES = 900_000
-# PutLogEvents counts 26 bytes more for each event, and refuses a larger one.
+# PutLogEvents adds 26 bytes to the size of each event, and refuses events over the limit.
 _OVERHEAD = 26
 _LONGEST_LINE = 250_000
 _MOST_COLLECTED = 8 << 20
@@ -42,10 +42,10 @@ class LogStream:
         self._sending = threading.Lock()
 
     def open(self) -> None:
-        """Create the stream, and the group with it where it is the account's first.
+        """Create the stream, and the log group if it does not exist yet.
 
         Raises:
-            AccessDeniedError: The execution role may not.
+            AccessDeniedError: The execution role does not allow it.
         """
         logs = self._session.client("logs")
         try:
@@ -56,7 +56,7 @@ class LogStream:
             self._call(logs.create_log_stream, logGroupName=LOG_GROUP, logStreamName=self.name)
 
     def write(self, line: str) -> None:
-        """Take a line; it is sent soon."""
+        """Add a line, to be sent soon."""
         line = line.rstrip("\r\n")
         self.recent.append(line)
         if not line:
@@ -80,7 +80,7 @@ class LogStream:
             self._sender.start()
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send the remaining lines."""
         self._closed.set()
         self._send()
 
@@ -105,7 +105,7 @@ class LogStream:
                         self._pending.clear()
                         self._room.notify_all()
                 except Exception as problem:
-                    # Losing log lines must not lose the job; AWS delivers logs on a best effort too.
+                    # A job must not fail because log lines are lost. AWS delivers logs on a best-effort basis too.
                     self.recent.append(f"(lines lost: {problem})")
                 finally:
                     with self._room:

@@ -1,4 +1,4 @@
-"""What an execution role must be allowed before its container starts: pull the image, publish metrics."""
+"""Permissions that an execution role needs before the container starts: to pull the image and publish metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAMESPACE = "/aws/sagemaker/ProcessingJobs"
 
 @dataclass(frozen=True)
 class ImageRepository:
-    """Where an image lives in ECR."""
+    """The ECR repository of an image."""
 
     account: str
     region: str
@@ -46,7 +46,7 @@ def check_role(session: RoleSession, image_uri: str) -> None:
     """Check the role's permission to pull the image and to publish the job's metrics.
 
     Raises:
-        AccessDeniedError: In the words of a pull that failed, where it is the pull.
+        AccessDeniedError: A permission is missing. For the pull, the message is AWS's message for a failed pull.
     """
     repository = repository_of(image_uri)
     if repository is not None:

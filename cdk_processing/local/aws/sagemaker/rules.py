@@ -1,4 +1,4 @@
-"""What a CreateProcessingJob request must satisfy beyond the service model, and what is not supported here."""
+"""Rules for CreateProcessingJob requests beyond the service model, and requests that are not supported here."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["check_request", "create_context"]
 
 
 def check_request(request: Mapping[str, Any]) -> None:
-    """Check the rules that hold between fields.
+    """Check the rules that involve several fields.
 
     Raises:
-        ServiceError: ``ValidationException`` for the first rule broken.
+        ServiceError: ``ValidationException`` for the first rule that the request breaks.
     """
     for problem in _problems(request):
         raise problem
@@ -41,7 +41,7 @@ def _problems(request: Mapping[str, Any]) -> Iterator[ServiceError]:
 
 
 def _word_problems(app: Mapping[str, Any]) -> Iterator[ServiceError]:
-    # In AWS's words: https://github.com/aws/sagemaker-python-sdk/issues/3758
+    # AWS's message: https://github.com/aws/sagemaker-python-sdk/issues/3758
     for field in ("ContainerEntrypoint", "ContainerArguments"):
         for index, word in enumerate(app.get(field) or ()):
             if not word:

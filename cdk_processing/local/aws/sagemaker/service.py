@@ -1,4 +1,4 @@
-"""The SageMaker operations: who may call them, what they check, what they answer."""
+"""The SageMaker operations: their permissions, checks and responses."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _SUMMARY = (
 
 
 class AnswerLostError(Exception):
-    """The call is done, and whoever made it shall not hear of it (a fault)."""
+    """The call succeeded, but a fault loses its response."""
 
     def __init__(self, *, retried: bool) -> None:
         super().__init__("the answer is lost")
@@ -53,7 +53,7 @@ class AnswerLostError(Exception):
 
 
 class SageMaker:
-    """The service: one instance for the whole embedded AWS, accounts and regions kept apart inside."""
+    """The service: one instance for the whole embedded AWS. It keeps accounts and regions apart."""
 
     def __init__(self, jobs: ProcessingJobs, faults: Faults) -> None:
         self.jobs = jobs
@@ -77,7 +77,7 @@ class SageMaker:
             request = json.loads(body or b"{}")
             principal = caller(headers)
             context = contextvars.copy_context()
-            # Off the event loop: the first request loads a 3 MB service model.
+            # In a thread, to keep the event loop free: the first request loads a 3 MB service model.
             answer = await asyncio.to_thread(context.run, self.call, operation, request, principal)
             return _answer(200, answer)
         except json.JSONDecodeError as error:
@@ -93,11 +93,11 @@ class SageMaker:
             return _error(ServiceError("InternalFailure", f"SageMaker.{operation} failed; see the server's log", 500))
 
     def call(self, operation: str, request: Any, principal: Principal) -> dict[str, Any]:
-        """Do one operation for a principal.
+        """Run one operation for a principal.
 
         Raises:
-            ServiceError: What the API answers instead.
-            AnswerLostError: The call is done, but a fault has its answer lost.
+            ServiceError: The API returns an error.
+            AnswerLostError: The call succeeded, but a fault loses its response.
         """
         struck = self._faults.for_call("sagemaker", operation) if self._faults else None
         match struck.fault if struck else None:

@@ -1,7 +1,7 @@
-"""Checks a request against the service's model, with AWS's own texts.
+"""Checks a request against the service model, with AWS's own error messages.
 
-botocore refuses missing fields, wrong types and minima before it sends a request. Step Functions and other SDKs may
-send them, so the service checks everything.
+botocore refuses missing fields, wrong types and values below the minimum before it sends a request. Step Functions and
+other SDKs may send such requests, so the service checks everything.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OPERATIONS = (
 
 
 def is_operation(name: str) -> bool:
-    """Whether SageMaker has an operation of this name at all."""
+    """Whether SageMaker has an operation of this name."""
     return name in _model()["operations"]
 
 
@@ -37,7 +37,7 @@ def validate(operation: str, request: object) -> None:
     """Check a request.
 
     Raises:
-        ServiceError: ``ValidationException`` with every problem in AWS's words, or ``SerializationException`` for a
+        ServiceError: ``ValidationException`` with every problem in AWS's wording, or ``SerializationException`` for a
             value of the wrong type.
     """
     shape = _inputs()[_input_name(operation)]
@@ -54,7 +54,7 @@ def validate(operation: str, request: object) -> None:
 
 @functools.cache
 def _model() -> Mapping[str, Any]:
-    """Botocore's model of SageMaker: 3 MB of JSON, so it is loaded when it is first needed."""
+    """Botocore's model of SageMaker. It is 3 MB of JSON, so the first use loads it."""
     model: Mapping[str, Any] = shared_loader().load_service_model("sagemaker", "service-2")
     return model
 
@@ -69,10 +69,10 @@ def _inputs() -> Shapes:
 
 
 def _passes(flaw: Flaw) -> bool:
-    """Whether the service accepts what the model refuses.
+    """Whether the service accepts a value that the model refuses.
 
-    It ignores an unknown member and a member that is null. It may know instance types that are newer than the model;
-    synth warns of them.
+    The service ignores unknown members and members that are null. It may accept instance types that are newer than the
+    model. Synth warns about these.
     """
     match flaw.broken:
         case ("unknown",):

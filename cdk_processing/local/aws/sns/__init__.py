@@ -1,1 +1,1 @@
-"""Amazon SNS: topics held to their policies and keys."""
+"""Amazon SNS: enforces the policies and keys of topics."""

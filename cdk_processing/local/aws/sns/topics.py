@@ -1,6 +1,6 @@
-"""SNS topics held to their policies and keys: an AWS service publishes to one, and one delivers to a queue.
+"""Enforces policies and keys of SNS topics, when an AWS service publishes and when a topic delivers to a queue.
 
-A publication or delivery that policy or key does not admit is lost, as in AWS, with a warning in the log.
+If the policy or the key does not allow it, the message is lost, as in AWS. The log has a warning.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NEEDS = ("kms:GenerateDataKey", "kms:Decrypt")
 
 
 def publish_as_service(service: str, source_arn: str, topic_arn: str, subject: str, message: str) -> str | None:
-    """Publish as an AWS service of the account and region at hand does; why it could not, or None."""
+    """Publish on behalf of an AWS service in the current account and region; return why it failed, or None."""
     topic = ministack.internal(_SNS, "_topic_by_arn_any_scope")(topic_arn)
     if topic is None:
         return f"there is no topic {topic_arn}"
@@ -42,7 +42,7 @@ def publish_as_service(service: str, source_arn: str, topic_arn: str, subject: s
 def _key_refusal(key: str, service: str, source_arn: str) -> str | None:
     arn = key_arn(key)
     if arn is None:
-        # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html: its policy admits no other service
+        # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html: its policy allows no other service
         return f"the key {key} is AWS's own or is not there, and does not admit {service}"
     policy, account = key_policy(arn), ministack.scope()[0]
     for action in _NEEDS:
@@ -52,7 +52,7 @@ def _key_refusal(key: str, service: str, source_arn: str) -> str | None:
 
 
 def keep_key(topic_arn: str, properties: Mapping[str, Any]) -> None:
-    """MiniStack's CloudFormation drops a topic's key."""
+    """Give a topic the key from its template, which MiniStack's CloudFormation ignores."""
     attributes = ministack.internal(_SNS, "_topic_by_arn_any_scope")(topic_arn)["attributes"]
     attributes.pop("KmsMasterKeyId", None)
     if properties.get("KmsMasterKeyId"):
@@ -60,7 +60,7 @@ def keep_key(topic_arn: str, properties: Mapping[str, Any]) -> None:
 
 
 def deliver_if_key_admits(deliver: Callable[..., None]) -> Callable[..., None]:
-    """Deliver to a queue only where the policy of its key admits SNS."""
+    """Deliver to a queue only if the policy of its key allows SNS."""
 
     def deliver_to_sqs(endpoint: str, *rest: Any, topic_arn: str = "", **options: Any) -> None:
         key = queue_key(endpoint)

@@ -1,1 +1,1 @@
-"""Amazon SQS: queues as other services see them."""
+"""Amazon SQS: queues that other services use."""

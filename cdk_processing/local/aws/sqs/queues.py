@@ -1,4 +1,4 @@
-"""Queues as other services see them: their key, their policy, and a message sent by a service."""
+"""Queues that other services use: their key, their policy, and how a service sends a message."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ __all__ = ["queue_key", "queue_policy", "send_to_queue"]
 
 
 def queue_key(queue_arn: str) -> str | None:
-    """ARN of the customer managed key a queue is encrypted with, if any."""
+    """ARN of the customer managed key that encrypts a queue, if any."""
     queue = internal("ministack.services.sqs", "_queue_by_arn")(queue_arn)
     return key_arn(queue["attributes"].get("KmsMasterKeyId")) if queue else None
 
 
 def queue_policy(queue_arn: str) -> str | None:
-    """A queue's own policy; None where there is no such queue or it has none."""
+    """A queue's policy, or None if the queue does not exist or has no policy."""
     queue = internal("ministack.services.sqs", "_queue_by_arn")(queue_arn)
     return queue["attributes"].get("Policy") if queue else None
 
 
 def send_to_queue(queue_arn: str, body: str, attributes: Mapping[str, str]) -> None:
-    """Put a message into a queue as a service does; a queue that does not exist swallows it."""
+    """Send a message to a queue on behalf of a service. If the queue does not exist, the message is lost."""
     queue = internal("ministack.services.sqs", "_queue_by_arn")(queue_arn)
     if queue is None:
         return
