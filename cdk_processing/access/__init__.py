@@ -1,1 +1,1 @@
-"""The IAM statements that a job needs, worked out from its declaration. Pure Python; ARNs may be CDK tokens."""
+"""The IAM statements that a job needs, derived from its declaration. Pure Python; ARNs may be CDK tokens."""

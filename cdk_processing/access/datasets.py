@@ -1,15 +1,15 @@
-"""What the execution role may do for data that is not simply in S3: queries, feature groups, CodeArtifact.
+"""Permissions of the execution role for data outside S3: queries, feature groups, CodeArtifact.
 
-Sources: what AWS's own AmazonSageMakerFullAccess allows for datasets of processing jobs
-(https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonSageMakerFullAccess.html), narrowed to what is
-declared; https://docs.aws.amazon.com/athena/latest/ug/access.html;
+Sources: the managed policy AmazonSageMakerFullAccess, as far as it covers datasets of processing jobs
+(https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonSageMakerFullAccess.html), narrowed to what the
+job declares; https://docs.aws.amazon.com/athena/latest/ug/access.html;
 https://docs.aws.amazon.com/redshift/latest/mgmt/data-api-iam.html;
 https://docs.aws.amazon.com/codeartifact/latest/ug/security_iam_id-based-policy-examples.html.
 
-Not verified against an account: which calls SageMaker makes for a dataset is not documented. Known from public logs
-(https://github.com/aws/sagemaker-python-sdk/issues/5176) is that it creates the database ``sagemaker_processing``, and
-from the managed policy that its tables begin with ``sagemaker_tmp_``; that they lie in that database is concluded.
-That managed policy passes no role to Redshift, so none is passed here: the cluster's role is the cluster's already.
+Not verified against an account: AWS does not document the calls that SageMaker makes for a dataset. Public logs
+(https://github.com/aws/sagemaker-python-sdk/issues/5176) show that it creates the database ``sagemaker_processing``.
+The managed policy shows that its tables begin with ``sagemaker_tmp_``. That these tables are in that database is our
+conclusion. The managed policy does not pass a role to Redshift, so neither do we: the cluster already has its role.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class AthenaAccess:
         catalog: The data catalog.
         database: The database in it.
         work_group: The workgroup.
-        bucket_arn: The bucket that the result is written to.
+        bucket_arn: The bucket for the result.
         objects: The objects of the result, as a policy's resource.
     """
 
@@ -49,7 +49,7 @@ class AthenaAccess:
 
 @dataclass(frozen=True, slots=True)
 class RedshiftAccess:
-    """A query that a Redshift cluster runs: its identifier, the database and the user that is signed in."""
+    """A query that a Redshift cluster runs: the cluster's identifier, the database and the database user."""
 
     cluster_id: str
     database: str
@@ -59,17 +59,17 @@ class RedshiftAccess:
 def dataset_statements(
     place: Place, athena: Sequence[AthenaAccess], redshift: Sequence[RedshiftAccess]
 ) -> list[Statement]:
-    """The statements for running queries, beside reading and writing their results."""
+    """The statements to run queries. They do not include reading and writing the results in S3."""
     return [*_run_athena(place, athena), *_read_catalog(place, athena), *_run_redshift(place, redshift)]
 
 
 def feature_statements(place: Place, groups: Sequence[str]) -> Iterator[Statement]:
-    """The statement for putting records into feature groups.
+    """The statement to put records into feature groups.
 
     Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
     """
     if groups:
-        # SageMaker writes names in lower case into ARNs; whether it does so here is not documented, so both are named.
+        # SageMaker uses lower-case names in ARNs. It is not documented whether it does so here, so allow both.
         names = _unique(name for group in groups for name in (group, group if "${Token[" in group else group.lower()))
         yield Statement(
             "PutFeatures",
@@ -79,11 +79,11 @@ def feature_statements(place: Place, groups: Sequence[str]) -> Iterator[Statemen
 
 
 def package_statements(repository_arn: str | None) -> Iterator[Statement]:
-    """The statements for installing packages from a CodeArtifact repository."""
+    """The statements to install packages from a CodeArtifact repository."""
     if repository_arn is None:
         return
     match = _REPOSITORY.fullmatch(repository_arn)
-    assert match is not None  # checked when the program was made
+    assert match is not None  # already checked when the program was created
     domain = f"{match['place']}:domain/{match['domain']}"
     yield Statement("LogInToCodeArtifact", ["codeartifact:GetAuthorizationToken"], [domain])
     actions = ["codeartifact:GetRepositoryEndpoint", "codeartifact:ReadFromRepository"]
@@ -116,7 +116,7 @@ def _run_athena(place: Place, queries: Sequence[AthenaAccess]) -> Iterator[State
     if catalogs:
         resources = [place.arn("athena", f"datacatalog/{name}") for name in catalogs]
         yield Statement("ReadAthenaCatalogs", ["athena:GetDataCatalog"], resources)
-    # Athena asks for these beside reading and writing: https://docs.aws.amazon.com/athena/latest/ug/s3-permissions.html
+    # Athena needs these besides reading and writing: https://docs.aws.amazon.com/athena/latest/ug/s3-permissions.html
     yield Statement(
         "FindAthenaResults",
         ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
@@ -150,7 +150,7 @@ def _read_catalog(place: Place, queries: Sequence[AthenaAccess]) -> Iterator[Sta
         [catalog, *named, *tables],
         wildcard_reason="Which tables a query names is in its SQL; the pattern covers the database that it runs in.",
     )
-    # Athena looks at "default" with every query:
+    # Athena reads the database "default" with every query:
     # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
     scratch = place.arn("glue", f"database/{_SCRATCH}")
     default = place.arn("glue", "database/default")

@@ -1,4 +1,4 @@
-"""What the execution role of a job may do: read its inputs, write its outputs, pull its image, write its logs.
+"""Permissions of a job's execution role: read its inputs, write its outputs, pull its image, write its logs.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html#sagemaker-roles-createprocessingjob-perms
 """
@@ -29,13 +29,13 @@ _ACCOUNT_WIDE = "{} works on no resource, so IAM takes no narrower one than *."
 
 @dataclass(frozen=True, slots=True)
 class BucketAccess:
-    """A place in S3 that the job touches.
+    """Objects in S3 that the job reads or writes.
 
     Attributes:
         bucket_arn: The bucket's ARN.
-        key: A key, or what keys begin with.
-        exact: Whether ``key`` is one whole key.
-        key_arn: The KMS key that encrypts the bucket: its ARN, or its id or alias. None where S3 manages it.
+        key: A key or a key prefix.
+        exact: Whether ``key`` is a complete key, not a prefix.
+        key_arn: The KMS key that encrypts the bucket: its ARN, id or alias. None if S3 manages the key.
     """
 
     bucket_arn: str
@@ -45,26 +45,26 @@ class BucketAccess:
 
     @property
     def objects(self) -> str:
-        """The objects, as a policy's resource."""
+        """The objects, as a resource in a policy."""
         return f"{self.bucket_arn}/{literal(self.key)}{'' if self.exact else '*'}"
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionAccess:
-    """All that the execution role's policy is made from.
+    """The values that the execution role's policy is built from.
 
     Attributes:
         place: Where the job runs.
-        base_name: What its job names begin with.
+        base_name: The prefix of its job names.
         reads: What it reads.
         writes: What it writes.
         repository_arn: The image's ECR repository; None for an image from elsewhere.
         volume_key: Key of the hosts' storage, by ARN, id or alias.
-        output_key: Key of the outputs, by ARN, id or alias, where the request names one.
+        output_key: Key of the outputs, by ARN, id or alias, if the request names one.
         subnets: Ids of the subnets of its hosts; () outside a VPC.
         security_groups: Ids of the security groups of its hosts.
-        athena: Queries that Athena runs for it; their results are among ``reads`` and ``writes``.
-        redshift: Queries that Redshift runs for it; their results are among ``reads``.
+        athena: Queries that Athena runs for it; ``reads`` and ``writes`` contain their results.
+        redshift: Queries that Redshift runs for it; ``reads`` contains their results.
         feature_groups: Names of the feature groups that its script puts records into.
         packages: ARN of the CodeArtifact repository that it installs packages from.
     """
@@ -85,7 +85,7 @@ class ExecutionAccess:
 
 
 def execution_statements(access: ExecutionAccess) -> list[Statement]:
-    """The statements of the execution role, each there only if the job needs it."""
+    """The statements of the execution role, limited to those that the job needs."""
     return [
         *_read_inputs(access.reads),
         *_write_outputs(access.writes),
@@ -100,7 +100,7 @@ def execution_statements(access: ExecutionAccess) -> list[Statement]:
 
 
 def read_statements(place: Place, reads: tuple[BucketAccess, ...]) -> list[Statement]:
-    """The statements for reading, and for using the keys of the buckets."""
+    """The statements to read the inputs and to use the KMS keys of their buckets."""
     return [*_read_inputs(reads), *_decrypt_inputs(place, reads)]
 
 
@@ -143,8 +143,8 @@ def _write_logs(access: ExecutionAccess) -> Iterator[Statement]:
     yield Statement(
         "WriteLogs",
         ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-        # CloudWatch names what a call is about as the group, as the group with an empty stream behind it, or as the
-        # stream, by call and by time; all three forms are this job's own.
+        # The resource of a CloudWatch Logs call is the group, the group with an empty stream name, or the stream. This
+        # differs by action and has changed over time. All three forms cover this job only.
         [group, f"{group}:log-stream:", f"{group}:log-stream:{log_stream_pattern(access.base_name)}"],
         wildcard_reason=_LOG_REASON,
     )
@@ -167,7 +167,7 @@ def _use_keys(access: ExecutionAccess) -> Iterator[Statement]:
     place = access.place
     yield from _decrypt_inputs(place, access.reads)
     writable = _unique([*(write.key_arn for write in access.writes), access.output_key])
-    # AWS's own list for outputs has kms:Encrypt: https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
+    # AWS lists kms:Encrypt for outputs: https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
     yield from key_statements(place, "EncryptOutputs", ["kms:Encrypt", "kms:GenerateDataKey"], writable)
     # S3 reads the parts of a multipart upload back.
     yield from key_statements(place, "DecryptOutputParts", ["kms:Decrypt"], writable, _through_s3(place))
@@ -178,7 +178,7 @@ def _use_keys(access: ExecutionAccess) -> Iterator[Statement]:
 
 
 def _through_s3(place: Place) -> dict[str, dict[str, str]]:
-    """S3 decrypts for the role; a stolen ciphertext of another service stays closed.
+    """The condition that S3 uses the key for the role. So the role cannot decrypt stolen data of other services.
 
     Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
     """
@@ -186,7 +186,7 @@ def _through_s3(place: Place) -> dict[str, dict[str, str]]:
 
 
 def _attach_to_vpc(access: ExecutionAccess) -> Iterator[Statement]:
-    """The VPC statements of AWS's list, each on the job's own subnets and security groups where EC2 takes them.
+    """The VPC statements that AWS lists, limited to the job's subnets and security groups where EC2 supports that.
 
     Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html;
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
@@ -197,7 +197,7 @@ def _attach_to_vpc(access: ExecutionAccess) -> Iterator[Statement]:
     interfaces = place.arn("ec2", "network-interface/*")
     subnets = [_of_any_account(place, f"subnet/{each}") for each in access.subnets]
     if is_list_token(access.subnets) or is_list_token(access.security_groups):
-        # CloudFormation puts nothing that it fills in before each item of a list; ArnLike takes * in each part.
+        # CloudFormation cannot prepend a pseudo parameter to each item of a list. ArnLike accepts * in each part.
         subnets = [f"arn:*:ec2:*:*:subnet/{each}" for each in access.subnets]
         yield from _make_interfaces_by_ids(access, interfaces)
     else:
@@ -231,7 +231,7 @@ def _attach_to_vpc(access: ExecutionAccess) -> Iterator[Statement]:
 
 
 def _make_interfaces_by_ids(access: ExecutionAccess, interfaces: str) -> Iterator[Statement]:
-    """The same with conditions, where the ids are a list that only CloudFormation knows."""
+    """The statements to create interfaces, with conditions, if only CloudFormation knows the list of ids."""
     action = ["ec2:CreateNetworkInterface"]
     yield Statement("MakeNetworkInterfaces", action, [interfaces], wildcard_reason="A new interface has no name yet.")
     for sid, kind, key, ids in (

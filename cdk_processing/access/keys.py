@@ -1,7 +1,7 @@
-"""Permissions on KMS keys, whether a key is known by its ARN, by its id or by an alias.
+"""Permissions on KMS keys, given by ARN, id or alias.
 
-A policy on an alias gives no permission on the key behind it. Where only the alias is known, IAM compares the aliases
-of the key with ``kms:ResourceAliases``.
+A policy on an alias gives no permission on its key. If only the alias is known, the policy uses the condition
+``kms:ResourceAliases``, which IAM compares with the aliases of the key.
 
 Source: https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
 """
@@ -27,14 +27,14 @@ def key_statements(
     keys: Iterable[str],
     conditions: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[Statement]:
-    """The statements for using keys: one for those with an ARN or id, one for those with an alias.
+    """The statements to use keys: one for keys with an ARN or id, one for keys with an alias.
 
     Args:
-        place: The job's account and region, where an id or an alias belongs to.
+        place: The account and region of the job, and so of ids and aliases.
         sid: The statement's id.
         actions: The actions allowed.
-        keys: ARNs, ids, ``alias/name`` or ARNs of aliases. CDK tokens are ARNs.
-        conditions: Conditions beside that on the alias.
+        keys: ARNs, ids, ``alias/name`` or ARNs of aliases. CDK tokens count as ARNs.
+        conditions: Conditions in addition to the one on the alias.
     """
     named: dict[str, None] = {}
     patterns: dict[str, None] = {}
@@ -54,7 +54,7 @@ def key_statements(
 
 
 def through_service(service: str) -> dict[str, dict[str, str]]:
-    """The condition that a service uses the key for the role; a stolen ciphertext of another service stays closed.
+    """The condition that a service uses the key for the role. So the role cannot decrypt stolen data of other services.
 
     Source: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
     """

@@ -1,4 +1,4 @@
-"""What launches a job may do: the state machine's role, and the role by which triggers start the state machine."""
+"""Permissions to launch a job: of the state machine's role, and of the role that triggers use to start executions."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from cdk_processing.contract.names import job_pattern
 
 __all__ = ["LaunchAccess", "start_statements", "workflow_statements"]
 
-#: Step Functions makes this rule itself, to hear when a job ends.
+#: Step Functions creates this rule itself, to be notified when a job ends.
 SYNC_RULE = "rule/StepFunctionsGetEventsForSageMakerProcessingJobsRule"
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchAccess:
-    """All that the launching roles' policies are made from.
+    """The values that the policies of the launching roles are built from.
 
     Attributes:
         place: Where the job runs.
-        base_name: What its job names begin with.
+        base_name: The prefix of its job names.
         execution_role_arn: The role that the job runs as.
         queue_arn: The dead-letter queue.
         key_arn: The key that encrypts the queue and the table.
-        manifests: Objects that the state machine writes manifests to: a bucket's ARN and a prefix; None without.
-        manifest_key: The key that encrypts the manifests; None where S3 manages it.
-        admitting: The statements that the admission of runs needs.
-        announces: Whether the job tells others of its success.
+        manifests: Where the state machine writes manifests: a bucket's ARN and a prefix; None if it writes none.
+        manifest_key: The key that encrypts the manifests; None if S3 manages it.
+        admitting: The statements that the job's admissions need.
+        announces: Whether a successful run puts an event on the event bus for other jobs.
     """
 
     place: Place
@@ -58,12 +58,12 @@ def workflow_statements(access: LaunchAccess) -> list[Statement]:
 
 
 def start_statements(state_machine_arn: str) -> list[Statement]:
-    """The statements of the role that EventBridge and the scheduler start the job with."""
+    """The statements of the role that EventBridge and EventBridge Scheduler use to start executions."""
     return [Statement("StartRuns", ["states:StartExecution"], [state_machine_arn])]
 
 
 def send_dead_letters(access: LaunchAccess) -> Iterator[Statement]:
-    """Put messages into the encrypted dead-letter queue."""
+    """The statements to send messages to the encrypted dead-letter queue."""
     yield Statement("SendDeadLetters", ["sqs:SendMessage"], [access.queue_arn])
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     actions = ["kms:GenerateDataKey", "kms:Decrypt"]

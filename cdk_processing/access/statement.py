@@ -1,4 +1,4 @@
-"""One IAM statement, with the reason for each wildcard in it, and the documents built from them."""
+"""IAM statements, with a reason for each wildcard, and policy documents built from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Place", "Statement", "policy_document", "service_trust"]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a role acts; each part may be a CDK token."""
+    """The partition, region and account where a role acts. Each may be a CDK token."""
 
     partition: str
     region: str
@@ -28,11 +28,11 @@ class Statement:
     """An Allow statement.
 
     Attributes:
-        sid: What it is for, in one word.
+        sid: Its purpose, in one word.
         actions: The actions allowed.
         resources: ARNs or patterns.
         conditions: As in a policy document.
-        wildcard_reason: Why a ``*`` in the resources is no wider than it must be. Required where there is one.
+        wildcard_reason: Why a ``*`` in the resources is as narrow as possible. Required if there is one.
     """
 
     sid: str
@@ -46,7 +46,7 @@ class Statement:
             raise AssertionError(f"{self.sid}: a wildcard and its reason come together")
 
     def render(self) -> dict[str, Any]:
-        """The statement of a policy document."""
+        """The statement as it appears in a policy document."""
         rendered: dict[str, Any] = {
             "Sid": self.sid,
             "Effect": "Allow",
@@ -64,7 +64,7 @@ def policy_document(statements: Iterable[Statement]) -> dict[str, Any]:
 
 
 def service_trust(services: Sequence[str], account: str) -> dict[str, Any]:
-    """A trust policy for AWS services acting for this account alone (against the confused deputy).
+    """A trust policy for AWS services that act for this account only (prevents the confused deputy problem).
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
     """
@@ -82,7 +82,7 @@ def service_trust(services: Sequence[str], account: str) -> dict[str, Any]:
 
 
 def literal(text: str) -> str:
-    """Text in a policy's resource that is meant as it stands: ``*``, ``?`` and ``$`` are not patterns in it.
+    """Text escaped for a policy's resource, so that ``*``, ``?`` and ``$`` are literal.
 
     Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
     """

@@ -1,14 +1,14 @@
-"""EventBridge Scheduler's expressions and timezones, and when a schedule is due. Nothing in here looks at a clock.
+"""EventBridge Scheduler's expressions and timezones, and when a schedule fires. No code here reads the clock.
 
 ========== =======================================================
-file       what lives there
+file       contents
 ========== =======================================================
-cron       ``cron(...)``: the moments that six fields name
+cron       ``cron(...)``: the moments that match six fields
 fields     the grammar of those fields
-days       which days of a month they mean: ``L``, ``15W``, ``MON#1``
+days       which days of a month match: ``L``, ``15W``, ``MON#1``
 rate, at   ``rate(...)`` and ``at(...)``
-expression which of the three a text is
-unix       what a line of a Unix crontab is in EventBridge's cron
+expression parses any of the three
+unix       converts a Unix crontab line to EventBridge's cron
 timezones  IANA names, and local times as instants
 schedule   an expression with its timezone, start, end and window
 gaps       the longest time between two occurrences

@@ -26,7 +26,7 @@ class At:
 
     @classmethod
     def read(cls, inner: str) -> At:
-        """Read what stands between the parentheses.
+        """Parse the text between the parentheses.
 
         Raises:
             ScheduleError: It is not valid.
@@ -41,7 +41,7 @@ class At:
         raise ScheduleError([Problem("expression", f"at({inner})", allowed, fix)])
 
     def next_after(self, moment: datetime, *, start: datetime, zone: tzinfo) -> datetime | None:
-        """The occurrence, where it comes after a moment and its local time is not skipped."""
+        """The occurrence, if it is after a moment and its local time is not skipped; else None."""
         del start
         found = as_instant(self.local, zone)
         return found if found is not None and found > moment else None

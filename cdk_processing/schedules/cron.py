@@ -35,7 +35,7 @@ _Read = TypeVar("_Read")
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """The moments that an expression names.
+    """The moments that match an expression.
 
     Attributes:
         minutes: Minutes of the hour.
@@ -53,7 +53,7 @@ class Cron:
 
     @classmethod
     def read(cls, inner: str) -> Cron:
-        """Read what stands between the parentheses.
+        """Parse the text between the parentheses.
 
         Raises:
             ScheduleError: It is not valid.
@@ -96,13 +96,13 @@ class Cron:
 
     @property
     def ends(self) -> bool:
-        """Whether the years that it names end within the next decades."""
+        """Whether its years end well before the last year that EventBridge allows."""
         return max(self.years) < LAST_YEAR - 100
 
     def next_after(self, moment: datetime, *, start: datetime, zone: tzinfo) -> datetime | None:
-        """The first occurrence after a moment; None where there is none."""
+        """The first occurrence after a moment; None if there is none."""
         del start
-        # The second of two local hours that are the same lies behind the local time of `moment`: begin earlier.
+        # When the clock goes back, later moments can have earlier local times than `moment`. So begin earlier.
         begin = moment.astimezone(zone).replace(tzinfo=None) - timedelta(hours=3)
         for local in self.local_times(begin):
             found = as_instant(local, zone)
@@ -111,7 +111,7 @@ class Cron:
         return None
 
     def local_times(self, after: datetime) -> Iterator[datetime]:
-        """Local times after a local time, in order, daylight saving aside."""
+        """Local times after a local time, in order. Ignores daylight saving time."""
         times = [time(hour, minute) for hour, minute in product(sorted(self.hours), sorted(self.minutes))]
         for day in self._dates(after.date()):
             for moment in times:

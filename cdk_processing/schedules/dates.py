@@ -1,4 +1,4 @@
-"""Whether a schedule in a timezone fires while UTC has another date."""
+"""Whether a schedule in a timezone may fire while the date in UTC is different."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from cdk_processing.schedules.timezones import as_instant, zone_named
 __all__ = ["time_on_another_date"]
 
 _DAY = 24 * 60
-#: The offsets of these years count: those of today's rules.
+#: Only the offsets of these years matter: they follow today's rules.
 _FROM, _UNTIL = (int(datetime(year, 1, 1, tzinfo=timezone.utc).timestamp()) // 60 for year in (2025, 2030))
 
 
 def time_on_another_date(expression: str, timezone_name: str) -> time | None:
-    """A local time at which a schedule may fire while UTC has another date; None where there is none.
+    """A local time at which a schedule may fire while the date in UTC is different; None if there is none.
 
     Args:
         expression: ``cron(...)``, ``rate(...)`` or ``at(...)``. A rate has no local times.

@@ -1,4 +1,4 @@
-"""Which days of a month the two day fields of ``cron(...)`` mean, of which one is always ``?``."""
+"""Which days of a month match the two day fields of ``cron(...)``. One of the two is always ``?``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class MonthDays:
     """The field for days of the month.
 
     Attributes:
-        days: Days by their number.
-        nearest: Days whose nearest weekday is meant, such as 15 for ``15W``.
-        last: Whether the month's last day is meant: ``L``.
-        last_weekday: Whether the month's last weekday is meant: ``LW``.
+        days: Days by number.
+        nearest: Days whose nearest weekday matches, such as 15 for ``15W``.
+        last: Whether the last day of the month matches: ``L``.
+        last_weekday: Whether the last weekday of the month matches: ``LW``.
     """
 
     days: frozenset[int]
@@ -31,7 +31,7 @@ class MonthDays:
 
     @classmethod
     def read(cls, text: str) -> MonthDays:
-        """Read the field.
+        """Parse the field.
 
         Raises:
             FieldError: It is not valid.
@@ -48,7 +48,7 @@ class MonthDays:
         return cls(frozenset(days), frozenset(nearest), "L" in items, "LW" in items)
 
     def of(self, year: int, month: int) -> frozenset[int]:
-        """The days of one month."""
+        """The matching days of one month."""
         last = monthrange(year, month)[1]
         found = {day for day in self.days if day <= last}
         found |= {_nearest_weekday(year, month, min(day, last)) for day in self.nearest}
@@ -61,12 +61,12 @@ class MonthDays:
 
 @dataclass(frozen=True, slots=True)
 class WeekDays:
-    """The field for days of the week, which counts from 1 for Sunday.
+    """The field for days of the week. It counts from 1, which is Sunday.
 
     Attributes:
-        days: Days that are meant each week.
-        last: Days whose last one of the month is meant, such as 6 for ``6L``.
-        nth: Days and which one of the month is meant, such as (2, 1) for ``MON#1``.
+        days: Weekdays that match every week.
+        last: Weekdays that match the last time in the month, such as 6 for ``6L``.
+        nth: Weekdays that match the nth time in the month, such as (2, 1) for ``MON#1``.
     """
 
     days: frozenset[int]
@@ -75,7 +75,7 @@ class WeekDays:
 
     @classmethod
     def read(cls, text: str) -> WeekDays:
-        """Read the field.
+        """Parse the field.
 
         Raises:
             FieldError: It is not valid.
@@ -97,7 +97,7 @@ class WeekDays:
         return cls(frozenset(days), frozenset(last), frozenset(nth))
 
     def of(self, year: int, month: int) -> frozenset[int]:
-        """The days of one month."""
+        """The matching days of one month."""
         begins, last = monthrange(year, month)
         found = set()
         for day in range(1, last + 1):
@@ -109,7 +109,7 @@ class WeekDays:
 
 
 def _nearest_weekday(year: int, month: int, day: int) -> int:
-    """The day from Monday to Friday that is nearest, within the month."""
+    """The nearest day from Monday to Friday, within the month."""
     begins, last = monthrange(year, month)
     weekday = (begins + day - 1) % 7
     if weekday == _SATURDAY:

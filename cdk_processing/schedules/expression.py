@@ -1,4 +1,4 @@
-"""Which of the three kinds of schedule an expression is."""
+"""Parses schedule expressions: ``cron(...)``, ``rate(...)`` and ``at(...)``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cdk_processing.schedules.unix import from_crontab, names_both_days
 
 __all__ = ["Expression", "expression_problems", "likely_expression", "parse"]
 
-#: What an expression means.
+#: A parsed expression.
 Expression = Cron | Rate | At
 
 _KINDS: dict[str, type[Cron] | type[Rate] | type[At]] = {"cron": Cron, "rate": Rate, "at": At}
@@ -28,10 +28,10 @@ _ALLOWED = "such as cron(0 6 * * ? *), rate(12 hours) or at(2030-01-31T06:00:00)
 
 @cache
 def parse(expression: str) -> Expression:
-    """Read ``cron(...)``, ``rate(...)`` or ``at(...)``.
+    """Parse ``cron(...)``, ``rate(...)`` or ``at(...)``.
 
     Raises:
-        ScheduleError: EventBridge Scheduler would refuse it, or it would never fire.
+        ScheduleError: EventBridge Scheduler would reject it, or it would never fire.
     """
     match = _FORM.fullmatch(expression.strip())
     if match is None:
@@ -54,7 +54,7 @@ def expression_problems(expression: Any) -> list[Problem]:
 
 
 def likely_expression(text: str) -> str | None:
-    """The expression that a text probably means: itself, or what a crontab or a sentence says."""
+    """The expression that a text probably means: the text itself, or one converted from a crontab line or a phrase."""
     likely = [text, from_crontab(text)]
     likely += [f"cron({text})", f"rate({text})", f"at({text})", text.strip().lower()]
     if clock := _CLOCK.fullmatch(text.strip()):
@@ -80,10 +80,10 @@ def _rate(value: int, unit: str) -> str:
 
 
 def _of_time(value: Any) -> str | None:
-    """A time of some class as an expression: a ``timedelta`` or ``Duration`` as a rate, a ``datetime`` once."""
+    """An expression from a time object: ``rate`` for a ``timedelta`` or ``Duration``, ``at`` for a ``datetime``."""
     if hasattr(value, "strftime") and hasattr(value, "hour") and hasattr(value, "year"):
         return str(value.strftime("at(%Y-%m-%dT%H:%M:%S)"))
-    with suppress(Exception):  # a Duration that is a token, or no whole number
+    with suppress(Exception):  # a Duration that is a token, or not a whole number
         seconds = value.total_seconds() if hasattr(value, "total_seconds") else value.to_seconds()
         for unit, length in _UNITS:
             if seconds >= length and seconds % length == 0:
@@ -92,7 +92,7 @@ def _of_time(value: Any) -> str | None:
 
 
 def _fix(text: str) -> str:
-    """What to write instead, where that can be known."""
+    """What to write instead, or a link if we cannot guess it."""
     meant = likely_expression(text) if text else None
     if meant is not None:
         return f"write {meant}"

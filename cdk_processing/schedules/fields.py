@@ -13,7 +13,7 @@ LAST_YEAR = 2199
 
 
 class FieldError(ValueError):
-    """A field cannot be read; the text says what to write instead."""
+    """A field is not valid. The message says what to write instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,12 @@ class Field:
     """One of the six fields of ``cron(...)``.
 
     Attributes:
-        name: What the documentation calls it.
+        name: Its name in the documentation.
         low: Its lowest value.
         high: Its highest value.
-        names: What its values are called, from ``low`` on.
-        also: What it takes beside values, ranges, lists and steps, for the error.
-        goes_round: Whether a range may go over the end, such as ``FRI-MON``.
+        names: The names of its values, starting at ``low``.
+        also: What it accepts besides values, ranges, lists and steps, for the error message.
+        goes_round: Whether a range may wrap around, such as ``FRI-MON``.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Field:
     goes_round: bool = False
 
     def read(self, text: str) -> frozenset[int]:
-        """The values that a list of values, ranges and steps names.
+        """The values that match a list of values, ranges and steps.
 
         Raises:
             FieldError: It is not valid.
@@ -45,7 +45,7 @@ class Field:
         return frozenset(value for item in text.split(",") for value in self.item(item))
 
     def item(self, text: str) -> range | tuple[int, ...]:
-        """The values that one item of a list names.
+        """The values that match one item of a list.
 
         Raises:
             FieldError: It is not valid.
@@ -70,7 +70,7 @@ class Field:
         return tuple(values[::step])
 
     def value(self, text: str) -> int:
-        """One value, by its number or name.
+        """A value, given by number or name.
 
         Raises:
             FieldError: There is no such value.
@@ -82,7 +82,7 @@ class Field:
         return int(text)
 
     def problem(self, expression: str, fix: str) -> Problem:
-        """The mistake of this field in a whole expression."""
+        """The problem of this field in the complete expression."""
         names = f" or {self.names[0]}-{self.names[-1]}" if self.names else ""
         allowed = f"{self.low}-{self.high}{names}, a range, a list, a step{self.also} or *"
         return Problem(f"expression ({self.name})", expression, allowed, fix)

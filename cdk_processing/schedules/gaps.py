@@ -1,4 +1,4 @@
-"""The longest time between two occurrences of a schedule: how long silence may last before something is wrong."""
+"""The longest time between two occurrences of a schedule. A longer time without a run means that something is wrong."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from cdk_processing.schedules.timezones import zone_named
 
 __all__ = ["longest_gap"]
 
-#: From here on gaps are looked for: a fixed date, so that what is found does not change from day to day. Until 2099
-#: weekdays and leap years come round every 28 years.
+#: The search starts in a fixed year, so that its result does not depend on today's date. Until 2099, weekdays and leap
+#: years repeat every 28 years.
 _FIRST_YEAR, _CYCLE_YEARS, _CYCLE_DAYS = 2025, 28, 28 * 365 + 7
 _LAST_GAP_YEAR = 2099
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -30,18 +30,18 @@ _DAY = 24 * 60
 
 @cache
 def longest_gap(expression: str, timezone_name: str = "UTC", *, end: datetime | None = None) -> timedelta | None:
-    """The longest time between two occurrences, daylight saving and leap years taken into account.
+    """The longest time between two occurrences, including daylight saving time and leap years.
 
-    The same whenever it is asked: it is looked for from 2025 on, for as long as it takes the calendar to come round,
-    and before the year 2100, which is no leap year.
+    The result does not depend on today's date. The search starts in 2025 and covers one full cycle of the calendar. It
+    ends before 2100, which is not a leap year.
 
     Args:
         expression: ``cron(...)``, ``rate(...)`` or ``at(...)``.
-        timezone_name: IANA name in which ``cron`` is read.
-        end: Nothing fires after.
+        timezone_name: IANA name of the timezone of ``cron``.
+        end: The schedule does not fire after this.
 
     Returns:
-        The gap; None for what fires once or never, or comes to an end: there is always a last time then.
+        The gap. None if the schedule fires once or never, or ends: after its last occurrence, silence is normal.
 
     Raises:
         ScheduleError: The expression or timezone is not valid.
@@ -59,10 +59,10 @@ def longest_gap(expression: str, timezone_name: str = "UTC", *, end: datetime | 
 
 
 def _days(cron: Cron) -> list[int]:
-    """Each date that matches, as days since 1970, for as long as it takes to come round."""
+    """Each date that matches, as days since 1970, for one full cycle of the calendar."""
     comes_round = cron.years.issuperset(range(_FIRST_YEAR, _LAST_GAP_YEAR + 1))
     years = range(_FIRST_YEAR, _FIRST_YEAR + _CYCLE_YEARS if comes_round else _LAST_GAP_YEAR + 1)
-    # Which days of a month match depends on its length and on the weekday it begins with, and on nothing else.
+    # Which days of a month match depends only on its length and its first weekday.
     patterns: dict[tuple[int, int], list[int]] = {}
     found: list[int] = []
     for year in years:
@@ -78,8 +78,9 @@ def _days(cron: Cron) -> list[int]:
 class _Change(NamedTuple):
     """A change of a timezone's offset, in minutes of local time since 1970.
 
-    Local times before ``begin`` are read with the offset before, those from ``end`` on with the one after. What lies
-    between them is skipped; where there is nothing between, local times before ``begin`` come again, and do not count.
+    Local times before ``begin`` have the old offset. Local times from ``end`` on have the new one. Local times between
+    the two are skipped. If ``begin`` equals ``end``, local times before ``begin`` occur twice. The second time does not
+    count.
     """
 
     begin: int
@@ -89,7 +90,7 @@ class _Change(NamedTuple):
 
 @cache
 def _changes(zone: ZoneInfo, last_day: int) -> tuple[_Change, ...]:
-    """Every change of the offset until a day, given as days since 1970."""
+    """Every change of the offset until a day. The day is given as days since 1970."""
     start = (date(_FIRST_YEAR - 1, 12, 1).toordinal() - _EPOCH) * _DAY
     changes = [
         _Change(moment + before, moment + max(before, after), after)
@@ -116,8 +117,8 @@ class _Occurrences:
     def longest_gap(self) -> timedelta:
         """The longest time between two of them.
 
-        From day to day the offset mostly stays, and days are all there is to count; a change of the offset is looked
-        at by itself, with the occurrences before and after it.
+        While the offset stays the same, counting days is enough. Around each change of the offset, this compares the
+        last occurrence before it and the first after it.
         """
         first, last = self.times[0], self.times[-1]
         night = first - last
@@ -125,7 +126,7 @@ class _Occurrences:
         position = 0
         gaps = list(map(sub, self.days[1:], self.days))
         for change in self.changes:
-            # Between day i and day i + 1 the offset changes, for i from `low` to `high` - 1.
+            # The offset changes between day i and day i + 1, for i from `low` to `high` - 1.
             low = bisect_left(self.days, -((first - change.begin) // _DAY)) - 1
             high = bisect_left(self.days, -((last - change.end) // _DAY))
             longest = max(longest, max(gaps[position : max(low, 0)], default=0) * _DAY + night)
@@ -146,7 +147,7 @@ class _Occurrences:
         return (self._instant(after) or 0) - (self._instant(before) or 0)
 
     def _before(self, minute: int) -> int | None:
-        """The last local time that is earlier."""
+        """The last local time of an occurrence that is earlier."""
         day, rest = divmod(minute, _DAY)
         index = bisect_left(self.days, day)
         time = bisect_left(self.times, rest)
@@ -155,7 +156,7 @@ class _Occurrences:
         return self.days[index - 1] * _DAY + self.times[-1] if index else None
 
     def _from(self, minute: int) -> int | None:
-        """The first local time that is not earlier."""
+        """The first local time of an occurrence that is not earlier."""
         day, rest = divmod(minute, _DAY)
         index = bisect_left(self.days, day)
         time = bisect_left(self.times, rest)
@@ -166,6 +167,6 @@ class _Occurrences:
         return self.days[index] * _DAY + self.times[0] if index < len(self.days) else None
 
     def _instant(self, local: int) -> int | None:
-        """A local time in minutes of UTC; None where it is skipped."""
+        """A local time in minutes of UTC; None if it is skipped."""
         change = self.changes[bisect_right(self.changes, local, key=lambda change: change.begin) - 1]
         return None if local < change.end else local - change.offset

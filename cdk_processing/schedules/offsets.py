@@ -1,4 +1,4 @@
-"""How a timezone's offset from UTC changes: every change in a span, and the changes of a century as one short table."""
+"""Changes of a timezone's offset from UTC: all changes in a period, and a compact table for 1998 to 2099."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from cdk_processing.schedules.timezones import zone_named
 
 __all__ = ["EPOCH", "FIRST_YEAR", "LAST_YEAR", "OffsetChange", "OffsetTable", "offset_changes", "offset_table"]
 
-#: A table holds the changes of these years, the first and the last included.
+#: A table holds the changes of these years, inclusive.
 FIRST_YEAR, LAST_YEAR = 1998, 2099
-#: Tables count from here.
+#: Tables count moments from here.
 EPOCH = datetime(FIRST_YEAR, 1, 1, tzinfo=timezone.utc)
 
 _UNIX_EPOCH = date(1970, 1, 1).toordinal()
 _DAY = 24 * 60
 _WEEK = 7 * _DAY
-# Until 2099 weekdays and leap years come round every 28 years, and with them the changes that a rule makes.
+# Until 2099, weekdays and leap years repeat every 28 years. So do offset changes that follow a rule.
 _CYCLE = (28 * 365 + 7) * _DAY
 
 
@@ -30,9 +30,9 @@ class OffsetChange(NamedTuple):
     """A change of a timezone's offset; all in minutes.
 
     Attributes:
-        moment: When, in UTC since 1970.
-        before: The offset until then.
-        after: The offset from then on.
+        moment: When it changes, in UTC since 1970.
+        before: The offset before the change.
+        after: The offset after the change.
     """
 
     moment: int
@@ -44,16 +44,16 @@ class OffsetChange(NamedTuple):
 class OffsetTable:
     """The offsets of a timezone from the beginning of 1998 to the end of 2099.
 
-    Moments are counted in ``unit`` minutes since the beginning of 1998. From ``repeats_from`` on, the same changes come
-    again after each ``repeats_after``, and are written once.
+    Moments count units of ``unit`` minutes since the beginning of 1998. From ``repeats_from`` on, the same changes
+    repeat every ``repeats_after``. The table contains them once.
 
     Attributes:
-        unit: Minutes that all moments are multiples of.
-        moments: When an offset begins; the first is 0.
-        codes: Which offset begins then, as an index of ``offsets``.
-        offsets: Each offset in minutes, once.
-        repeats_from: The moment from which on the changes repeat; behind the last year where they do not.
-        repeats_after: How long it takes until they repeat.
+        unit: Length of a unit in minutes; every moment is a multiple of it.
+        moments: When each offset begins; the first is 0.
+        codes: Which offset begins at each moment, as an index into ``offsets``.
+        offsets: The offsets in minutes, without duplicates.
+        repeats_from: The moment from which the changes repeat; after the last year if they do not.
+        repeats_after: The time after which they repeat.
     """
 
     unit: int
@@ -74,7 +74,7 @@ class OffsetTable:
 def offset_changes(zone: tzinfo, first: int, last: int) -> Iterator[OffsetChange]:
     """Every change of an offset between two moments, in minutes of UTC since 1970."""
     after = _offset(zone, first)
-    # No zone changes its offset and takes the change back within a week.
+    # No timezone changes its offset and changes it back within a week.
     for moment in range(first, last, _WEEK):
         low, high = moment, moment + _WEEK
         before, after = after, _offset(zone, high)
@@ -88,10 +88,10 @@ def offset_changes(zone: tzinfo, first: int, last: int) -> Iterator[OffsetChange
 
 @cache
 def offset_table(name: str) -> OffsetTable:
-    """The table of a timezone by its IANA name.
+    """The table of the timezone with this IANA name.
 
     Raises:
-        ScheduleError: There is no timezone of that name.
+        ScheduleError: There is no timezone with that name.
     """
     zone, start, end = zone_named(name), _minute_of(FIRST_YEAR), _minute_of(LAST_YEAR + 1)
     changes = {change.moment - start: change.after for change in offset_changes(zone, start, end)}
@@ -111,13 +111,13 @@ def offset_table(name: str) -> OffsetTable:
 
 
 def _repetition(changes: dict[int, int], end: int) -> tuple[int, int]:
-    """From when on changes repeat, and after how long; the end, where they do not."""
+    """The moment from which changes repeat, and after how long; ``end`` if they do not repeat."""
     for year in range(FIRST_YEAR, LAST_YEAR - 28):
         start = _minute_of(year) - _minute_of(FIRST_YEAR)
         later = {moment: after for moment, after in changes.items() if moment >= start}
         again = {moment + _CYCLE: after for moment, after in later.items() if moment + _CYCLE < end}
         if again == {moment: after for moment, after in later.items() if moment >= start + _CYCLE}:
-            # Each repetition must also begin with the offset that the one before it ends with.
+            # Each repetition must also begin with the offset at the end of the one before.
             at_start = [after for moment, after in changes.items() if moment <= start]
             at_end = [after for moment, after in changes.items() if moment <= start + _CYCLE]
             if at_start[-1] == at_end[-1]:

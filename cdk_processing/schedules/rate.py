@@ -1,4 +1,4 @@
-"""``rate(12 hours)``: occurrences at one distance."""
+"""``rate(12 hours)``: occurrences at a fixed interval."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _UNITS = {"minute": 60, "hour": 3600, "day": 86_400}
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Occurrences at one distance.
+    """Occurrences at a fixed interval.
 
     Attributes:
-        every: The distance.
+        every: The interval.
     """
 
     every: timedelta
 
     @classmethod
     def read(cls, inner: str) -> Rate:
-        """Read what stands between the parentheses.
+        """Parse the text between the parentheses.
 
         Raises:
             ScheduleError: It is not valid.
@@ -41,6 +41,6 @@ class Rate:
         return cls(timedelta(seconds=int(match[1]) * _UNITS[match[2]]))
 
     def next_after(self, moment: datetime, *, start: datetime, zone: tzinfo) -> datetime | None:
-        """The first occurrence after a moment: one is at the start, and the others at whole distances from it."""
+        """The first occurrence after a moment. Occurrences are at the start and at every whole interval after it."""
         del zone
         return start if moment < start else start + ((moment - start) // self.every + 1) * self.every

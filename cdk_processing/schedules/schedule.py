@@ -13,14 +13,14 @@ __all__ = ["Schedule"]
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """What decides when a schedule fires.
+    """Determines when a schedule fires.
 
     Attributes:
         expression: ``cron(...)``, ``rate(...)`` or ``at(...)``.
         zone: Timezone of ``cron`` and ``at``.
-        start: Nothing fires before; a ``rate`` counts from here.
-        end: Nothing fires after.
-        window: Minutes of the flexible time window, 0 where it is off.
+        start: The schedule does not fire before this; a ``rate`` counts from here.
+        end: The schedule does not fire after this.
+        window: Minutes of the flexible time window; 0 if it is off.
 
     Example:
         >>> start = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -35,9 +35,9 @@ class Schedule:
     window: int = 0
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """The first scheduled time after a moment, in UTC; None where there is none any more.
+        """The first scheduled time after a moment, in UTC; None if there is none.
 
-        A local time that daylight saving skips does not fire; one that comes twice fires once, the first time
+        A local time that daylight saving time skips does not fire. One that occurs twice fires only the first time
         (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
 
         Raises:
@@ -50,7 +50,7 @@ class Schedule:
         return found.astimezone(timezone.utc)
 
     def fires_at(self, scheduled: datetime, seed: str) -> datetime:
-        """The moment within the flexible window; the same for the same occurrence."""
+        """A moment in the flexible time window, always the same for an occurrence and seed."""
         if not self.window:
             return scheduled
         return scheduled + timedelta(seconds=random.Random(f"{seed}{scheduled}").uniform(0, self.window * 60))

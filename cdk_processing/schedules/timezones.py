@@ -1,4 +1,4 @@
-"""Timezones by their IANA names, and local times as instants."""
+"""Finds timezones by IANA name, and converts local times to instants."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from cdk_processing.errors import Problem, ScheduleError
 
 __all__ = ["as_instant", "timezone_problems", "zone_named"]
 
-#: How alike two names must be, from 0 to 1, for the one to be a misspelling of the other.
+#: Similarity, from 0 to 1, from which one name counts as a misspelling of another.
 _LIKE = 0.87
 _ABBREVIATION = 4
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])0?(\d{1,2})(?::?00)?", re.IGNORECASE)
 
 
 def zone_named(name: str) -> ZoneInfo:
-    """A timezone by its IANA name.
+    """The timezone with this IANA name.
 
     Raises:
-        ScheduleError: There is none of that name.
+        ScheduleError: There is no timezone with that name.
     """
     problems = timezone_problems(name)
     if problems:
@@ -32,7 +32,7 @@ def zone_named(name: str) -> ZoneInfo:
 
 
 def timezone_problems(name: Any) -> list[Problem]:
-    """What is wrong with a timezone's name; the fix offers the nearest one that there is."""
+    """What is wrong with a timezone's name. The fix suggests the most similar existing name."""
     if isinstance(name, str) and name in _names():
         return []
     near = _nearest(name) if isinstance(name, str) else getattr(name, "timezone_name", getattr(name, "key", None))
@@ -43,17 +43,17 @@ def timezone_problems(name: Any) -> list[Problem]:
 
 
 def as_instant(local: datetime, zone: tzinfo) -> datetime | None:
-    """A local time as an instant: the first of two where it comes twice, None where it is skipped."""
+    """A local time as an instant in UTC. The first instant if it occurs twice; None if it is skipped."""
     found = local.replace(tzinfo=zone, fold=0)
     back = found.astimezone(timezone.utc).astimezone(zone).replace(tzinfo=None)
     return found.astimezone(timezone.utc) if back == local else None
 
 
 def _nearest(name: str) -> str | None:
-    """The timezone that was meant: by its offset, by its city, or by its spelling."""
+    """The timezone that a name probably means, found by offset, city or similar spelling."""
     text = name.strip()
     if match := _OFFSET.fullmatch(text):
-        # The signs of these zones are the other way round: Etc/GMT-2 is two hours ahead of UTC.
+        # These zones have inverted signs: Etc/GMT-2 is two hours ahead of UTC.
         zone = f"Etc/GMT{'-' if match[1] == '+' else '+'}{match[2]}"
         return zone if zone in _names() else None
     known = {found.casefold(): found for found in _names()}
@@ -65,7 +65,7 @@ def _nearest(name: str) -> str | None:
     if city in cities:
         return known[cities[city]]
     if len(city) <= _ABBREVIATION:
-        return None  # PST or CEST means several zones, and looks like others
+        return None  # PST or CEST means several zones, and is similar to other names
     near = get_close_matches(written, known, 1, _LIKE) or [
         cities[name] for name in get_close_matches(city, cities, 1, _LIKE)
     ]
@@ -74,5 +74,5 @@ def _nearest(name: str) -> str | None:
 
 @cache
 def _names() -> frozenset[str]:
-    """Every timezone; finding them reads a folder of 600 files."""
-    return frozenset(available_timezones()) - {"localtime"}  # Debian's name for what the machine has
+    """The names of all timezones. Cached, because listing them reads a folder of 600 files."""
+    return frozenset(available_timezones()) - {"localtime"}  # Debian's name for the machine's own timezone

@@ -1,4 +1,4 @@
-"""What a line of a Unix crontab is in EventBridge's cron, for errors that offer it."""
+"""Converts Unix crontab lines to EventBridge's cron, for error messages that suggest a fix."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _NICKNAMES = {
 
 
 def from_crontab(line: str, *, year: str = "*") -> str | None:
-    """``cron(0 6 * * ? *)`` of ``0 6 * * *``.
+    """Convert a crontab line, such as ``0 6 * * *`` to ``cron(0 6 * * ? *)``.
 
     Args:
         line: Five fields (minute, hour, day of month, month, day of week), or a name such as ``@daily``.
         year: The year field of the result.
 
     Returns:
-        The expression; None where the line is none, or names both a day of the month and a day of the week, which
-        means either in a crontab and cannot be said in one expression.
+        The expression. None if the line is not a crontab line, or if it names both a day of the month and a day of the
+        week: in a crontab that means either day, which a single expression cannot say.
 
     Example:
         >>> from_crontab("30 22 * * 1-5")
@@ -40,13 +40,13 @@ def from_crontab(line: str, *, year: str = "*") -> str | None:
     minute, hour, day, month, weekday = fields
     if weekday in _ANY:
         return f"cron({minute} {hour} {'*' if day == '?' else day} {month} ? {year})"
-    # Unix counts weekdays from 0 for Sunday, EventBridge from 1: names say the same in both.
+    # Sunday is 0 in Unix and 1 in EventBridge. Names mean the same in both.
     named = re.sub(r"(?<![/#\d])[0-7](?![\d])", lambda match: _WEEK[int(match[0])], weekday)
     return f"cron({minute} {hour} ? {month} {named} {year})"
 
 
 def names_both_days(line: str) -> bool:
-    """Whether a crontab line names a day of the month and a day of the week, of which Unix takes either."""
+    """Whether a crontab line names both a day of the month and a day of the week. Unix then matches either."""
     fields = _fields(line)
     return len(fields) == 5 and fields[2] not in _ANY and fields[4] not in _ANY
 

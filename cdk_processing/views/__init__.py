@@ -1,6 +1,6 @@
-"""What people see of jobs, runs and dead letters: frozen values, built from what `cdk_processing.client` reads.
+"""Views of jobs, runs and dead letters to show to people: frozen dataclasses, built from `cdk_processing.client`.
 
-The command line, the live screen and any later page show these. No terminal, no colour and no layout lives here.
+The command line and the live screen render them. This package contains no terminal code and no layout.
 """
 
 from cdk_processing.views.letters import LetterView, letter_view

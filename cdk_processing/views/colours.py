@@ -1,4 +1,4 @@
-"""The terminal's colour for each tone; the command line and the live screen use the same."""
+"""The terminal colour for each tone, shared by the command line and the live screen."""
 
 from __future__ import annotations
 

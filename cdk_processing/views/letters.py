@@ -1,4 +1,4 @@
-"""A dead letter as people see it: what was given up, when and why."""
+"""A dead letter to show to people: what failed, when and why."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _LONGEST = 300
 
 @dataclass(frozen=True, slots=True)
 class LetterView:
-    """A dead letter as people see it.
+    """A dead letter to show to people.
 
     Attributes:
         when: When it was sent to the queue.
-        job: The job that it belongs to; its state machine's ARN, or ``?``, where the job is not known.
-        what: What it stands for, in a phrase: ``run 8456984e failed at attempt 3``.
-        reason: Why it was given up; empty where nobody says.
-        run_key: The run key, of a run.
-        content: The event, or the text of an unreadable letter; long ones are cut.
+        job: The job that it belongs to. If the job is not known, its state machine's ARN or ``?``.
+        what: What failed, in a phrase: ``run 8456984e failed at attempt 3``.
+        reason: Why it failed; empty if not known.
+        run_key: The run key, if the letter is from a run.
+        content: The event, or the text of an unreadable letter; truncated if long.
         readable: Whether it can be redriven or deleted.
     """
 
@@ -47,7 +47,7 @@ class LetterView:
 
 
 def letter_view(letter: DeadLetter) -> LetterView:
-    """A dead letter as people see it."""
+    """Convert a dead letter to its view."""
     return LetterView(
         when=letter.when,
         job=letter.job or letter.state_machine_arn or "?",
@@ -60,7 +60,7 @@ def letter_view(letter: DeadLetter) -> LetterView:
 
 
 def redriven_text(result: RedrivenLetter, started: str | None) -> str:
-    """What a redrive did with a letter, in a line.
+    """The result of redriving a letter, in one line.
 
     Args:
         result: What the client did.

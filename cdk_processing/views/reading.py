@@ -1,4 +1,4 @@
-"""Reading runs from AWS as people see them: the RUN_ID and the outcome are not in Step Functions' list."""
+"""Reads runs from AWS to show to people. Adds the RUN_ID and the outcome, which ListExecutions does not return."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ __all__ = ["read_explained", "read_runs", "read_waiting_text", "shown_id", "star
 
 
 def read_runs(client: ProcessingClient, job: str, *, status: RunStatus | None, limit: int) -> list[RunView]:
-    """The latest runs of a job, the latest first.
+    """The latest runs of a job, newest first.
 
     Args:
-        client: Reads them.
+        client: The client to read with.
         job: The job's name.
         status: Only runs whose execution has this status.
-        limit: At most so many.
+        limit: The maximum number of runs.
     """
     runs = client.runs(job, status=status, limit=limit, outcomes=True)
     return [run_view(run, run_id) for run, run_id in zip(runs, _run_ids(client, runs), strict=True)]
 
 
 def read_explained(client: ProcessingClient, run: Run, *, lines: int) -> tuple[RunView, tuple[Attempt, ...]]:
-    """A run with all that is known of it, and its processing jobs.
+    """A run with all available details, and its processing jobs.
 
     Args:
-        client: Reads it.
+        client: The client to read with.
         run: The run.
-        lines: How many of the last lines of the log to read, at least one.
+        lines: How many lines to read from the end of the log, at least one.
     """
     diagnosis = client.explain(run, log_lines=lines)
     view = explained_view(diagnosis, client.run_id(diagnosis.run))
@@ -52,7 +52,7 @@ def read_explained(client: ProcessingClient, run: Run, *, lines: int) -> tuple[R
 
 
 def read_waiting_text(client: ProcessingClient, run: Run) -> str:
-    """What a run waits for and what went wrong last, in a line; empty while its processing job runs."""
+    """What a run waits for and its last failure, in one line; empty while its processing job runs."""
     from cdk_processing.client.waiting import read_waiting
 
     waiting = read_waiting(client.account, run)
@@ -67,17 +67,17 @@ def _run_ids(client: ProcessingClient, runs: Sequence[Run]) -> list[str | None]:
 
 
 def shown_id(client: ProcessingClient, run: Run) -> str:
-    """The id of a run for people: the beginning of its RUN_ID, else the execution's name."""
+    """The id to show for a run: the beginning of its RUN_ID, or the execution's name if that is not known."""
     run_id = client.run_id(run)
     return short_id(run_id) if run_id is not None else run.name
 
 
 def started_run_id(run: Run, run_key: str | None) -> str:
-    """The RUN_ID of a run that was started by hand a moment ago, before its execution says so.
+    """The RUN_ID of a run that was just started manually, before its execution reports it.
 
     Args:
         run: The run.
-        run_key: The run key that it was started with.
+        run_key: The run key passed at the start.
     """
     key = run_key_of(StartInput(run_key=run_key).fields(), execution=run.arn)
     return run_id(run.job.state_machine_arn, key)

@@ -1,4 +1,4 @@
-"""A run as people see it: its id, its state, what it waits for, why it ended and what it wrote."""
+"""A run to show to people: its id, its state, what it waits for, why it ended and what it wrote."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["OutputView", "Progress", "RunView", "explained_view", "run_view"]
 
 @dataclass(frozen=True, slots=True)
 class OutputView:
-    """What a run wrote, or will write.
+    """An output that a run wrote, or will write.
 
     Attributes:
         name: The output's name.
@@ -36,7 +36,7 @@ class Progress:
 
     Attributes:
         phase: ``Preparing``, ``Downloading``, ``Processing``, ``Uploading``, or ``Waiting``.
-        doing: What exactly: what is installed, what is waited for. Empty where the phase says it all.
+        doing: Details, such as what it installs or waits for. Empty if the phase says enough.
         bytes_done: Bytes transferred so far.
         bytes_total: Bytes to transfer; 0 while nothing is transferred.
         last_line: The last line of its log.
@@ -51,23 +51,23 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run as people see it.
+    """A run to show to people.
 
     Attributes:
         id: The beginning of its RUN_ID, or the execution's name while the RUN_ID is not known.
         job: The job's name: the construct's path.
         state: Its state.
         seconds: How long it has taken.
-        execution: The name of the Step Functions execution; empty where it is not known.
-        attempt: Which attempt it is, from 1; None while no processing job was made.
+        execution: The name of the Step Functions execution; empty if not known.
+        attempt: The number of the attempt, from 1; None before a processing job is created.
         started: When it started.
-        reason: Why it failed, or what went wrong last while it still runs.
+        reason: Why it failed, or the last failure while it still runs.
         exit_message: What the script wrote to ``/opt/ml/output/message``.
         outputs: What it wrote.
         log_tail: The last lines of its log.
         progress: What it is doing, until it has ended.
-        advice: What to do before it is run again.
-        can_be_redriven: Whether running it again, with nothing changed, may help.
+        advice: What to do before running it again.
+        can_be_redriven: Whether running it again without changes may help.
     """
 
     id: str
@@ -87,7 +87,7 @@ class RunView:
 
     @property
     def label(self) -> str:
-        """What the run is called: ``Census/Preprocess 8456984e attempt 2``."""
+        """The label of the run: ``Census/Preprocess 8456984e attempt 2``."""
         again = f" attempt {self.attempt}" if self.attempt is not None and self.attempt > 1 else ""
         return f"{self.job} {self.id}{again}".strip()
 
@@ -110,7 +110,7 @@ def run_view(run: Run, run_id: str | None = None) -> RunView:
 
     Args:
         run: The run.
-        run_id: Its RUN_ID, where it is known besides the outcome.
+        run_id: Its RUN_ID, if known from a source other than the outcome.
     """
     known = run_id or (run.outcome.run_id if run.outcome is not None else None)
     return RunView(
@@ -125,11 +125,11 @@ def run_view(run: Run, run_id: str | None = None) -> RunView:
 
 
 def explained_view(diagnosis: Diagnosis, run_id: str | None = None) -> RunView:
-    """A run with the reason of its end.
+    """A run with the reason why it ended.
 
     Args:
         diagnosis: What the client found out.
-        run_id: The run's RUN_ID, where it is known.
+        run_id: The run's RUN_ID, if known.
     """
     run, attempts = diagnosis.run, diagnosis.attempts
     view = run_view(run, run_id)
@@ -148,7 +148,7 @@ def explained_view(diagnosis: Diagnosis, run_id: str | None = None) -> RunView:
 
 
 def output_views(outputs: Iterable[tuple[str, str]]) -> tuple[OutputView, ...]:
-    """Outputs by name and URI, as values."""
+    """Convert pairs of name and URI to views."""
     return tuple(OutputView(name, uri) for name, uri in outputs)
 
 

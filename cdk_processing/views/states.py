@@ -22,7 +22,7 @@ class State:
     Attributes:
         word: The word: ``Running``, ``Completed``, ``Duplicate``.
         tone: How good the news is.
-        meaning: A sentence about it, for states that need one.
+        meaning: An explanation, for states that need one.
     """
 
     word: str
@@ -49,7 +49,7 @@ _OUTCOME: dict[str, State] = {
     "Superseded": State("Superseded", "quiet", "nothing was done; a newer version of the object arrived first"),
     "Skipped": State("Skipped", "quiet", "nothing was done; an earlier run of the job was still going"),
 }
-# Endings that Step Functions calls FAILED, and that people want to tell apart.
+# Step Functions reports FAILED for all of these. They are shown separately.
 _ENDING: dict[str, State] = {
     "time limit": State("Time limit reached", "bad"),
     "overdue": State("Timed out", "bad"),
@@ -69,7 +69,7 @@ def state_of(status: RunStatus, outcome: Outcome | None = None) -> State:
 
     Args:
         status: The status of its execution.
-        outcome: What it did, if it succeeded and that is known.
+        outcome: Its outcome, if it succeeded and the outcome is known.
     """
     if outcome is not None and outcome.status in _OUTCOME:
         return _OUTCOME[outcome.status]
@@ -87,5 +87,5 @@ def ended_state(ending: Ending, state: State) -> State:
 
 
 def job_state(status: str) -> State:
-    """The state of a processing job, in SageMaker's own word."""
+    """The state of a processing job, with SageMaker's own status as the word."""
     return _JOB.get(status, State(status, "quiet"))

@@ -1,4 +1,4 @@
-"""Numbers, times and ids as people read them."""
+"""Formats numbers, times and ids for people."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _ID_LENGTH = 8
 
 
 def short_id(run_id: str) -> str:
-    """The beginning of a RUN_ID, by which people know a run: ``8456984e``."""
+    """The beginning of a RUN_ID, to show to people: ``8456984e``."""
     return run_id[:_ID_LENGTH]
 
 
 def local_time(when: datetime) -> str:
-    """An instant in this machine's timezone: ``2026-01-31 06:00:00``."""
+    """An instant as local time of this machine: ``2026-01-31 06:00:00``."""
     return f"{when.astimezone():%Y-%m-%d %H:%M:%S}"
 
 

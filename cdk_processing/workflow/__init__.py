@@ -1,1 +1,1 @@
-"""A request and how it is launched, as a Step Functions state machine in JSONata. Pure Python."""
+"""Turns a processing request and its launch settings into a Step Functions state machine in JSONata. Pure Python."""

@@ -1,7 +1,8 @@
-"""Whether a run may have its job, decided between the first state and the job: what each way to decide it brings.
+"""Admission: states between the first state and ``RunJob`` that decide whether a run may create its processing job.
 
-A kind of admission is one :class:`Admission`: its states, its variables, its permissions, and what it needs of the
-platform. :mod:`~cdk_processing.workflow.newest` and :mod:`~cdk_processing.workflow.turns` have one each.
+Each kind of admission is one :class:`Admission`. It holds the states, variables and permissions of that kind, and says
+whether it needs the platform's table. :mod:`~cdk_processing.workflow.newest` and
+:mod:`~cdk_processing.workflow.turns` define one each.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ from cdk_processing.workflow.jsonata import expression
 
 __all__ = ["ADMIT", "Admission", "Gate", "MachinePolicy", "admission_states", "each_once"]
 
-#: The state that leads to the states of the kinds of admission.
+#: The Choice state that sends a run to the states of its admission.
 ADMIT = "Admit"
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Where an admission stands; what its states are made from. Texts may be CDK tokens.
+    """The values that an admission builds its states from. Strings may be CDK tokens.
 
     Attributes:
         partition: ``aws``, ``aws-cn`` ...
         table: Name of the platform's table.
         job: The construct's path.
-        admitted: The state that follows for a run that is admitted.
-        refused: The output of a run that ends without a job, by its status.
+        admitted: The next state of an admitted run.
+        refused: Returns the output of a run that ends without a job, given its status.
     """
 
     partition: str
@@ -42,13 +43,13 @@ class Gate:
 class MachinePolicy:
     """Permissions that name the state machine itself.
 
-    They are in a policy of their own, because a state machine cannot be made before the role that its name would stand
-    in.
+    They need a separate policy: the state machine depends on its role, so the role cannot contain the state machine's
+    name.
 
     Attributes:
-        construct_id: Id of the policy.
+        construct_id: Construct id of the policy.
         name: The policy's name.
-        statements: The permissions, for a place and the name of a state machine.
+        statements: Returns the permissions, given a place and the name of the state machine.
     """
 
     construct_id: str
@@ -58,18 +59,18 @@ class MachinePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """One way to decide whether a run may have its job.
+    """One way to decide whether a run may create its job.
 
     Attributes:
-        name: The kind; a job's kinds come in the order of their names, whatever the order of its triggers.
-        entries: Which runs it concerns: a condition on ``$run``, as JSONata, and the first state of those runs.
-        states: Its states by name. They lead on to what is :attr:`Gate.admitted`, or end the run.
-        run_fields: What its states read of ``$run``: fields, each with its value as JSONata in the first state.
-        event_fields: What the mapping of a trigger's events brings for those fields; see
+        name: The kind. The kinds of a job are sorted by name, so the order of its triggers does not matter.
+        entries: Which runs it applies to: pairs of a JSONata condition on ``$run`` and the first state for those runs.
+        states: Returns its states by name. They go on to :attr:`Gate.admitted`, or end the run.
+        run_fields: The fields of ``$run`` that its states read, each with its value as JSONata in the first state.
+        event_fields: The values that a trigger's event mapping supplies for those fields; see
             :class:`~cdk_processing.workflow.launches.EventMapping`.
         variables: Its variables and their values at the start of a run.
-        keeps_items: Whether it needs the platform's table.
-        machine_policy: Permissions that name the state machine; None where it needs none.
+        keeps_items: Whether it keeps items in the platform's table.
+        machine_policy: Permissions that name the state machine; None if it needs none.
     """
 
     name: str
@@ -83,13 +84,13 @@ class Admission:
 
 
 def each_once(admissions: Iterable[Admission | None]) -> tuple[Admission, ...]:
-    """The kinds that the triggers of a job ask for, each of them once, in their order."""
+    """The admissions that the triggers of a job ask for, without duplicates, sorted by name."""
     found = {admission.name: admission for admission in admissions if admission is not None}
     return tuple(found[name] for name in sorted(found))
 
 
 def admission_states(admissions: Sequence[Admission], gate: Gate) -> dict[str, Any]:
-    """The states of these kinds, and the one that leads to them; none for no kind."""
+    """The states of these admissions and the Choice state before them; empty if there are no admissions."""
     if not admissions:
         return {}
     states = {ADMIT: {"Type": "Choice", "Choices": list(_choices(admissions)), "Default": gate.admitted}}

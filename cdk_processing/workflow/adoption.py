@@ -1,8 +1,10 @@
-"""A job's name is in use: whose job is it, and what is to be done about it.
+"""What a run does when the name of its processing job is already in use. It depends on who created that job.
 
-Its environment names the execution that made it. A job of this execution is adopted: only the answer to our call was
-lost. A job of another execution of this state machine makes this run a duplicate. A job of somebody outside is passed
-over: every execution of this run finds its name taken, and goes on to the next.
+The job's environment names the execution that created it:
+
+- This execution: the run adopts the job. Only the response to our call was lost.
+- Another execution of this state machine: this run is a duplicate.
+- Anything else: the run tries the next name. Every execution of this run finds the name taken and does the same.
 """
 
 from __future__ import annotations
@@ -20,9 +22,9 @@ from cdk_processing.workflow.launches import parameters_digest
 
 __all__ = ["JOB_STATUS", "MADE_BY", "adoption_states"]
 
-#: Of a duplicate: the execution that made the job.
+#: In a duplicate's output: the execution that created the job.
 MADE_BY = expression("$existing.made_by")
-#: Of a duplicate: how the job does.
+#: In a duplicate's output: the status of the job.
 JOB_STATUS = expression("$existing.status")
 
 _EXISTING = f"""(
@@ -35,7 +37,7 @@ _EXISTING = f"""(
     'maker': $made_by = $states.context.Execution.Id ? 'this run' : $contains($made_by, $runs) ? 'another run' : 'other'
   }}
 )"""
-# Where it is the end of this run: a job that failed, or one that goes on beyond its time.
+# The error of a run that ends here: its job failed, was stopped, or still runs after its time limit.
 _FAILURE = (
     "{'Error': 'States.' & ($states.result.ProcessingJobStatus in ['Failed', 'Stopped'] ? 'TaskFailed' : 'Timeout')}"
 )
@@ -56,14 +58,14 @@ _REASON = f"""(
 def adoption_states(
     partition: str, job_name: str, parameters: Sequence[RunTimeValue], task_seconds: int, policy: LaunchPolicy
 ) -> dict[str, Any]:
-    """The states that look into a name in use; they lead to Adopted, Duplicate, NextAttempt, Triage and SendDeadLetter.
+    """The states that handle a name in use. They go on to Adopted, Duplicate, NextAttempt, Triage or SendDeadLetter.
 
     Args:
         partition: ``aws``, ``aws-cn`` ...
-        job_name: The name, as a state's value.
-        parameters: The job's parameters, each once.
-        task_seconds: How long a job may take, with its hosts' time to start and stop.
-        policy: How patiently the job is launched.
+        job_name: The name, as the value of a state's field.
+        parameters: The job's parameters, without duplicates.
+        task_seconds: How long a job may take, including the time that its hosts take to start and stop.
+        policy: How often and how long to retry.
     """
     return {
         "DescribeJob": _describe_job(partition, job_name),
@@ -97,15 +99,15 @@ def _judge(parameters: Sequence[RunTimeValue], looks: int) -> dict[str, Any]:
         reused = _rule(f"$existing.maker = 'another run' and {manual} and {other}", "SendDeadLetter")
         choices.append({**reused, "Assign": _key_reused()})
     choices += [
-        # Made by an earlier execution of a run that is now redriven, and all that is left is to say so.
+        # This execution created the job, or an earlier execution of a run that is now redriven. Only report success.
         _rule(
             "$existing.status = 'Completed' and "
             "($existing.maker = 'this run' or $run.redriven and $existing.maker = 'another run')",
             "Adopted",
         ),
-        # Whoever made the job sees it through.
+        # The execution that created the job also handles its result.
         _rule("$existing.maker = 'another run'", "Duplicate"),
-        # Somebody outside has taken the name: every execution of this run finds it taken, and goes on to the next.
+        # Something else took the name. Every execution of this run finds it taken and tries the next name.
         _rule("$existing.maker = 'other'", "NextAttempt"),
         _rule(f"$existing.status in ['InProgress', 'Stopping'] and $looks < {looks}", "WaitForJob"),
     ]
@@ -117,7 +119,7 @@ def _rule(condition: str, following: str) -> dict[str, Any]:
 
 
 def _wait_for_job(later_by: int) -> dict[str, Any]:
-    # Longer each time: an execution's history holds 25,000 events, and a job may run for nine days.
+    # Each wait is longer: an execution's history holds 25,000 events, and a job may run for nine days.
     return {
         "Type": "Wait",
         "Seconds": expression(f"{FIRST_LOOK_SECONDS} + {later_by} * $looks"),

@@ -15,8 +15,8 @@ Prepare -> [admission.py]          -> [WriteManifest] -> RunJob -> [Announce] ->
                                                                                                           |
                                                                                      DescribeJob <--------+
 ```
-The job's name is the idempotency store: SageMaker takes a name once, for ever, so of any number of executions for one
-run key and attempt exactly one makes a job.
+The job's name makes runs idempotent. SageMaker accepts each name only once, for ever. So of all executions with the
+same run key and attempt, exactly one creates a job.
 """
 
 from __future__ import annotations
@@ -57,34 +57,35 @@ from cdk_processing.workflow.launches import (
 __all__ = ["Workflow", "definition"]
 
 SERVICE_MAX_RUNTIME = 86_400
-#: The longest that the service lets any job run.
+#: The longest ``MaxRuntimeInSeconds`` that SageMaker accepts for a processing job.
 LONGEST_RUNTIME = 777_600
 
 
 _MANIFEST = f"{FAIL_WITH_PROBLEM}[{{'prefix': 's3://' & $run.OBJECT_BUCKET & '/'}}, $run.OBJECT_KEY]"
 _JOB_NAME = "$run.name & $attempt"
-# A message holds 256 KiB: this many characters of an event are at most 128,000 bytes, those of a run 80,000.
+# A message holds 256 KiB. 32,000 characters of an event are at most 128,000 bytes; the run takes at most 80,000.
 _EVENT = f"($event := {ORIGINAL_EVENT}; $length($string($event)) <= 32000 ? $event : {quoted(EVENT_TOO_LARGE)})"
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """All that a definition is made from; every text may be a CDK token.
+    """The values that a definition is built from. Every string may be a CDK token.
 
     Attributes:
-        job: The construct's path, for people.
-        base_name: What job names begin with.
-        request: CreateProcessingJob as :class:`~cdk_processing.request.request.ProcessingRequest` renders it.
+        job: The construct's path, to show to people.
+        base_name: The prefix of job names.
+        request: The CreateProcessingJob request, rendered by
+            :class:`~cdk_processing.request.request.ProcessingRequest`.
         partition: ``aws``, ``aws-cn`` ...
         queue_url: The dead-letter queue.
-        manifest_bucket: Name of the bucket for manifests, where an input means exactly one object.
+        manifest_bucket: Name of the bucket for manifests, if an input is exactly one object.
         manifest_prefix: Key prefix of this job's manifests.
-        policy: How patiently it is launched.
-        instance_types: What is tried in turn where capacity lacks; () where the request names its one type.
-        event_mappings: What the events of triggers mean, where that is not the usual; the first that matches counts.
-        admissions: What decides whether a run may have its job, in this order.
-        table: Name of the platform's table, where an admission needs it.
-        announces: Whether success is told to other jobs.
+        policy: How often and how long to retry.
+        instance_types: Instance types to try in order when there is no capacity; () if the request names its only type.
+        event_mappings: How to read the events of triggers that differ from the default; the first match is used.
+        admissions: The admissions that decide whether a run may create its job, in order.
+        table: Name of the platform's table, if an admission needs it.
+        announces: Whether a successful run puts an event on the event bus for other jobs.
         run_time_values: Every run-time value in the request, in order.
     """
 
@@ -108,30 +109,30 @@ class Workflow:
 
     @property
     def parameters(self) -> list[RunTimeValue]:
-        """The request's parameters, each once, in the order of the request."""
+        """The request's parameters, without duplicates, in the order of the request."""
         found = {value.parameter: value for value in self.run_time_values if value.name == "PARAMETER"}
         return with_room(self.request, list(found.values()))
 
     @property
     def upstream_outputs(self) -> list[RunTimeValue]:
-        """The outputs of another job's run that the request reads, each once."""
+        """The outputs of another job's run that the request reads, without duplicates."""
         found = {value: None for value in self.run_time_values if value.name == "UPSTREAM_OUTPUT"}
         return list(found)
 
     @property
     def moments(self) -> list[Moment]:
-        """The times that the request reckons from the run's own, each once."""
+        """The times that the request computes from the run's time, without duplicates."""
         return list(dict.fromkeys(value.moment for value in self.run_time_values if value.moment is not None))
 
     @property
     def task_seconds(self) -> int:
-        """How long a job may take at most, with its hosts' time to come and go."""
+        """How long a job may take at most, including the time that its hosts take to start and stop."""
         runtime = LONGEST_RUNTIME if is_number_token(self._runtime) else int(self._runtime)
         return runtime + self.policy.provisioning_slack_seconds
 
     @property
     def timeout(self) -> int | str:
-        """The same as a state's value; an expression where only CloudFormation knows the number."""
+        """:attr:`task_seconds` for ``TimeoutSeconds``; an expression if only CloudFormation knows the number."""
         slack = self.policy.provisioning_slack_seconds
         return expression(f"{self._runtime} + {slack}") if is_number_token(self._runtime) else self.task_seconds
 
@@ -142,7 +143,7 @@ class Workflow:
 
 
 def definition(workflow: Workflow) -> dict[str, Any]:
-    """The state machine's definition, to be written as JSON."""
+    """The state machine's definition, ready for ``json.dumps``."""
     start = "RunJob" if workflow.manifest_bucket is None else "WriteManifest"
     prepared = prepare(
         workflow.event_mappings,
@@ -195,7 +196,7 @@ def manifest_key(workflow: Workflow) -> str:
 
 
 def _write_manifest(workflow: Workflow) -> dict[str, Any]:
-    # S3Prefix is a string prefix: "in/1.csv" also brings "in/1.csv.bak". A manifest names one object exactly.
+    # S3Prefix is a string prefix: "in/1.csv" also matches "in/1.csv.bak". A manifest names exactly one object.
     return {
         "Type": "Task",
         "Resource": f"arn:{workflow.partition}:states:::aws-sdk:s3:putObject",
@@ -234,7 +235,7 @@ def _run_job(workflow: Workflow) -> dict[str, Any]:
 
 
 def _read_manifest(arguments: dict[str, Any], workflow: Workflow) -> None:
-    """Point each input that means exactly one object at the run's manifest."""
+    """Let each input that is exactly one object read the run's manifest."""
     uri = expression(f"{quoted(f's3://{workflow.manifest_bucket}/')} & {manifest_key(workflow)}")
     exact = compile_text("{{run:OBJECT_URI}}")
     for channel in arguments["ProcessingInputs"]:
@@ -247,7 +248,7 @@ def _after_success(workflow: Workflow) -> dict[str, Any]:
 
 
 def _announce(workflow: Workflow) -> dict[str, Any]:
-    # An event of our own, with retries and a dead letter: those of SageMaker and Step Functions are best effort.
+    # Our own event has retries and a dead letter. SageMaker and Step Functions send theirs on a best-effort basis.
     event = SuccessEvent(
         job=workflow.job,
         state_machine=expression("$states.context.StateMachine.Id"),
@@ -273,7 +274,8 @@ def _announce(workflow: Workflow) -> dict[str, Any]:
 
 
 def _stop_job(workflow: Workflow) -> dict[str, Any]:
-    # Step Functions tries to; a job whose end it did not hear of may run on. One that has ended cannot be stopped.
+    # Step Functions also tries to stop the job, but the job may go on. The Catch is for a job that has already ended:
+    # SageMaker cannot stop it.
     return {
         "Type": "Task",
         "Resource": f"arn:{workflow.partition}:states:::aws-sdk:sagemaker:stopProcessingJob",
@@ -302,7 +304,7 @@ def _send_dead_letter(workflow: Workflow) -> dict[str, Any]:
         "Resource": f"arn:{workflow.partition}:states:::sqs:sendMessage",
         "Arguments": {"QueueUrl": workflow.queue_url, "MessageBody": letter.render()},
         "Retry": PATIENT_RETRY,
-        # The execution fails all the same, which raises the alarm, and its input still holds the event.
+        # The execution fails anyway, which raises the alarm, and its input still holds the event.
         "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Failed"}],
         "Next": "Failed",
     }

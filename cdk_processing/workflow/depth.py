@@ -1,8 +1,8 @@
-"""How deeply the evaluation of a JSONata expression nests, found without evaluating it.
+"""Computes how deeply a JSONata expression nests, without evaluating it.
 
-Step Functions stops at a depth of about 100 ("Stack overflow error"), and a Pass or a Choice cannot catch that. Each
-node of the syntax tree counts one, so ``1+1+1`` is 3 deep: in a chain of ``&``, ``and``, ``or`` or ``?:`` each link
-counts, while items of ``[...]`` and arguments of a function stand side by side.
+Step Functions stops at a depth of about 100 ("Stack overflow error"). A Pass or a Choice state cannot catch that. Each
+node of the syntax tree adds 1, so ``1+1+1`` is 3 deep. In a chain of ``&``, ``and``, ``or`` or ``?:`` each link adds 1.
+The items of ``[...]`` and the arguments of a function do not add up: only the deepest one counts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 __all__ = ["DEEPEST", "depth"]
 
-#: The deepest expression that a definition may hold; AWS's own limit lies at 99 to 101, and is not documented.
+#: The deepest expression that a definition may contain. The limit of AWS is 99 to 101 and not documented.
 DEEPEST = 80
 
 _TOKEN = re.compile(
@@ -30,7 +30,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
-# How strongly an operator binds its left side: https://github.com/jsonata-js/jsonata/blob/master/src/parser.js
+# The left binding power of each operator: https://github.com/jsonata-js/jsonata/blob/master/src/parser.js
 _BINDING = {
     **dict.fromkeys([".", "[", "("], 80),
     **dict.fromkeys("*/%", 60),
@@ -50,15 +50,15 @@ _END = ""
 
 @lru_cache(maxsize=4096)
 def depth(expression: str) -> int:
-    """How deep an expression nests at most, whatever branches it takes.
+    """The greatest depth of an expression over all its branches.
 
     Args:
-        expression: JSONata without ``{%`` and ``%}``, in the part of the language that definitions here are written in.
+        expression: JSONata without ``{%`` and ``%}``. Only the part of JSONata that this package writes is supported.
 
     Raises:
-        ValueError: The expression is not JSONata, or uses what this module does not know.
+        ValueError: The expression is not JSONata, or uses syntax that this module does not support.
     """
-    # Without the content of its texts: the expressions of two jobs that differ in a name alone are parsed once.
+    # Drop the content of string literals: then two expressions that differ only in a name share one cache entry.
     tokens = tuple("''" if token[0] in "'\"" and len(token) > 1 else token for token in _TOKEN.findall(expression))
     try:
         return _depth(tokens)
@@ -72,13 +72,13 @@ def _depth(tokens: tuple[str, ...]) -> int:
 
 
 class _Node(NamedTuple):
-    """What has been parsed so far.
+    """A parsed part of an expression.
 
     Attributes:
         depth: How deep it nests.
-        is_path: Whether it is a path, whose further steps stand beside its own.
-        variable: The variable's name, where it is nothing else.
-        is_function: Whether it is a function that is defined here: its depth is then that of a call.
+        is_path: Whether it is a path. Further steps of a path do not nest.
+        variable: The variable's name, if the node is only a variable.
+        is_function: Whether it is a function definition. Its depth is then the depth of a call.
     """
 
     depth: int
@@ -88,7 +88,7 @@ class _Node(NamedTuple):
 
 
 class _Parser:
-    """A parser by binding power, as the reference implementation has it, that keeps depths in place of a tree."""
+    """A parser by binding power, like the reference implementation. It keeps depths, not a tree."""
 
     def __init__(self, tokens: tuple[str, ...]) -> None:
         self._rest = iter(tokens)
@@ -197,7 +197,7 @@ class _Parser:
         return _Node(1 + value.depth, is_function=value.is_function)
 
     def _listed(self, separator: str, end: str) -> Iterator[int]:
-        """The depths of what stands between brackets; goes on after the closing one."""
+        """Yield the depth of each item in brackets, and consume the closing bracket."""
         while self._token != end:
             yield self._expression(0).depth
             if self._token != end:

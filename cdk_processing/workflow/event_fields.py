@@ -1,4 +1,4 @@
-"""Values that an event brings, for a trigger's run key and for the parameters of its job."""
+"""Values taken from an event, for a trigger's run key and for the parameters of its job."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class EventField:
 
 
 def compiled_parameters(given: Mapping[str, str | EventField]) -> tuple[tuple[str, str], ...]:
-    """Values for parameters as JSONata."""
+    """The values of parameters, as JSONata."""
     return tuple(
         (name, value.compile() if isinstance(value, EventField) else quoted(value)) for name, value in given.items()
     )

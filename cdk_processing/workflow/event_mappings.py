@@ -1,4 +1,4 @@
-"""What the events of each kind of trigger mean for a run, in JSONata."""
+"""How a run reads the events of each kind of trigger, in JSONata."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ DEPLOYMENT_SOURCE = "aws.cloudformation"
 
 
 def arrivals(pattern: Mapping[str, Any], dedupe: str, *, newest_only: bool) -> EventMapping:
-    """Of new objects.
+    """The mapping for events of new S3 objects.
 
     Args:
-        pattern: The pattern that they match.
-        dedupe: What makes two of them the same: a key of :data:`~cdk_processing.workflow.launches.ARRIVAL_KEYS`.
-        newest_only: Whether one that is older than the newest known one makes no job.
+        pattern: The event pattern that they match.
+        dedupe: What makes two events the same: a key of :data:`~cdk_processing.workflow.launches.ARRIVAL_KEYS`.
+        newest_only: Whether to create no job for an event that is older than the newest known one.
     """
     fields = NEWEST_ONLY.event_fields if newest_only else {}
     return EventMapping(condition(pattern), ARRIVAL_KEYS[dedupe], fields=fields)
@@ -33,11 +33,11 @@ def arrivals(pattern: Mapping[str, Any], dedupe: str, *, newest_only: bool) -> E
 def events(
     pattern: Mapping[str, Any], run_key: EventField | None, parameters: Mapping[str, str | EventField]
 ) -> EventMapping:
-    """Of events of any kind.
+    """The mapping for events of any kind.
 
     Args:
-        pattern: The pattern that they match.
-        run_key: The run key; the event's id where left out.
+        pattern: The event pattern that they match.
+        run_key: The run key; the event's id if None.
         parameters: Values for the job's parameters, by name.
     """
     key, missing = key_expression("event"), ""
@@ -49,7 +49,7 @@ def events(
 
 
 def successes(state_machine_arn: str, parameters: Mapping[str, str | EventField]) -> EventMapping:
-    """Of runs of another job that have succeeded.
+    """The mapping for events of successful runs of another job.
 
     Args:
         state_machine_arn: The other job's state machine.
@@ -65,16 +65,16 @@ def successes(state_machine_arn: str, parameters: Mapping[str, str | EventField]
 
 
 def deployments(version: str, parameters: Mapping[str, str], *, every_time: bool) -> EventMapping:
-    """Of deployments of the job's stack.
+    """The mapping for deployments of the job's stack.
 
     Args:
         version: A digest of the job.
         parameters: Values for the job's parameters, by name.
-        every_time: Whether each deployment is a run of its own.
+        every_time: Whether each deployment starts a new run.
     """
     given = compiled_parameters(parameters)
     key = quoted(f"deployed:{version}")
-    if given:  # Other values make another run. The run hashes them, because it knows the values of tokens.
+    if given:  # Other values start another run. The run hashes them: tokens have no values before deployment.
         texts = " & ';' & ".join(f"{quoted(name + '=')} & $hash({value}, 'MD5')" for name, value in sorted(given))
         key += f" & ':' & $hash({texts}, 'MD5')"
     return EventMapping(

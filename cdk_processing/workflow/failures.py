@@ -1,20 +1,20 @@
-"""What went wrong with a job, as Step Functions reports it, and what is done about it.
+"""How a run classifies and handles the errors of a job, as Step Functions reports them.
 
-How Step Functions names the errors of SageMaker is documented for few of them. So no name is relied on alone: name and
-text are looked at together, and what fits no class is final.
+Step Functions documents only a few of its names for SageMaker's errors. So the name alone is not enough: this module
+checks name and text together. An error that fits no class is final.
 
-| class | what it means | what is done |
+| class | meaning | action |
 |---|---|---|
-| name in use | the job is there: by a lost answer, or by another execution for the same run key | look whose it is |
-| timed out | the job outlived its own limit and its hosts' time to start and stop | stop it, give up |
-| no capacity, another type given | | the next instance type |
-| passing | no job was made: throttled, over quota, no capacity, an error of the service | the same name again, later |
-| settling | a role or permission that may be too new to be known everywhere | the same, three times |
-| broken | a job failed for want of capacity, or by an error inside the service | the next attempt, later |
-| anything else | the user's code or input, a permission, a quota below what the job asks for | give up |
+| name in use | the job exists: a response was lost, or another execution has the same run key | check who created it |
+| timed out | the job exceeded its time limit plus the time for its hosts to start and stop | stop it, give up |
+| no capacity | no host is free, and the job has another instance type | try the next instance type |
+| passing | no job was created: throttling, quota in use, no capacity, service error | retry the same name later |
+| settling | a new role or permission may not have propagated yet | retry the same name, three times |
+| broken | a job failed: no capacity, or an error inside the service | next attempt, later |
+| anything else | the user's code or input, a permission, a quota smaller than the job | give up |
 
-Three variables hold what went wrong: ``$failure`` is Step Functions' own error, ``$reason`` says it in words, and
-``$refusal`` is the error's name and text where no job was made, else empty.
+Three variables describe the error. ``$failure`` is the error output of Step Functions. ``$reason`` is the reason in
+words. ``$refusal`` is the error's name and text if no job was created, else empty.
 """
 
 from __future__ import annotations
@@ -36,22 +36,23 @@ __all__ = [
 ]
 
 _SETTLING_TRIES = 3
-# How often a job was asked for, and looked at, is counted for each job.
+# Each job has its own count of tries and looks.
 _COUNTED_ANEW = {"tries": 0, "looks": 0}
 
-# A failed job comes as its description in JSON; what people want of it is the reason, and what the script left in
-# /opt/ml/output/message. It may be cut short, so it is searched, not parsed. (A backslash right before a bracket would
-# hide the bracket from JSONata's scanner. An alternative under a star would recurse for each character in Java.)
+# For a failed job, the Cause is the job's description in JSON. We extract the failure reason and the exit message (what
+# the script wrote to /opt/ml/output/message). The JSON may be truncated, so we search it and do not parse it. (In the
+# regular expression, a backslash right before a bracket would hide the bracket from JSONata's scanner. An alternative
+# under a star would recurse for each character in Java.)
 _TEXT_OF = r"""$match($c, /"%s"\s*:\s*"([^\\"]*(?:\\.[^\\"]*)*)"/, 1).groups[0]"""
-# Nobody says in which form Step Functions hands on the times of a job: seconds, milliseconds and ISO 8601 are read, and
-# of any other nothing is concluded.
+# The format in which Step Functions passes the times of a job is not documented. This reads seconds, milliseconds and
+# ISO 8601. Any other format gives no value.
 _MILLIS = r"""function($v) {(
     $s := $v & '';
     $contains($s, /^[0-9]{4}-[0-9-]+T[0-9:.]+Z$/) ? $toMillis($s)
       : $contains($s, /^[0-9.]+(E[0-9]+)?$/) ? ($n := $number($s); $n > 100000000000 ? $n : $n * 1000)
   )}"""
-#: Why a job is Stopped, which SageMaker does not say: it had run as long as it may, or somebody stopped it. It needs
-#: the variables ``$from``, ``$to`` and ``$limit``: when the job was created, when it ended, and its time limit.
+#: Why a job is Stopped: it reached its time limit, or somebody stopped it. SageMaker does not report which. Needs the
+#: variables ``$from`` (creation time), ``$to`` (end time) and ``$limit`` (time limit in seconds).
 STOPPED = f"""(
     $millis := {_MILLIS};
     $millis($to) - $millis($from) >= $number($limit) * 1000
@@ -74,13 +75,13 @@ _REASON = rf"""(
     : $c
 )"""
 _FAILURE = expression("$states.errorOutput")
-#: How calls other than that for a job are repeated: for about a minute, whatever the error is called.
+#: Retry for all tasks except ``RunJob``: on any error, for about a minute.
 PATIENT_RETRY = [
-    # Step Functions' own defaults count besides: 1 second at first, doubled each time.
+    # Step Functions' defaults also apply: 1 second at first, doubled each time.
     {"ErrorEquals": ["States.ALL"], "MaxAttempts": 6, "MaxDelaySeconds": 30, "JitterStrategy": "FULL"}
 ]
 
-# A job's description also holds the user's own texts, so of a job that failed nothing but the reason is looked at.
+# A job's description also contains the user's own text. So for a failed job, these conditions read only the reason.
 _JOB_FAILED = "$failure.Error = 'States.TaskFailed'"
 _NAME_IN_USE = "$contains($refusal, /ResourceInUse|already exists/)"
 _TIMED_OUT = "$failure.Error = 'States.Timeout'"
@@ -102,13 +103,13 @@ _BROKEN = f"{_JOB_FAILED} and $contains($reason, /^(CapacityError|InternalServer
 
 
 def caught(following: str) -> list[dict[str, Any]]:
-    """A Catch of whatever goes wrong."""
+    """A Catch for all errors."""
     return _catch(following, reason=expression("$states.errorOutput.Cause & ''"))
 
 
 def caught_from_job(following: str) -> list[dict[str, Any]]:
-    """A Catch of whatever goes wrong with the job itself."""
-    # What Step Functions says by itself, of a job that failed too, is called States.something.
+    """A Catch for all errors of ``RunJob``."""
+    # Step Functions' own errors are named States.*, also the error for a job that failed.
     refusal = "$contains($e.Error, /^States[.]/) ? '' : $e.Error & ' ' & $e.Cause"
     return _catch(following, reason=expression(_REASON), refusal=expression(f"($e := $states.errorOutput; {refusal})"))
 
@@ -118,7 +119,7 @@ def _catch(following: str, **assigned: str) -> list[dict[str, Any]]:
 
 
 def triage(policy: LaunchPolicy, *, several_types: bool) -> dict[str, Any]:
-    """The state that tells the classes apart."""
+    """The Choice state that classifies an error."""
     classes = [(_NAME_IN_USE, "DescribeJob"), (_TIMED_OUT, "StopJob")]
     if several_types:
         classes.append((f"$count($instance_types) > 1 and ({_LACKS_CAPACITY})", "NextInstanceType"))
@@ -134,9 +135,9 @@ def triage(policy: LaunchPolicy, *, several_types: bool) -> dict[str, Any]:
 
 
 def backoff(policy: LaunchPolicy) -> dict[str, Any]:
-    """The state that waits, longer each time, at random so that many runs do not come back at once.
+    """The Wait state before a retry. Waits grow, and are random so that many runs do not retry at once.
 
-    Not a Retry of the task: that sees an error's name alone, and the service's own names are few.
+    This is not a Retry of the task: a Retry matches only the error's name, and SageMaker has few distinct names.
     """
     longest = f"$min([{policy.retry_limit_seconds}, {policy.retry_seconds} * $power(2, $min([$tries, 20]))])"
     return {
@@ -148,18 +149,18 @@ def backoff(policy: LaunchPolicy) -> dict[str, Any]:
 
 
 def next_attempt() -> dict[str, Any]:
-    """The state that moves on to the next name: a job that was made keeps its own for ever.
+    """The state that moves on to the next job name: the name of a created job stays taken for ever.
 
-    A state of its own, because nobody says whether arguments are evaluated anew on a Retry.
+    It is a separate state because it is not documented whether a Retry evaluates the arguments again.
     """
     return {"Type": "Pass", "Assign": {"attempt": expression("$attempt + 1"), **_COUNTED_ANEW}, "Next": "Backoff"}
 
 
 def next_instance_type() -> dict[str, Any]:
-    """The state that drops the instance type without capacity.
+    """The state that removes the instance type that has no capacity.
 
-    Only where a job was made is the next type the next attempt: were there no job of the first name, a duplicate of the
-    event would make one.
+    It moves on to the next attempt only if a job was created. Otherwise the first name would stay free, and a duplicate
+    of the event would create a second job under it.
     """
     left = "[$instance_types[[1..$count($instance_types) - 1]]]"
     attempt = f"{_JOB_FAILED} ? $attempt + 1 : $attempt"

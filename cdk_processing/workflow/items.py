@@ -1,4 +1,4 @@
-"""Items of the platform's table, by which runs of a job know of each other: how states write them."""
+"""How states write items of the platform's table. The runs of a job coordinate through these items."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from cdk_processing.workflow.jsonata import expression
 
 __all__ = ["EXPIRES", "ITEM_ID", "item_statements", "update_item", "when_condition_failed"]
 
-#: Name of the attribute that identifies an item: ``<job>#<kind>#<what>``, so that a job's role reaches its own alone.
+#: Name of the attribute that identifies an item: ``<job>#<kind>#<what>``. A job's role can access only its own.
 ITEM_ID = "id"
-#: Attribute that DynamoDB drops an item after.
+#: Attribute with the time after which DynamoDB deletes an item.
 EXPIRES = "expires"
 
 _USE_KEY = [
@@ -51,17 +51,17 @@ def item_statements(table_arn: str, key_arn: str, job: str) -> list[Statement]:
 def update_item(
     partition: str, table: str, item: str, *, update: str, values: dict[str, Any], condition: str
 ) -> dict[str, Any]:
-    """A state that updates an item if a condition holds, but for what follows it.
+    """A state that updates an item if a condition holds, without ``Next`` and ``Catch``.
 
     Args:
         partition: ``aws``, ``aws-cn`` ...
         table: Name of the table.
         item: The item's id, as JSONata.
-        update: What to change, as DynamoDB writes it.
+        update: What to change, as a DynamoDB update expression.
         values: The values in ``update`` and ``condition``, by name.
-        condition: What must hold.
+        condition: What must hold, as a DynamoDB condition expression.
     """
-    # A failed condition is an answer, not a failure to try again.
+    # A failed condition is a valid result: do not retry it.
     answer = {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "MaxAttempts": 0}
     return {
         "Type": "Task",
@@ -78,7 +78,7 @@ def update_item(
 
 
 def when_condition_failed(following: str) -> dict[str, Any]:
-    """The state that tells a condition that did not hold from other failures, which leave a dead letter."""
+    """The Choice state after a failed update: ``following`` if the condition failed, else ``SendDeadLetter``."""
     return {
         "Type": "Choice",
         "Choices": [{"Condition": expression(_CONDITION_FAILED), "Next": following}],

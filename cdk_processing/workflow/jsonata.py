@@ -1,6 +1,6 @@
-"""Run-time values as JSONata: the one place where markers become expressions.
+"""Run-time values as JSONata: the only place that turns markers into expressions.
 
-The variable ``$run`` is there in every expression: the run's key, id, time and parameters, and what its event says. See
+Every expression can read the variable ``$run``: the run's key, id, time and parameters, and values from its event. See
 :mod:`cdk_processing.workflow.launches`.
 """
 
@@ -25,11 +25,11 @@ __all__ = [
     "quoted",
 ]
 
-#: From so many links on, a chain of operators is written flat: each link nests the evaluation one deeper, and Step
-#: Functions stops at about 100 (see :mod:`cdk_processing.workflow.depth`).
+#: A chain of operators with this many links or more is written as a list. Each link of a chain nests one level deeper,
+#: and Step Functions stops at about 100 levels (see :mod:`cdk_processing.workflow.depth`).
 _LONG_CHAIN = 5
 
-#: strftime directives in the picture language of XPath, which JSONata formats times with.
+#: strftime directives as XPath picture strings, which JSONata uses to format times.
 _PICTURES = {
     "Y": "[Y0001]",
     "y": "[Y,2-2]",
@@ -43,8 +43,8 @@ _PICTURES = {
 
 
 def quoted(text: str) -> str:
-    """A JSONata string literal. CDK tokens in it are left alone."""
-    # JSONata knows JSON's escapes, and \' is none of them.
+    """A JSONata string literal. CDK tokens in it stay as they are."""
+    # JSONata supports JSON's escapes only, and \' is not one of them.
     escaped = text.replace("\\", "\\\\").replace("'", "\\u0027")
     # A "%}" in the text would end the expression.
     escaped = escaped.replace("%}", "%\\u007d")
@@ -62,45 +62,45 @@ _VALUES = {
 
 @lru_cache(maxsize=4096)
 def expression(body: str) -> str:
-    """JSONata as a value of a state: between ``{%`` and ``%}``, on one line, because a template holds 1 MB."""
-    # No text is broken: a line break in a literal is written as an escape.
+    """JSONata as the value of a state's field, in ``{%`` and ``%}``. One line, because a template holds only 1 MB."""
+    # This does not change string literals: line breaks in them are escapes.
     return f"{{% {' '.join(line.strip() for line in body.splitlines())} %}}"
 
 
 def compile_text(text: str) -> str:
-    """Text with run-time values as a state's value: an expression, or the text itself where there are none."""
+    """Text as the value of a state's field: an expression if it has run-time values, else the text itself."""
     if not has_run_time_value(text):
-        # A literal that looks like an expression would be evaluated; one that looks like half of one, refused.
+        # Step Functions would evaluate a literal that looks like an expression, and reject one that looks like half.
         return expression(quoted(text)) if text.startswith("{%") or text.endswith("%}") else text
     parts = list(segments(text))
     rendered = [_render(part) for part in parts]
     if len(parts) == 1 and _may_be_missing(parts[0]):
-        # No value would fail the state without a reason; so it is the run's name that fails, with one.
+        # A missing value would fail the state without a reason. With '' the job's name fails instead, with a reason.
         rendered.append("''")
     return expression(joined(rendered))
 
 
 def joined(texts: Sequence[str]) -> str:
-    """Texts put together."""
+    """The concatenation of these expressions."""
     return " & ".join(texts) if len(texts) < _LONG_CHAIN else f"$join([{', '.join(texts)}])"
 
 
 def any_of(conditions: Sequence[str]) -> str:
-    """Whether one of the conditions holds; each must be true or false, never missing."""
+    """Whether at least one condition holds. Each must be true or false, never missing."""
     if len(conditions) == 1:
         return conditions[0]
     return f"({' or '.join(conditions)})" if len(conditions) < _LONG_CHAIN else f"true in [{', '.join(conditions)}]"
 
 
 def all_of(conditions: Sequence[str]) -> str:
-    """Whether all conditions hold; each must be true or false, never missing."""
+    """Whether all conditions hold. Each must be true or false, never missing."""
     if len(conditions) < _LONG_CHAIN:
         return " and ".join(conditions) or "true"
     return f"$not(false in [{', '.join(conditions)}])"
 
 
 def compile_tree(value: Any) -> Any:
-    """A tree of dicts, lists and texts, with each text compiled."""
+    """A tree of dicts, lists and strings, with each string compiled."""
     if isinstance(value, str):
         return compile_text(value)
     if isinstance(value, dict):
@@ -134,12 +134,12 @@ def _may_be_missing(part: str | RunTimeValue) -> bool:
 
 
 def _picture(spec: str) -> str:
-    # Square brackets begin a picture's own markers; doubled, they stand for themselves.
+    # Square brackets start a marker in a picture string. Doubled brackets are literal.
     fixed = spec.replace("[", "[[").replace("]", "]]")
     return re.sub(r"%(.)", lambda match: _PICTURES[match[1]], fixed)
 
 
-#: The ARN of the execution that a state is part of.
+#: The ARN of the current execution.
 EXECUTION_ID = expression("$states.context.Execution.Id")
-#: The output of the execution that a state has started and waited for.
+#: The output of an execution that the state started and waited for.
 OUTPUT_OF_EXECUTION = expression("$states.result.Output")

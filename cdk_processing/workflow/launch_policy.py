@@ -1,7 +1,7 @@
-"""How patiently a job is launched, and how that fits into the history of one execution.
+"""How often and how long a run retries, within the history limit of one execution.
 
-A history holds 25,000 events: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html. One try of a
-job is at most 10 of them, a look at another job or run 9, so each kind of waiting has its share.
+A history holds 25,000 events: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html. One try to
+create a job takes at most 10 events, one look at another job or run takes 9. So each kind of waiting has a fixed share.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from cdk_processing.request.number_tokens import is_number_token
 
 __all__ = ["FIRST_LOOK_SECONDS", "MOST_TURN_LOOKS", "PATIENT", "LaunchPolicy"]
 
-#: How long after it was found an adopted job is looked at first.
+#: Seconds before the first look at an adopted job.
 FIRST_LOOK_SECONDS = 30
-#: How often a run looks at the one that it waits for before its turn: 6,650 events.
+#: How often a run that waits for its turn looks at the run before it: 6,650 events.
 MOST_TURN_LOOKS = 700
-# In all attempts together: 9,000 events of tries, 8,100 of looks at adopted jobs.
+# Over all attempts: 9,000 events for tries, 8,100 for looks at adopted jobs.
 _MOST_TRIES, _MOST_LOOKS = 900, 900
 _BOUNDS = {
     "provisioning_slack_seconds": (60, 86_400),
@@ -32,17 +32,16 @@ _BOUNDS = {
 
 @dataclass(frozen=True, slots=True)
 class LaunchPolicy:
-    """How patiently a job is launched; each wait is drawn at random between 0 and its limit (full jitter).
+    """How often and how long a run retries. Each wait is random between 0 and its limit (full jitter).
 
     Args:
-        provisioning_slack_seconds: Beyond the job's own time limit, how long its hosts may take to start and stop.
-            After that the job is stopped and the run fails.
-        retry_seconds: First wait after throttling, a used-up quota or an error inside the service; doubled each time.
+        provisioning_slack_seconds: How long the job's hosts may take to start and stop, on top of the job's time limit.
+            After that the run stops the job and fails.
+        retry_seconds: First wait after throttling, a quota in use or an error inside the service; doubled each time.
         retry_limit_seconds: The longest such wait.
-        retries: How often a job is asked for again under the same name.
-        attempts: How many jobs one execution makes at most, where one after the other fails for want of capacity or by
-            an error inside the service. ``attempts`` times ``retries + 1`` is at most 900, so that the execution's
-            history holds them.
+        retries: How often a run retries to create a job with the same name.
+        attempts: How many jobs one execution creates at most, if jobs fail because of capacity or an error inside the
+            service. ``attempts`` times ``retries + 1`` is at most 900, so that the execution's history can hold them.
     """
 
     provisioning_slack_seconds: int = 3600
@@ -71,7 +70,7 @@ class LaunchPolicy:
             yield Problem("launch_policy.retries", self.retries, allowed, "lower it and raise retry_limit_seconds")
 
     def later_by(self, seconds: int) -> int:
-        """By how many seconds each look at an adopted job is later than the one before.
+        """How many seconds longer each wait is than the one before, between looks at an adopted job.
 
         Args:
             seconds: How long the job may take.
@@ -81,7 +80,7 @@ class LaunchPolicy:
         return max(3, -(-2 * (seconds - FIRST_LOOK_SECONDS * looks) // (looks * (looks - 1))))
 
     def looks(self, seconds: int) -> int:
-        """How many looks at an adopted job take as long as the job may take.
+        """How many looks at an adopted job cover the time that the job may take.
 
         Args:
             seconds: How long the job may take.
@@ -91,5 +90,5 @@ class LaunchPolicy:
         return (isqrt(linear * linear + 8 * step * seconds) - linear) // (2 * step) + 1
 
 
-#: How patiently a job is launched whose declaration does not say.
+#: The policy of a job that declares none.
 PATIENT = LaunchPolicy()

@@ -1,11 +1,15 @@
-"""What a run is known by: the first state of the machine, which reads whatever launched the run.
+"""The first state of the state machine. It reads the input that started the execution, and assigns ``$run``.
 
-The *run key* is what makes a run the same run. Of an arrival: bucket, key and version (else sequencer); of a schedule:
-schedule and scheduled time; by hand: what the caller gives, else the execution itself. A trigger that wants it
-otherwise brings an :class:`EventMapping`.
+The *run key* identifies a run: executions with the same run key are the same run.
 
-The first state is a Pass, which cannot catch: nothing in its expressions may fail, whatever the event is like. What is
-missing or wrong is noted as ``$run.problem``, and makes the run fail where a dead letter can be written.
+- A new S3 object: bucket, key and version (or the sequencer if there is no version).
+- A schedule: schedule and scheduled time.
+- A manual start: the run key from the caller, else the execution's ARN.
+
+A trigger that needs another run key has an :class:`EventMapping`.
+
+The first state is a Pass, which has no Catch. So its expressions must not fail for any event. They note what is missing
+or wrong in ``$run.problem``. A later state then fails the run, where it can send a dead letter.
 """
 
 from __future__ import annotations
@@ -39,11 +43,11 @@ __all__ = [
 ]
 
 _OBJECT = "$event.detail.object"
-# Other events of S3 tell of the same object and version, and are other events.
+# S3 also sends other events about the same object and version. They are not arrivals.
 _ARRIVAL = "$event.source = 'aws.s3' and $event.`detail-type` = 'Object Created'"
-#: The URI of an object that arrived.
+#: The URI of the new object.
 ARRIVED_URI = f"'s3://' & $event.detail.bucket.name & '/' & {_OBJECT}.key"
-#: By which writes of one key are put in order. Sequencers are compared as text, the shorter one filled up with zeros:
+#: Sorts the writes of one key. Sequencers compare as text, after padding the shorter one with zeros:
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 ARRIVED_SEQUENCER = f"$pad($string({_OBJECT}.sequencer), 64, '0')"
 
@@ -51,7 +55,7 @@ ARRIVED_SEQUENCER = f"$pad($string({_OBJECT}.sequencer), 64, '0')"
 def as_text(value: str) -> str:
     """A value as text, in an expression of the first state.
 
-    ``$string`` keeps 15 digits of a number, and ids may have 16: two of them would be the same.
+    ``$string`` keeps only 15 digits of a number. Ids may have 16, so two different ids could give the same text.
     """
     return f"$text({value})"
 
@@ -60,7 +64,7 @@ _TEXT = "function($v) { $type($v) = 'number' and $v = $floor($v) ? $formatBase($
 
 
 def key_expression(kind: KeyKind) -> str:
-    """The run key of an event, as JSONata on ``$event``; never fails, whatever the event is like."""
+    """The run key of an event, as JSONata on ``$event``. It does not fail for any event."""
     return " & ".join(_key_part(part) for part in RUN_KEYS[kind])
 
 
@@ -74,28 +78,28 @@ def _key_part(part: KeyPart) -> str:
     return as_text(value) if part.any_type else value
 
 
-#: The run key of an arrival, by what makes two of them the same.
+#: The run key of a new object, by what makes two of its events the same.
 ARRIVAL_KEYS = {
     "version": key_expression("version"),
     "content": key_expression("content"),
     "event": key_expression("arrival"),
 }
-# A redrive without its event is none: the first state must not fail.
+# A redrive without its event does not count as a redrive: the first state must not fail.
 _AGAIN = "$exists($states.input.redrive.event)"
-#: What launched the run, as it came; whatever has happened since. The whole of it is no variable: a variable and an
-#: execution's input hold the same 256 KiB.
+#: The event that launched the run, unchanged. It is not a variable: variables have the same limit of 256 KiB as an
+#: execution's input.
 ORIGINAL_EVENT = """(
   $input := $states.context.Execution.Input;
   $exists($input.redrive.event) ? $input.redrive.event : $input
 )"""
-#: Ends a task with the reason, where the run cannot have a job.
+#: Fails a task with the reason, if the run has a problem.
 FAIL_WITH_PROBLEM = "$exists($run.problem) ? $error($run.problem) : "
-# Characters of $run as JSON, each 4 bytes at most: far below the 256 KiB that a state may assign.
+# Limit for $run as JSON, in characters of at most 4 bytes: far below the 256 KiB that a state may assign.
 _LONGEST = 20_000
 _TOO_LONG = f"the run key and the values that the event brings are too long: together over {_LONGEST:,} characters"
 
 _BUCKET = "$event.detail.bucket.name"
-# What the run knows of its event, and where the event says so.
+# Values that a run can take from its event: the field that must exist, and the value as JSONata.
 _OF_EVENT = {
     "OBJECT_URI": (f"{_OBJECT}.key", ARRIVED_URI),
     "OBJECT_KEY": (f"{_OBJECT}.key", f"{_OBJECT}.key & ''"),
@@ -109,15 +113,15 @@ _WORDS = {"integer": "an integer", "number": "a number", "boolean": "true or fal
 
 @dataclass(frozen=True, slots=True)
 class EventMapping:
-    """What the events of one trigger mean for a run, where that is not the usual; texts are JSONata on ``$event``.
+    """How to read the events of one trigger, if they differ from the default. Strings are JSONata on ``$event``.
 
     Attributes:
-        matches: Whether an event is of this trigger.
-        run_key: The run key; no value where the event does not have it.
-        missing_key: The problem of a run whose event has no run key.
-        time: The run's time, in ISO 8601; the event's own where left out.
+        matches: Whether an event comes from this trigger.
+        run_key: The run key; no value if the event does not have it.
+        missing_key: The problem text if the event has no run key.
+        time: The run's time, in ISO 8601; the event's own time if None.
         parameters: Values for the job's parameters, by name.
-        fields: Further values by name, for what the run's admission asks for.
+        fields: More values by name, for the run's admissions.
     """
 
     matches: str
@@ -150,17 +154,17 @@ def prepare(
     instance_types: Sequence[str] = (),
     admissions: Sequence[Admission] = (),
 ) -> dict[str, Any]:
-    """The first state, but for what follows it.
+    """The first state, without ``Next``.
 
     Args:
-        event_mappings: What the events of triggers mean, where that is not the usual; the first that matches counts.
-        parameters: The job's parameters, each once.
-        base_name: What the names of its jobs begin with.
-        values: Names of the run-time values that it uses.
-        outputs: The outputs of another job's run that it reads, each once.
-        moments: The times that it reckons from the run's own, each once.
-        instance_types: What is tried in turn where capacity lacks.
-        admissions: What decides whether the run may have its job.
+        event_mappings: How to read the events of triggers that differ from the default; the first match is used.
+        parameters: The job's parameters, without duplicates.
+        base_name: The prefix of job names.
+        values: Names of the run-time values that the job uses.
+        outputs: The outputs of another job's run that the job reads, without duplicates.
+        moments: The times that the job computes from the run's time, without duplicates.
+        instance_types: Instance types to try in order when there is no capacity.
+        admissions: The admissions that decide whether a run may create its job.
     """
     assign: dict[str, Any] = {
         "run": expression(_run(event_mappings, parameters, base_name, _Used(values, outputs, moments), admissions)),
@@ -172,20 +176,20 @@ def prepare(
         assign |= admission.variables
     if instance_types:
         assign["instance_types"] = list(instance_types)
-    # Who starts a run reads here what they may give.
+    # The Comment tells people who start a run which parameters they can pass.
     declared = declaration(parameters)
     return {"Type": "Pass", **({} if declared is None else {"Comment": declared}), "Assign": assign}
 
 
 def name_expression(base_name: str) -> str:
-    """What the names of a run's jobs begin with, as JSONata."""
+    """The prefix of the names of a run's jobs, as JSONata."""
     return f"{quoted(f'{base_name}-')} & $id"
 
 
 def parameters_digest(parameters: Sequence[RunTimeValue]) -> str:
     """MD5 of the parameters' values, as JSONata.
 
-    It is that of ``name=MD5;name=MD5``, in the order of the declaration: nobody says how an object becomes text.
+    The MD5 of ``name=MD5;name=MD5``, in the order of the declaration. How an object becomes text is not documented.
     """
     names = ", ".join(quoted(each.parameter) for each in parameters)
     digest = "$n & '=' & $hash($lookup($run.parameters, $n) & '', 'MD5')"
@@ -205,7 +209,7 @@ def _run(
         f"$text := {_TEXT}",
     ]
     if event_mappings:
-        # Side by side, not one inside the other: a job may have a hundred triggers.
+        # A list, not nested conditions: a job may have a hundred triggers.
         listed = ", ".join(f"{mapping.matches} ? {mapping.render()}" for mapping in event_mappings)
         statements.append(f"$read := [{listed}][0]")
     if parameters:
@@ -270,14 +274,14 @@ def _fields(
 
 
 def _value(parameter: RunTimeValue) -> str:
-    """A parameter's value as text; none where it is neither given nor has a default."""
+    """A parameter's value as text; no value if it is not given and has no default."""
     given = f"$given.{parameter.parameter}"
     otherwise = "" if parameter.default is None else f" : {quoted(parameter.default)}"
     return f"$exists({given}) ? {as_text(given)}{otherwise}"
 
 
 def _problems(event_mappings: Sequence[EventMapping], parameters: Sequence[RunTimeValue]) -> Iterator[str]:
-    """What can be wrong with a run, each as an expression with no value where it is not."""
+    """The possible problems of a run, each as an expression that has no value if there is no problem."""
     if any(mapping.missing_key for mapping in event_mappings):
         yield "$not($exists($read.key) or $type($again.run_key) = 'string') ? $read.missing"
     if not parameters:
@@ -306,7 +310,7 @@ def _wrong(parameter: RunTimeValue, allowed: str) -> str:
 
 
 class _Used:
-    """What the run keeps of its event, and what it makes of that: the values that the job uses."""
+    """The values that the job uses: taken from the event, or computed from it."""
 
     def __init__(
         self, values: Collection[str], outputs: Sequence[RunTimeValue], moments: Sequence[Moment] = ()
@@ -316,7 +320,7 @@ class _Used:
         self.moments = moments
 
     def fields(self) -> dict[str, str]:
-        """The fields of ``$run``, each with its value as an expression."""
+        """The fields of ``$run`` for these values, each with its expression."""
         found = {name: f"$exists({_OF_EVENT[name][0]}) ? {_OF_EVENT[name][1]}" for name in self._values}
         if self._outputs:
             found["outputs"] = f"{{{', '.join(f'{quoted(each.output)}: {_rest(each)}' for each in self._outputs)}}}"
@@ -325,7 +329,7 @@ class _Used:
         return found
 
     def problems(self) -> Iterator[str]:
-        """What can be missing, each as an expression with no value where it is there."""
+        """The possible missing values, each as an expression that has no value if nothing is missing."""
         yield from time_problem(self.moments)
         yield from map(_missing_value, self._values)
         for each in self._outputs:
@@ -334,7 +338,7 @@ class _Used:
 
 
 def _rest(output: RunTimeValue) -> str:
-    """The key of an upstream run's output behind the folder that all runs share."""
+    """The key of an upstream run's output, without the prefix that all runs share."""
     uri = member("$event.detail.outputs", output.output)
     key = f"$substringAfter($substringAfter({uri}, '://'), '/')"
     return f"$type({uri}) = 'string' ? $substring({key}, $length({quoted(output.folder)}))"
@@ -350,12 +354,12 @@ def _missing_value(name: str) -> str:
 
 
 def _cut() -> str:
-    """A run whose event brings too much to be kept; the whole of it is in the execution's input."""
+    """``$run`` for an event that is too large to keep. The execution's input still holds all of it."""
     kept = ", ".join(f"'{name}': $run.{name}" for name in ("id", "name", "redriven", "attempt"))
     start = "$states.context.Execution.StartTime"
     return f"{{'key': $substring($key, 0, 500), {kept}, 'time': {start}, 'problem': {quoted(_TOO_LONG)}}}"
 
 
 def _attempt(redrive: str) -> str:
-    """Counted on from by later states, so that what is no number is not let in."""
+    """The first attempt's number. Later states add to it, so anything that is not a number becomes 1."""
     return f"$type({redrive}.attempt) = 'number' ? {redrive}.attempt : 1"

@@ -1,4 +1,4 @@
-"""What Step Functions would refuse of a definition, or fail each run for, found before it is deployed."""
+"""Checks a definition before deployment, for what Step Functions would reject or what would fail every run."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def definition_problems(definition: Mapping[str, Any], text: str) -> list[Proble
 
     Args:
         definition: The definition, as a tree.
-        text: The same as JSON.
+        text: The same definition as JSON.
     """
-    # Only a wrong definition is walked: that takes several times as long as a look through its text.
+    # Walk the tree only if something is wrong: that takes several times as long as a search through the text.
     found = _too_deep(definition) if any(depth(body) > DEEPEST for body in _bodies(text)) else []
     if len(text) > _LONGEST:
         fix = "declare fewer parameters, triggers and values in patterns, or make two jobs of it"
@@ -58,7 +58,7 @@ def _shallower(where: str) -> str:
 
 
 def _expressions(value: object, where: str = "") -> list[tuple[str, str]]:
-    """Every expression without its ``{%`` and ``%}``, with the field that it stands in."""
+    """Every field that holds an expression, with the expression without its ``{%`` and ``%}``."""
     if isinstance(value, str):
         return [(where, value[2:-2])] if value.startswith("{%") else []
     found: list[tuple[str, str]] = []

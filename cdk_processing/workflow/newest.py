@@ -1,4 +1,4 @@
-"""Admission of arrivals that are no older than the newest known arrival of their key.
+"""Admission of new objects: a run is superseded if a newer version of its object is already recorded.
 
 ```
 Admit --> RecordNewest --> on to the job
@@ -30,7 +30,7 @@ def _states(gate: Gate) -> dict[str, Any]:
         gate.table,
         item,
         update="SET newest = :mine, expires = :expires",
-        # The same one again is a duplicate, which the job's name tells.
+        # If they are equal, the event is a duplicate. The job's name detects that.
         condition="attribute_not_exists(newest) OR newest <= :mine",
         values={
             ":mine": {"S": expression("$run.sequencer")},
@@ -44,7 +44,7 @@ def _states(gate: Gate) -> dict[str, Any]:
     }
 
 
-#: An arrival that is older than the newest known one of its key ends as ``Superseded``.
+#: A run whose event is older than the newest known event of its key ends as ``Superseded``.
 NEWEST_ONLY = Admission(
     name="newest",
     entries=(("$exists($run.sequencer)", "RecordNewest"),),

@@ -1,6 +1,6 @@
-"""The operators of EventBridge patterns: what each takes, and what it asks of a value, as JSONata.
+"""The comparison operators of EventBridge patterns: which values each accepts, and its test as JSONata.
 
-What they mean: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+Their meaning: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ __all__ = [
     "value_tests",
 ]
 
-#: The operator that asks whether a field is there; all others ask something of a value.
+#: The operator that tests whether a field exists. All others test a value.
 EXISTS = "exists"
-#: EventBridge looks at values alone: an object is as if it were not there.
+#: EventBridge matches values only. It treats an object as missing.
 LEAF = "$type($v) != 'object'"
 
-# Not "(.|\\s)*": a blank would be read in two ways, and each blank of a text that does not match doubles the work.
+# Not "(.|\\s)*": a blank matches both alternatives, so each blank of a text that does not match doubles the work.
 _ANYTHING = "[\\s\\S]*"
 _TEXT = "$type($v) = 'string'"
 _OF_TEXTS = ("prefix", "suffix", "wildcard", "equals-ignore-case")
 
 
 class UnknownOperatorError(ValueError):
-    """An operator of a pattern that has no equal in JSONata."""
+    """A pattern uses an operator that JSONata cannot express."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """An operator.
+    """A comparison operator.
 
     Attributes:
-        allowed: What it takes, in words.
-        takes: Whether it takes a value.
-        test: What it asks of ``$v``, as JSONata; None where JSONata has no equal, and for ``exists``.
+        allowed: The operands that it accepts, in words.
+        takes: Returns whether it accepts an operand.
+        test: Returns its test of ``$v``, as JSONata. None for ``exists`` and if JSONata cannot express it.
     """
 
     allowed: str
@@ -56,10 +56,10 @@ class Operator:
 
 
 def operator_test(operator: str, value: Any) -> str:
-    """What an operator asks of one value, ``$v``, as JSONata.
+    """The test of an operator on one value, ``$v``, as JSONata.
 
     Raises:
-        UnknownOperatorError: JSONata has no equal of the operator.
+        UnknownOperatorError: JSONata cannot express the operator.
     """
     found = OPERATORS.get(operator)
     if found is None or found.test is None:
@@ -68,7 +68,7 @@ def operator_test(operator: str, value: Any) -> str:
 
 
 def value_tests(values: Sequence[Any]) -> Iterator[str]:
-    """Whether ``$v`` is one of some values; equal ones of a type side by side."""
+    """Tests whether ``$v`` is one of some values. Strings share one test, and so do numbers."""
     texts = [value for value in values if isinstance(value, str)]
     numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
     for listed, guard in ((texts, ""), (numbers, "$type($v) = 'number' and ")):
@@ -80,12 +80,12 @@ def value_tests(values: Sequence[Any]) -> Iterator[str]:
 
 
 def value_list(values: Sequence[Any]) -> str:
-    """Texts and numbers as a list in JSONata."""
+    """Strings and numbers as a JSONata list."""
     return f"[{', '.join(quoted(value) if isinstance(value, str) else repr(value) for value in values)}]"
 
 
 def _is(value: Any) -> str:
-    """Whether ``$v`` is a value; the type too, because some engines hold 1 to be true."""
+    """A test whether ``$v`` is a value. It also tests the type, because some engines treat 1 and true as equal."""
     if isinstance(value, str):
         return f"$v = {quoted(value)}"
     if value is None:
@@ -95,7 +95,7 @@ def _is(value: Any) -> str:
     return f"$type($v) = 'number' and $v = {value!r}"
 
 
-# -- what they take ---------------------------------------------------------------------------------------------------
+# -- accepted operands ------------------------------------------------------------------------------------------------
 
 
 def _is_text(value: Any) -> bool:
@@ -137,7 +137,7 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-# -- what they ask ----------------------------------------------------------------------------------------------------
+# -- tests of a value -------------------------------------------------------------------------------------------------
 
 
 def _prefix(value: Any) -> str:
@@ -162,15 +162,15 @@ def _ends(text: str, wanted: str) -> str:
 
 
 def _cased(value: Any) -> tuple[str, str]:
-    """What is compared: the text as it is, or in lower case for ``{"equals-ignore-case": "a"}``."""
+    """The two sides to compare: unchanged, or in lower case for ``{"equals-ignore-case": "a"}``."""
     if isinstance(value, Mapping):
-        # Lowered by the run: what is known at deployment only is a token here, and must stay as it is.
+        # The run converts to lower case: a value known only at deployment is a token here, and must not change.
         return "$lowercase($v)", f"$lowercase({quoted(value['equals-ignore-case'])})"
     return "$v", quoted(value)
 
 
 def _wildcard(value: str) -> str:
-    # What stands between the stars; "\\*" and "\\\\" mean the character itself.
+    # The text between the stars. "\\*" and "\\\\" are an escaped star and an escaped backslash.
     fixed = [""]
     for part in re.findall(r"\\\\|\\\*|\*|[^*\\]+|\\", value):
         if part == "*":
@@ -184,7 +184,7 @@ def _wildcard(value: str) -> str:
 
 
 def _affixes(fixed: list[str]) -> str:
-    """A wildcard with a token in it, which no regular expression can hold: what the text begins and ends with."""
+    """The test of a wildcard that contains a token: a regular expression cannot, so compare start and end."""
     if len(fixed) == 1:
         return f"$v = {quoted(fixed[0])}"
     if len(fixed) > 2:
@@ -194,7 +194,7 @@ def _affixes(fixed: list[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text in a regular expression that means itself; a bracket as its code, or JSONata's scanner would count it."""
+    """Text escaped for a regular expression. Brackets become codes, because JSONata's scanner would count them."""
     return re.sub(r"[^\w \-]", lambda match: f"\\u{ord(match[0]):04x}" if ord(match[0]) < 0x10000 else match[0], text)
 
 
@@ -212,7 +212,7 @@ def _anything_but(value: Any) -> str:
     return f"{LEAF} and $not({any_of(tests)})"
 
 
-#: The operators that EventBridge knows, by name.
+#: The operators that EventBridge supports, by name.
 OPERATORS: Mapping[str, Operator] = {
     "prefix": Operator("a text or {'equals-ignore-case': text}", _is_affix, _prefix),
     "suffix": Operator("a text or {'equals-ignore-case': text}", _is_affix, _suffix),

@@ -1,7 +1,7 @@
-"""EventBridge patterns: what is wrong with one, and the same as a JSONata condition.
+"""EventBridge patterns: validates them and converts them to JSONata conditions.
 
-By the condition a state machine knows which trigger of its job an event came by. EventBridge has matched the event
-before it starts anything, so the condition only tells the triggers of one job apart.
+With these conditions a state machine finds the trigger that an event came from. EventBridge has already matched the
+event when it starts the execution, so a condition only distinguishes the triggers of one job.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FIELDS = ("account", "detail", "detail-type", "id", "region", "resources", "sou
 
 
 def pattern_problems(pattern: Mapping[str, Any]) -> Iterator[Problem]:
-    """What EventBridge would refuse of a pattern."""
+    """The parts of a pattern that EventBridge would reject."""
     yield from _problems_inside(pattern, "pattern")
     for name, wanted in pattern.items():
         if name not in _FIELDS:
@@ -29,7 +29,7 @@ def pattern_problems(pattern: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _problems_inside(pattern: Mapping[str, Any], where: str) -> Iterator[Problem]:
-    """EventBridge takes a list of values at the end of every path, and nothing else."""
+    """EventBridge accepts only a list of values at the end of every path."""
     for name, wanted in pattern.items():
         inner = f"{where}[{name!r}]"
         if name == "$or":
@@ -49,7 +49,7 @@ def _problems_inside(pattern: Mapping[str, Any], where: str) -> Iterator[Problem
 
 
 def _value_problems(item: Any, where: str) -> Iterator[Problem]:
-    """One of the values that a field may have, or an operator."""
+    """The problems of one item of such a list: a value or an operator."""
     if item is None or isinstance(item, (str, bool, int, float)):
         return
     if not isinstance(item, Mapping) or len(item) != 1:
@@ -64,20 +64,20 @@ def _value_problems(item: Any, where: str) -> Iterator[Problem]:
 
 
 def condition(pattern: Mapping[str, Any], root: str = "$event") -> str:
-    """Whether an event matches, as a JSONata expression's body.
+    """The JSONata condition for a pattern: whether an event matches it.
 
     Args:
-        pattern: An event pattern, as EventBridge takes it.
-        root: The expression that the pattern is held to.
+        pattern: An EventBridge event pattern.
+        root: The expression to match against the pattern.
 
     Raises:
-        UnknownOperatorError: The pattern uses ``cidr``, or something that EventBridge does not know.
+        UnknownOperatorError: The pattern uses ``cidr``, or an operator that EventBridge does not support.
     """
     return all_of([part for part in _conditions(pattern, root) if part != _ANY])
 
 
 def _conditions(pattern: Mapping[str, Any], root: str) -> Iterator[str]:
-    """What a pattern asks for, field by field."""
+    """The conditions of a pattern, one for each field."""
     for name, wanted in pattern.items():
         if name == "$or":
             yield any_of([condition(option, root) for option in wanted])
@@ -88,8 +88,8 @@ def _conditions(pattern: Mapping[str, Any], root: str) -> Iterator[str]:
 
 
 def field(root: str, name: str) -> str:
-    """A member of an object, whatever its name."""
-    if "`" in name or "%}" in name:  # one would end the name, the other the expression
+    """A JSONata path to a field of an object. Any field name works."""
+    if "`" in name or "%}" in name:  # "`" would end the name, "%}" the expression
         return f"$lookup({root}, {quoted(name)})"
     return f"{root}.{name}" if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else f"{root}.`{name}`"
 
@@ -102,7 +102,7 @@ def path(text: str, root: str = "$event") -> str:
 
 
 def _matches(where: str, wanted: Sequence[Any]) -> str:
-    """Whether a field has one of the wanted values; it may itself be a list, and then any of its values will do."""
+    """The condition that a field has one of the wanted values. If the field is a list, any of its values may match."""
     texts = [item for item in wanted if isinstance(item, str)]
     exists = [item[EXISTS] for item in wanted if isinstance(item, Mapping) and EXISTS in item]
     tests = [*value_tests([item for item in wanted if not isinstance(item, (str, Mapping))])]
@@ -112,7 +112,7 @@ def _matches(where: str, wanted: Sequence[Any]) -> str:
             tests.append(operator_test(operator, value))
     found = []
     if texts:
-        # One wanted text on the left: `in` takes a value and a list alike.
+        # With a single wanted text on the left, `in` works for both a value and a list.
         listed = f"$exists({where}[$ in {value_list(texts)}])"
         found.append(f"{quoted(texts[0])} in {where}" if len(texts) == 1 else listed)
     if tests:
@@ -122,5 +122,5 @@ def _matches(where: str, wanted: Sequence[Any]) -> str:
 
 
 def _some(where: str, test: str) -> str:
-    """Whether a value, or one of a list of values, passes a test of ``$v``."""
+    """The condition that a value, or one value of a list, passes a test of ``$v``."""
     return f"true in $map([{where}], function($v) {{ {test} }})"

@@ -1,11 +1,11 @@
-"""Times that are reckoned from the run's own, as JSONata: in a timezone, days or hours before or after.
+"""Times computed from the run's time, as JSONata: in a timezone, and days or hours earlier or later.
 
-JSONata knows no timezones. So the definition holds a table of each timezone that it uses, and one function that finds
-an offset in such a table, both in the first state. That state also reckons the times, once; all others read them.
+JSONata has no timezones. So the first state contains a table for each timezone that the definition uses, and one
+function that finds an offset in such a table. That state also computes the times, once. All other states read them.
 
-A table's ``changes`` are numbers in rising order: the moment from which an offset counts, times the number of
-``offsets``, plus the index of that offset. So the offset at a moment is that of the greatest number below the next
-moment's: no search nests deeper for a longer table.
+A table's ``changes`` are ascending numbers. Each encodes the moment when an offset begins and the index of that offset:
+moment times the number of ``offsets``, plus index. To find the offset at a moment, take the greatest number below that
+of the next moment. So a longer table does not make the search nest deeper.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from cdk_processing.workflow.jsonata import quoted
 
 __all__ = ["TIMES", "moments_expression", "time_problem", "time_statements"]
 
-#: The name of the times in ``$run``.
+#: The field of ``$run`` that holds the times.
 TIMES = "times"
 
-# A time that $toMillis reads in every implementation, and that lies where the tables know every shift of it; the first
-# state must not fail, whatever a run was started with.
+# Matches a time that $toMillis reads in every implementation, and for which the tables cover every shift. The first
+# state must not fail for any input.
 _YEAR = "20([0-8][0-9]|9[0-8])"
 _DATE = (
     f"{_YEAR}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
@@ -38,8 +38,8 @@ _OFFSET = f"""function($zone, $at) {{(
     $k := $count($zone.offsets);
     60000 * $zone.offsets[$max($zone.changes[$ < ($n + 1) * $k]) % $k]
 )}}"""
-# The offset of a time on the wall is that of the first moment that has it; of a time that is skipped, the offset before
-# it was skipped: Python's datetimes have it so. A day before, the offset is the one before any change that matters.
+# As in Python's datetime: a local time that occurs twice gets the offset of the first moment. A skipped local time gets
+# the offset before the change. The search starts a day earlier, where the offset is from before any relevant change.
 _LOCAL = """function($zone, $before, $after) {(
     $at := $ms + $before;
     $o := $offset($zone, $at);
@@ -53,10 +53,10 @@ _ISO = "function($wall) { $fromMillis($wall, '[Y0001]-[M01]-[D01]T[H01]:[m01]:[s
 
 
 def time_statements(moments: Collection[Moment]) -> Iterator[str]:
-    """What the times need, as statements of the first state, which has the run's time as ``$time``."""
+    """Statements of the first state that the times need. The state has the run's time in ``$time``."""
     if not moments:
         return
-    # "$" also matches before a line break at the end, in some engines: so the text ends with something else.
+    # In some engines "$" also matches before a final line break. So append a character to the text.
     yield f"$ms := $contains($time & '.', /^{_TIME}\\.$/) ? $toMillis($time)"
     yield f"$iso := {_ISO}"
     zones = list(dict.fromkeys(moment.zone for moment in moments if moment.zone))
@@ -68,14 +68,14 @@ def time_statements(moments: Collection[Moment]) -> Iterator[str]:
 
 
 def moments_expression(moments: Collection[Moment]) -> str:
-    """The times by their keys, each with its clock on the wall in milliseconds, and as text."""
+    """The times by key, each as local time in milliseconds and as text."""
     zones = list(dict.fromkeys(moment.zone for moment in moments if moment.zone))
     members = ", ".join(f"{quoted(moment.key)}: {_reckoned(moment, zones)}" for moment in moments)
     return f"$exists($ms) ? {{{members}}}"
 
 
 def time_problem(moments: Collection[Moment]) -> Iterator[str]:
-    """What is told of a run whose time cannot be reckoned with, as an expression with no value where it can."""
+    """The problem of a run whose time cannot be used, as an expression that has no value if it can."""
     if moments:
         yield f"$not($exists($ms)) ? {quoted(f'the time of the run must be {_ALLOWED}, got ')} & $time"
 

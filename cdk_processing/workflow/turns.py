@@ -1,9 +1,9 @@
-"""Admission of one run of a schedule after the other, so that runs do not overlap.
+"""Admission that runs the executions of a schedule one after the other, so that they do not overlap.
 
-An item of the table holds the *line* of a schedule's runs: executions, in the order in which they came. The first has
-its turn, and has it as long as it runs. So nothing has to be given back, and nothing can leak when an execution is
-aborted: whoever finds another one first asks Step Functions whether that one still runs, and takes it out of the line
-if it does not, on condition that it is still the first. Every step can be done twice, as it is when an answer is lost.
+An item of the table holds the *line* of a schedule: its executions, in the order of arrival. The first one has
+its turn for as long as it runs. It does not release the turn, so an aborted execution leaves nothing locked. Any other
+execution asks Step Functions whether the first one still runs. If not, it removes that one from the line, on condition
+that it is still the first. Every step is idempotent, because a retry after a lost response repeats it.
 
 ```
 Admit -- queue --> JoinLine --> ReadLine -- I am first ------------------------> on to the job
@@ -33,15 +33,15 @@ from cdk_processing.workflow.launch_policy import MOST_TURN_LOOKS
 __all__ = ["TURNS"]
 
 _ME = expression("$states.context.Execution.Id")
-# So 700 looks, all that an execution's history has room for, are more than two weeks.
+# With these waits, 700 looks cover more than two weeks. An execution's history has no room for more looks.
 _FIRST_LOOK_SECONDS, _LATER_BY_SECONDS, _LONGEST_LOOK_SECONDS = 15, 6, 3_600
 _LOOKED = {"turn_looks": expression("$turn_looks + 1")}
-# Reading the line again costs as much of the history as two looks.
+# Reading the line again takes as many history events as two looks.
 _READ_AGAIN = {"turn_looks": expression("$turn_looks + 2")}
 
 
 def _states(gate: Gate) -> dict[str, Any]:
-    """The states that wait for a turn, or do without the run."""
+    """The states that wait for a turn, or skip the run."""
     partition, table, following = gate.partition, gate.table, gate.admitted
     item = f"{quoted(f'{gate.job}#line#')} & $states.context.StateMachine.Id & '#' & $run.schedule"
     me, just_me = {":me": {"S": _ME}}, {":just_me": {"L": [{"S": _ME}]}}
@@ -75,7 +75,7 @@ def _states(gate: Gate) -> dict[str, Any]:
         "JoinLine": {**join, "Catch": caught("JudgeLine"), "Next": "ReadLine"},
         "TakeTurn": {**take, "Catch": caught("JudgeLine"), "Next": following},
         "LeaveLine": {**leave, "Catch": _counted(caught("JudgeLine")), "Assign": _READ_AGAIN, "Next": "ReadLine"},
-        # Whatever was asked for has been done, by us or by somebody quicker: the line itself tells.
+        # A failed condition means that the change is already made, by this or another execution. Read the line.
         "JudgeLine": when_condition_failed("ReadLine"),
         "ReadLine": {
             "Type": "Task",
@@ -84,7 +84,7 @@ def _states(gate: Gate) -> dict[str, Any]:
                 "TableName": table,
                 "Key": {ITEM_ID: {"S": expression(item)}},
                 "ConsistentRead": True,
-                # The first alone: a state's result holds 256 KiB, an item 400.
+                # Only the first element: a state's result holds 256 KiB, an item 400.
                 "ProjectionExpression": "line[0]",
             },
             "Retry": PATIENT_RETRY,
@@ -103,9 +103,9 @@ def _states(gate: Gate) -> dict[str, Any]:
         "DescribeFirst": {
             "Type": "Task",
             "Resource": f"arn:{partition}:states:::aws-sdk:sfn:describeExecution",
-            # Without its input and output, which may be 256 KiB each.
+            # Leave out input and output, which may be 256 KiB each.
             "Arguments": {"ExecutionArn": expression("$first"), "IncludedData": "METADATA_ONLY"},
-            # It ran when it came into the line, so it exists; Step Functions may learn of it late, and forgets in time.
+            # It ran when it joined the line, so it exists. Step Functions may find it late, and deletes it in the end.
             "Retry": PATIENT_RETRY,
             "Catch": [
                 {
@@ -128,7 +128,7 @@ def _states(gate: Gate) -> dict[str, Any]:
             "Choices": [
                 {"Condition": expression("$first_status = 'UNKNOWN'"), "Next": "SendDeadLetter"},
                 {
-                    # A run that somebody redrives is wanted: it waits.
+                    # Somebody redrove this run on purpose, so it waits.
                     "Condition": expression(
                         "$first_status = 'RUNNING' and $run.overlap = 'skip' and $not($run.redriven)"
                     ),
@@ -166,7 +166,7 @@ def _counted(catchers: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _describe_runs(place: Place, state_machine_name: str) -> list[Statement]:
-    """To ask whether another of the job's runs still goes on."""
+    """The permission to check whether another run of the job still runs."""
     return [
         Statement(
             "DescribeRuns",
@@ -177,13 +177,13 @@ def _describe_runs(place: Place, state_machine_name: str) -> list[Statement]:
     ]
 
 
-#: A run of a schedule waits for the earlier ones, or ends as ``Skipped`` while one runs.
+#: A run of a schedule waits for the earlier runs, or ends as ``Skipped`` if one still runs.
 TURNS = Admission(
     name="turns",
     entries=(("$run.overlap = 'queue'", "JoinLine"), ("$run.overlap = 'skip'", "TakeTurn")),
     states=_states,
     run_fields={"schedule": "$event.schedule & ''", "overlap": "$event.overlap & ''"},
-    # Not the count of looks at a job, which says when that has outlived its time.
+    # Separate from ``looks``, which limits how long a run waits for an adopted job.
     variables={"turn_looks": 0},
     keeps_items=True,
     machine_policy=MachinePolicy("TurnPolicy", "TakeTurns", _describe_runs),
