@@ -1,11 +1,11 @@
-"""The first process of a sandbox: makes the namespaces, the file system and the process that the job asked for.
+"""The first process of a sandbox: creates the namespaces and the file system, and starts the job's process.
 
-Run as a script (``python -I -S _sandbox_init.py <fd>``), never imported by the library. Reads what to do from standard
-input as JSON (written by ``sandbox.py``), reports a failure to set up as JSON on the file descriptor it is given, and
-exits as the job's process did. Two processes stay: the outer one, which the runner signals, and the inner one, which
-is PID 1 of the sandbox; when it ends the kernel ends everything else in there.
+Runs as a script (``python -I -S _sandbox_init.py <fd>``); the library never imports it. It reads a specification from
+standard input as JSON (written by ``sandbox.py``), and reports a failed set-up as JSON on the file descriptor ``fd``.
+Its exit code is that of the job's process. Two processes stay: the outer one, which gets the runner's signals, and the
+inner one, which is PID 1 of the sandbox. When PID 1 ends, the kernel ends all other processes in the sandbox.
 
-Needs nothing but libc and little of the standard library, as it starts once for every container.
+It uses only libc and few standard modules, to start fast: every container starts it once.
 """
 
 # Importing pathlib would take as long as the rest of the start.
@@ -21,7 +21,7 @@ import resource
 import signal
 import struct
 import sys
-import warnings  # noqa: F401  # os.execvpe imports it, by when the new root may not show this interpreter
+import warnings  # noqa: F401  # os.execvpe imports it, and by then the new root may not contain this interpreter
 from typing import Any, NoReturn
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
@@ -36,13 +36,13 @@ MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV = 1, 2, 4
 SYS_MOUNT_SETATTR = 442  # the same on every architecture; Linux 5.12
 SYS_KEYCTL = {"x86_64": 250, "aarch64": 219}
 KEYCTL_JOIN_SESSION_KEYRING = 1
-# In a user namespace of its own, where they reach its own files and processes alone: CHOWN, DAC_OVERRIDE, FOWNER,
-# FSETID, KILL, SETGID, SETUID, NET_BIND_SERVICE. Without one, none is kept.
+# Kept only in a new user namespace, where they apply only to the sandbox's own files and processes: CHOWN,
+# DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, NET_BIND_SERVICE. Without a user namespace, none is kept.
 KEPT_CAPABILITIES = {0, 1, 3, 4, 5, 6, 7, 10}
 LAST_CAPABILITY = 63
-# Where ids other than root's lie on the host: far from those of its users.
+# Ids other than root map to this range on the host, far from the ids of its users.
 FIRST_ID, IDS = 2_000_000_000, 65_536
-# Linux counts the processes of each PID namespace from this release on; before it, the limit was the host's.
+# Since this release, Linux limits the processes of each PID namespace. Before, the limit applied to the whole host.
 PID_LIMIT_SINCE = (6, 14)
 SETUP_FAILED = 125
 
@@ -59,13 +59,13 @@ def call(name: str, *arguments: Any) -> int:
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
-    """Mount something, as the system call does."""
+    """Mount a file system with the system call."""
     encoded = [os.fsencode(each) if each is not None else None for each in (source, target, kind)]
     call("mount", *encoded, ctypes.c_ulong(flags), os.fsencode(data) if data else None)
 
 
 def restrict(target: str, *, writable: bool, devices: bool) -> None:
-    """Take rights from a mount and all below it: to set ids, and where it is said so, to write and to open devices."""
+    """Forbid set-uid on a mount and all mounts below it, and optionally writing and opening devices."""
     taken = MOUNT_ATTR_NOSUID | (0 if writable else MOUNT_ATTR_RDONLY) | (0 if devices else MOUNT_ATTR_NODEV)
     attributes = struct.pack("=4Q", taken, 0, 0, 0)
     arguments = (AT_FDCWD, os.fsencode(target), AT_RECURSIVE, attributes, ctypes.c_size_t(len(attributes)))
@@ -73,7 +73,7 @@ def restrict(target: str, *, writable: bool, devices: bool) -> None:
         return
     if ctypes.get_errno() != ENOSYS:
         raise OSError(ctypes.get_errno(), f"mount_setattr: {os.strerror(ctypes.get_errno())}", target)
-    # An older kernel: one by one, each with the flags it has, as a user namespace may not clear those.
+    # On an older kernel, remount one by one. Keep each mount's flags: a user namespace may not clear them.
     more = MS_NOSUID | (0 if writable else MS_RDONLY) | (0 if devices else MS_NODEV)
     known = {
         "ro": MS_RDONLY,
@@ -94,7 +94,7 @@ def restrict(target: str, *, writable: bool, devices: bool) -> None:
 
 
 def place_for(source: str, target: str) -> None:
-    """Make what a bind mount needs to be mounted on."""
+    """Create the mount point for a bind mount."""
     if os.path.isdir(source):
         os.makedirs(target, exist_ok=True)
     elif not os.path.lexists(target):
@@ -103,7 +103,7 @@ def place_for(source: str, target: str) -> None:
 
 
 def bind(root: str, source: str, target: str, writable: bool) -> None:
-    """Show a file or folder of the host at a place below the new root; no device in it can be opened but /dev's own."""
+    """Bind a file or folder of the host below the new root. Only devices of /dev can be opened."""
     place = root + target
     place_for(source, place)
     mount(source, place, None, MS_BIND | MS_REC)
@@ -111,14 +111,14 @@ def bind(root: str, source: str, target: str, writable: bool) -> None:
 
 
 def layer(root: str, folder: str) -> None:
-    """Let what is written below a folder lie in memory over it, as in a container; the host's stays as it is."""
+    """Mount an overlay: writes below a folder go to memory, as in a container. The host's folder does not change."""
     if set(folder) & set(",:\\"):
-        return  # the mount's options could not name it; it stays read-only
+        return  # mount options cannot contain this path; it stays read-only
     upper, work = f"{root}/.layer/upper", f"{root}/.layer/work"
     os.makedirs(upper)
     os.makedirs(work)
     options = f"lowerdir={folder},upperdir={upper},workdir={work}"
-    for extra in ("", ",userxattr"):  # what a user namespace needs, from Linux 5.11 on
+    for extra in ("", ",userxattr"):  # a user namespace needs it, since Linux 5.11
         try:
             mount("overlay", root + folder, "overlay", MS_NOSUID | MS_NODEV, options + extra)
             return
@@ -127,7 +127,7 @@ def layer(root: str, folder: str) -> None:
 
 
 def build_root(specification: dict[str, Any]) -> None:
-    """Put a new file system in place of the host's: only what is listed is there."""
+    """Replace the host's root file system by a new one with only the listed files and folders."""
     root = specification["root"]
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
@@ -151,7 +151,7 @@ def build_root(specification: dict[str, Any]) -> None:
     os.makedirs(f"{root}/proc", exist_ok=True)
     mount("proc", f"{root}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     limit_processes(f"{root}/proc", specification["processes"])
-    # The sandbox's root may be the host's: keep it from the kernel's own switches, as Docker does.
+    # Root in the sandbox may be root on the host: protect the kernel's settings, as Docker does.
     for name in ("bus", "fs", "irq", "sys", "sysrq-trigger"):
         if os.path.exists(f"{root}/proc/{name}"):
             bind(root, f"{root}/proc/{name}", f"/proc/{name}", writable=False)
@@ -160,14 +160,14 @@ def build_root(specification: dict[str, Any]) -> None:
             bind(root, "/dev/null", f"/proc/{name}", writable=True)
     mount("none", root, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
     os.chdir(root)
-    # With both arguments ".", the old root lies on top of the new one and is taken off: pivot_root(2), NOTES.
+    # With "." for both arguments, the old root is mounted over the new one, then unmounted: pivot_root(2), NOTES.
     call("pivot_root", b".", b".")
     call("umount2", b".", MNT_DETACH)
     os.chdir("/")
 
 
 def bring_up_loopback() -> None:
-    """A new network namespace has a loopback device, but it is down."""
+    """Bring up the loopback device, which is down in a new network namespace."""
     descriptor = call("socket", 2, 2, 0)
     try:
         fcntl.ioctl(descriptor, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
@@ -176,37 +176,37 @@ def bring_up_loopback() -> None:
 
 
 def limit(specification: dict[str, Any]) -> None:
-    """Let a job that runs wild end itself, and not the host: each limit holds for one process."""
+    """Set resource limits, so that a runaway job cannot bring down the host. Each limit applies to one process."""
     for name, most in specification["limits"].items():
         number = getattr(resource, f"RLIMIT_{name}")
         _, hard = resource.getrlimit(number)
         least = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(number, (least, least))
-    # Where the memory of all processes together ends, the kernel picks a job before the embedded AWS.
+    # When the machine runs out of memory, the kernel kills a job before the embedded AWS.
     with open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
 
 
 def limit_processes(proc: str, most: int) -> None:
-    """Let a fork bomb fill its own namespace: the limit on processes of a user does not hold for the host's root."""
+    """Confine a fork bomb to its namespace: the limit on a user's processes does not apply to the host's root."""
     release = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2] if part.isdigit())
     if release >= PID_LIMIT_SINCE:
         try:
             with open(f"{proc}/sys/kernel/pid_max", "w") as file:
                 file.write(str(most))
         except OSError:
-            pass  # the namespace is not ours to limit
+            pass  # no permission to limit this namespace
 
 
 def leave_keyring() -> None:
-    """Take a session keyring of its own: the one that it inherits may hold the user's keys."""
+    """Join a new session keyring: the inherited one may hold the user's keys."""
     number = SYS_KEYCTL.get(os.uname().machine)
     if number is not None:
         libc.syscall(ctypes.c_long(number), ctypes.c_long(KEYCTL_JOIN_SESSION_KEYRING), None)
 
 
 def become(specification: dict[str, Any]) -> NoReturn:
-    """Turn into the job's own process."""
+    """Replace this process by the job's process."""
     os.setsid()
     leave_keyring()
     limit(specification)
@@ -229,17 +229,17 @@ def become(specification: dict[str, Any]) -> NoReturn:
 
 
 def exit_status(status: int) -> int:
-    """Return a wait status as a shell tells it."""
+    """Convert a wait status to an exit code, as a shell does."""
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
 
 
 def inner(specification: dict[str, Any], alive: int) -> int:
-    """Be PID 1 of the sandbox until the job's process has ended."""
+    """Act as PID 1 of the sandbox until the job's process ends."""
     call("prctl", PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL), 0, 0, 0)
     os.set_blocking(alive, False)
     try:
         if os.read(alive, 1) == b"":
-            os._exit(SETUP_FAILED)  # the outer process died before it could be watched
+            os._exit(SETUP_FAILED)  # the outer process died before this one could watch it
     except BlockingIOError:
         pass
     hostname = os.fsencode(specification["hostname"])
@@ -253,7 +253,7 @@ def inner(specification: dict[str, Any], alive: int) -> int:
     signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     while True:
-        # Left to be reaped: as long as it is not, its number is its own, and a signal that comes now finds it.
+        # Do not reap it yet. Until then its PID is not reused, so a signal that arrives now reaches the right process.
         ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
         assert ended is not None
         if ended.si_pid == child:
@@ -262,14 +262,14 @@ def inner(specification: dict[str, Any], alive: int) -> int:
 
 
 def reap(child: int) -> int:
-    """Wait for a child; from when it is reaped, no signal is passed on to its number, which may be another's."""
+    """Wait for a child. Once it is reaped, forward no more signals: its PID may belong to another process."""
     os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR1])
     return os.waitpid(child, 0)[1]
 
 
 def map_user() -> None:
-    """Be root in the new user namespace, and nobody else in the old one."""
+    """Map root in the new user namespace to the current user. Map no other id."""
     uid, gid = os.geteuid(), os.getegid()
     call("unshare", CLONE_NEWUSER)
     for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
@@ -278,7 +278,7 @@ def map_user() -> None:
 
 
 def map_users() -> None:
-    """As the host's root: be root in the new user namespace too, and have all other ids, so that ``chown`` works."""
+    """If run as the host's root: map root and all other ids in the new user namespace, so that ``chown`` works."""
     entered, told = os.pipe()
     here = os.getpid()
     helper = os.fork()
@@ -304,14 +304,14 @@ def map_users() -> None:
 
 
 def outer(specification: dict[str, Any], report: int) -> int:
-    """Make the namespaces, start PID 1 in them, and pass on what the runner asks for."""
+    """Create the namespaces, start PID 1 in them, and forward the runner's signals."""
     if specification["user_namespace"]:
         map_users() if os.geteuid() == 0 else map_user()
     call(
         "unshare",
         CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | (CLONE_NEWNET if specification["isolated"] else 0),
     )
-    # Not before: entering a user namespace clears it.
+    # Set it only now: entering a user namespace clears it.
     call("prctl", PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != specification["parent"]:
         return SETUP_FAILED
@@ -324,12 +324,12 @@ def outer(specification: dict[str, Any], report: int) -> int:
     signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
     signal.signal(signal.SIGUSR1, lambda *_: os.kill(child, signal.SIGKILL))
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    # PID 1 counts as ended only when everything in its namespace has: nothing of the job outlives this call.
+    # The kernel reports the end of PID 1 only after all processes of its namespace ended. None outlives this call.
     return exit_status(reap(child))
 
 
 def guarded(step: Any, report: int) -> int:
-    """Run a step of the set-up; what goes wrong is reported, not printed among the job's own lines."""
+    """Run a step of the set-up. Errors go to the report, not into the job's log."""
     try:
         return int(step())
     except OSError as error:
@@ -339,7 +339,7 @@ def guarded(step: Any, report: int) -> int:
 
 
 def main() -> None:
-    """Read what to do, and do it."""
+    """Read the specification and run the sandbox."""
     report = int(sys.argv[1])
     os.set_inheritable(report, False)
     specification = json.loads(sys.stdin.buffer.read())

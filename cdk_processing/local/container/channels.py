@@ -21,7 +21,7 @@ from cdk_processing.local.job_runner import ProgressObserver, RoleSession
 __all__ = ["PARALLEL_TRANSFERS", "Progress", "download_inputs", "in_parallel", "transfer_failures"]
 
 PARALLEL_TRANSFERS = 8
-"""Below botocore's default of 10 connections to an endpoint."""
+"""Fewer than botocore's default of 10 connections per endpoint."""
 
 _CHUNK_BYTES = 1024 * 1024
 _COMPONENT_BYTES = 255  # NAME_MAX of every common Linux file system
@@ -29,12 +29,12 @@ _COMPONENT_BYTES = 255  # NAME_MAX of every common Linux file system
 
 @dataclass(slots=True)
 class Progress:
-    """Adds up the bytes of several threads, and reports them to the observer.
+    """Sums the bytes that several threads transfer, and reports them to the observer.
 
     Attributes:
-        observer: Gets the bytes.
-        total: All bytes, as far as known.
-        done: Bytes so far.
+        observer: Receives the numbers of bytes.
+        total: All known bytes.
+        done: Bytes transferred so far.
     """
 
     observer: ProgressObserver
@@ -43,12 +43,12 @@ class Progress:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def more(self, expected: int) -> None:
-        """Count in bytes that will come."""
+        """Add bytes to the total."""
         with self.lock:
             self.total += expected
 
     def add(self, transferred: int) -> None:
-        """Count in bytes that have come."""
+        """Add transferred bytes."""
         with self.lock:
             self.done += transferred
             self.observer.transferred(self.done, self.total)
@@ -56,7 +56,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class _Object:
-    """An S3 object and its place in the channel's folder; ``size`` is unknown where a manifest names it."""
+    """An S3 object and its path in the channel's folder; ``size`` is unknown for objects of a manifest."""
 
     bucket: str
     key: str
@@ -77,11 +77,11 @@ def download_inputs(
         job: The job with the channels.
         folders: The folder that each host sees as ``/opt/ml``.
         session: The execution role.
-        observer: Gets the number of bytes.
+        observer: Receives the numbers of bytes.
         halt: When to give up.
 
     Raises:
-        JobFailedError: S3 refused something, nothing is there, or an object cannot be a file.
+        JobFailedError: S3 refused a request, no object was found, or an object's key cannot be a file name.
         JobStoppedError: ``halt`` came first.
     """
     client = session.client("s3")
@@ -102,7 +102,7 @@ def _fetch_all(
 ) -> None:
     def fetch(numbered: tuple[int, _Object]) -> None:
         number, each = numbered
-        # Shared out by sorted key, one each in turn, so that every instance gets n/M of them.
+        # Distribute the sorted keys in turn, so that each of M instances gets n/M of n objects.
         own = [roots[number % len(roots)]] if sharded else roots
         with transfer_failures("Data download failed", f"s3://{each.bucket}/{each.key}"):
             _fetch(client, each, [root / each.path for root in own], progress, halt)
@@ -111,7 +111,7 @@ def _fetch_all(
 
 
 def in_parallel(step: Callable[[Any], None], items: Sequence[Any], halt: Halt) -> None:
-    """Do a step for every item, several at a time. The first failure ends it and is raised.
+    """Run a step for every item, several in parallel. The first failure ends the loop and is raised.
 
     Raises:
         JobStoppedError: ``halt`` came first.
@@ -141,7 +141,7 @@ def transfer_failures(what: str, place: str = "") -> Iterator[None]:
         yield
     except botocore.exceptions.ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        # A refusal names the object by its ARN already; "key does not exist" does not say which.
+        # An "access denied" message already contains the object's ARN; "key does not exist" does not say which key.
         named = place.removeprefix("s3://") in str(error)
         text = f"{what}: {error}" if named else f"{what}: {error} ({place})"
         raise JobFailedError("InternalServerError" if status >= 500 else "ClientError", text) from error
@@ -164,17 +164,17 @@ def _below_prefix(client: Any, channel: InputChannel, session: RoleSession) -> I
             empty = False
             key = entry["Key"]
             if key.endswith("/"):
-                continue  # a folder that a console made: no file can have that name
+                continue  # a folder created in the S3 console: no file can have that name
             yield _Object(source.bucket, key, _path(key, _below(source.key, key)), entry["Size"])
     if empty:
         raise _nothing(source, session)
 
 
 def _below(prefix: str, key: str) -> str:
-    """Where an object goes in its channel.
+    """Return an object's path in its channel.
 
-    A prefix that names a folder is cut off, with or without its slash (the SageMaker SDK uploads a local folder and
-    names it without); one that ends within a name is cut off up to its last slash.
+    If the prefix is a folder, it is removed, with or without a trailing slash (the SageMaker SDK uploads a local
+    folder and omits the slash). If the prefix ends within a name, it is removed up to its last slash.
 
     >>> _below("in", "in/a/1.csv"), _below("in/", "in/a/1.csv"), _below("in/1", "in/1.csv"), _below("in/1", "in/1")
     ('a/1.csv', 'a/1.csv', '1.csv', '1')
@@ -185,10 +185,10 @@ def _below(prefix: str, key: str) -> str:
 
 
 def _path(key: str, relative: str) -> PurePosixPath:
-    """Make a key's remainder a path that stays in its folder.
+    """Turn the rest of a key into a path within the channel's folder.
 
     Raises:
-        JobFailedError: It cannot be one.
+        JobFailedError: It is not a valid path within the folder.
     """
     parts = [part for part in relative.split("/") if part not in ("", ".")]
     if not parts or ".." in parts or "\0" in relative:
@@ -205,7 +205,7 @@ def _path(key: str, relative: str) -> PurePosixPath:
 
 
 def _nothing(source: S3Prefix, session: RoleSession) -> JobFailedError:
-    # The text of CreateTrainingJob's ValidationException, which AWS gives for the same mistake.
+    # AWS's text for the same mistake, from CreateTrainingJob's ValidationException.
     return JobFailedError(
         "ClientError",
         f'No S3 objects found under S3 URL "{source}" given in input data source. Please ensure that the bucket exists '
@@ -220,7 +220,7 @@ def _from_manifest(client: Any, channel: InputChannel, session: RoleSession) -> 
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html
     """
     source = channel.source
-    # The policy documented for processing has s3:ListBucket for inputs of either kind: look for what is named first.
+    # The documented policy for processing grants s3:ListBucket for both kinds of input: list the manifest first.
     if not client.list_objects_v2(Bucket=source.bucket, Prefix=source.key, MaxKeys=1).get("KeyCount"):
         raise _nothing(source, session)
     with contextlib.closing(client.get_object(Bucket=source.bucket, Key=source.key)["Body"]) as body:

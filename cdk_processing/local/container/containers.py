@@ -1,6 +1,6 @@
-"""Running the containers of one job side by side: their lines, their end, and stopping them.
+"""Run the containers of one job in parallel: read their log lines, wait for their end, and stop them.
 
-How a container is made is not known here: ``sandbox.py`` and ``docker.py`` make them.
+``sandbox.py`` and ``docker.py`` create the containers.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from cdk_processing.local.container.failures import Halt, JobFailedError, JobSto
 __all__ = ["LINE_LIMIT", "STOP_GRACE_SECONDS", "Container", "run_side_by_side"]
 
 STOP_GRACE_SECONDS = 10.0
-"""Between SIGTERM and SIGKILL. SageMaker gives a job 120 s; nobody waits that long for a laptop.
+"""Seconds between SIGTERM and SIGKILL. SageMaker waits 120 s, which is too long on a laptop.
 
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html
 """
 
 LINE_LIMIT = 256 * 1024 - 26
-"""Characters in a log line; a longer one is cut into several, as a CloudWatch Logs event holds no more.
+"""Characters in a log line. A longer line is split: a CloudWatch Logs event holds no more.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 """
@@ -41,26 +41,26 @@ class Container(Protocol):
 
     @property
     def host(self) -> str:
-        """Its name among the job's instances, ``algo-1`` and so on."""
+        """Its host name: ``algo-1`` and so on."""
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
-        """The process that stands for it: its ``stdout`` carries both streams and is open as long as it runs."""
+        """The process that runs the container. Its ``stdout`` carries both streams and stays open while it runs."""
 
     def terminate(self) -> None:
-        """Ask it to end (SIGTERM)."""
+        """Send SIGTERM to the container's process."""
 
     def kill(self) -> None:
-        """End it and all it started (SIGKILL)."""
+        """Kill all processes of the container (SIGKILL)."""
 
     def close(self) -> int:
-        """Wait for the process, whose output has ended, and free what it held.
+        """Wait for the process, after its output has ended, and free its resources.
 
         Returns:
-            The exit code of the container's process; 128 and the signal's number where a signal ended it.
+            The exit code of the container's process; 128 plus the signal number if a signal ended it.
 
         Raises:
-            JobFailedError: It could not be started at all.
+            JobFailedError: The container could not be started.
         """
 
 
@@ -76,7 +76,7 @@ class _Lines:
     held: int = 0
 
     def feed(self, data: bytes, end: bool = False) -> None:
-        """Take what was read; hand on the lines that are whole."""
+        """Take bytes that were read, and pass on complete lines."""
         *whole, rest = self.decoder.decode(data, end).split("\n")
         for line in whole:
             self._hold(line)
@@ -107,22 +107,22 @@ def run_side_by_side(
     failed: Callable[[], bool] = lambda: False,
     grace: float = STOP_GRACE_SECONDS,
 ) -> dict[str, int]:
-    """Run until every container has ended; one that fails stops the others.
+    """Run until every container has ended. A failed container stops the others.
 
-    Must be called in the thread that started them: a sandbox dies with that thread.
+    Call it in the thread that started the containers: a sandbox dies with that thread.
 
     Args:
-        containers: All have been started.
+        containers: The started containers.
         halt: When to end early.
-        log: Is handed every line that a container writes.
-        failed: Whether something outside of the containers has failed, so that they have to end.
+        log: Called with every line that a container writes.
+        failed: Whether something outside the containers has failed, so that they must end.
         grace: Seconds between SIGTERM and SIGKILL.
 
     Returns:
-        Exit codes by host, in the order in which the containers ended: the first that is not 0 is the cause.
+        Exit codes by host, in the order in which the containers ended: the first non-zero code is the cause.
 
     Raises:
-        JobStoppedError: ``halt`` came first. All containers have ended then, too.
+        JobStoppedError: ``halt`` came first. All containers have ended by then.
         JobFailedError: A container could not be started.
     """
     codes: dict[str, int] = {}
@@ -142,7 +142,7 @@ def run_side_by_side(
                     lines.feed(data, end=not data)
                     if not data:
                         selector.unregister(key.fileobj)
-                        codes[container.host] = _UNKNOWN  # closing may raise, and is for once
+                        codes[container.host] = _UNKNOWN  # closing may raise, and must happen only once
                         codes[container.host] = container.close()
                 if ask_at is None and selector.get_map() and (halt.due() or failed() or any(codes.values())):
                     halted = halt.due() and not any(codes.values())

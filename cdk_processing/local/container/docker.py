@@ -1,4 +1,4 @@
-"""Containers with Docker: for a job whose image is on this machine. Everything goes through the ``docker`` command."""
+"""Containers with Docker, for jobs whose image is on this machine. Uses the ``docker`` command."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["DockerContainer", "docker_has", "image_here", "start_docker"]
 
 _ANSWER_SECONDS = 60.0  # on a machine with all cores busy
 _REMEMBERED_SECONDS = 5.0
-_START_FAILED = 125  # docker run: the daemon's own failure
+_START_FAILED = 125  # docker run: the daemon itself failed
 _HOST_GATEWAY = "host.docker.internal"
 
 _asked: dict[tuple[str, str], tuple[float, bool]] = {}
 
 
 def docker_has(image: str) -> bool:
-    """Whether a Docker daemon answers and has an image; it is never pulled. Remembered for a few seconds."""
+    """Whether a Docker daemon answers and has an image. Never pulls it. The answer is cached for a few seconds."""
     docker = shutil.which("docker")
     if docker is None:
         return False
@@ -50,12 +50,12 @@ def docker_has(image: str) -> bool:
 
 
 def image_here(image: str, account_id: str, registry: str | None) -> str | None:
-    """The name by which a Docker engine has an image; None if there is no engine, or no such image.
+    """Return an image's name in the Docker engine; None if there is no engine, or no such image.
 
     Args:
-        image: As the job names it. What was pushed to a repository of its account has the registry's name here.
+        image: ``ImageUri``. Images pushed to a repository of the job's account have the local registry's name here.
         account_id: The job's account.
-        registry: Host and port of the registry that stands for ECR.
+        registry: Host and port of the registry that emulates ECR.
     """
     names = [image]
     found = re.fullmatch(rf"{re.escape(account_id)}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.[a-z.]+/(?P<name>.+)", image)
@@ -66,14 +66,14 @@ def image_here(image: str, account_id: str, registry: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class DockerContainer:
-    """A container that was started by ``start_docker``.
+    """A container that ``start_docker`` started.
 
     Attributes:
-        host: Its name among the job's instances.
-        process: ``docker run``, which passes signals on and exits as the container does.
-        name: The container's name for Docker.
+        host: Its host name.
+        process: ``docker run``, which forwards signals and exits with the container's exit code.
+        name: The container's name in Docker.
         image: Its image.
-        ml: The host's folder that is its ``/opt/ml``.
+        ml: The folder on this machine that is mounted at ``/opt/ml``.
     """
 
     host: str
@@ -83,11 +83,11 @@ class DockerContainer:
     ml: Path
 
     def terminate(self) -> None:
-        """Ask the container's process to end (SIGTERM)."""
+        """Send SIGTERM to the container's process."""
         self.process.terminate()
 
     def kill(self) -> None:
-        """End the container (SIGKILL)."""
+        """Kill the container (SIGKILL)."""
         _quietly("kill", self.name)
         self.process.kill()
 
@@ -95,13 +95,13 @@ class DockerContainer:
         """Return the exit code of the container's process.
 
         Raises:
-            JobFailedError: Docker could not start it; its words are in the job's log.
+            JobFailedError: Docker could not start it. Docker's message is in the job's log.
         """
         code = self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()
         if os.geteuid() != 0:
-            # The container's root owns what it wrote; give it back, so that it can be uploaded and removed.
+            # The container's root owns the files that it wrote. Change the owner, to upload and remove them.
             owner = f"{os.getuid()}:{os.getgid()}"
             _quietly(
                 *("run", "--rm", "--pull", "never", "--network", "none", "--user", "0", "-v", f"{self.ml}:/opt/ml"),
@@ -126,13 +126,13 @@ def start_docker(
 
     Args:
         host: The container's host name.
-        image: On this machine already.
-        entrypoint: In place of the image's own; empty leaves that.
-        arguments: Follow the entrypoint.
-        variables: On top of the image's own.
+        image: An image on this machine.
+        entrypoint: Replaces the image's entrypoint; empty keeps it.
+        arguments: Arguments after the entrypoint.
+        variables: Environment variables, in addition to the image's.
         instance: Folder of this container on the host; ``ml`` below it is its ``/opt/ml``.
         hosts: All instances of the job.
-        isolated: No network.
+        isolated: Whether the container has no network.
     """
     ml = instance / "ml"
     ml.mkdir(parents=True, exist_ok=True)
@@ -168,17 +168,17 @@ def _network(hosts: Sequence[str], isolated: bool) -> list[str]:
 
 
 def _variables(variables: Mapping[str, str], reachable: bool) -> tuple[list[str], dict[str, str]]:
-    """Name the container's variables; the values go through docker's own environment, out of sight of ``ps``.
+    """Build the options for the container's variables. ``ps`` does not show the values: docker's environment has them.
 
     Returns:
-        Options, and variables for the docker command. What would change that command itself is passed by value.
+        Options, and variables for the docker command. Variables that affect docker itself are passed by value.
     """
     options: list[str] = []
     passed: dict[str, str] = {}
     for name, given in variables.items():
         value = given
         if name.startswith("AWS_ENDPOINT_URL") and not reachable:
-            # From within Docker's virtual machine the host's loopback address has another name.
+            # In Docker's virtual machine, the host's loopback address has another name.
             value = given.replace("//127.0.0.1", f"//{_HOST_GATEWAY}").replace("//localhost", f"//{_HOST_GATEWAY}")
         if name in os.environ or name.startswith(("DOCKER_", "LD_")):
             options += ["-e", f"{name}={value}"]

@@ -32,7 +32,7 @@ __all__ = ["SKLEARN_IMAGES", "Environment", "SklearnImage", "cache_folder", "env
 
 SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 
-# Increase it when environments of the same releases get other content.
+# Increase it when environments of the same releases get different content.
 _LAYOUT = 2
 
 _PROBE = """\
@@ -137,7 +137,7 @@ def _built(image: SklearnImage | SparkImage, tell: Callable[[str], None] = _say_
 def _build(image: SklearnImage | SparkImage, folder: Path) -> None:
     version, interpreter = _interpreter(image)
     own = version == image.pythons[0]
-    # Seeded: the images have pip, and code bundles install their requirements with it.
+    # With pip (--seed): the images have it, and code bundles install their requirements with it.
     run_uv("venv", "--quiet", "--no-project", "--relocatable", "--seed", "--python", interpreter, str(folder))
     install = ("pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), "--compile-bytecode")
     framework = f"{image.name}=={image.release}"
@@ -181,7 +181,7 @@ def _probed(python: str) -> Environment:
 
 @functools.lru_cache(maxsize=64)
 def _probe(python: Path, _changed: int) -> Environment:
-    """Ask an interpreter for its folders, once as long as it does not change."""
+    """Ask an interpreter for its folders. The answer is cached until the interpreter changes."""
     done = subprocess.run(
         [str(python), "-I", "-c", _PROBE], check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, env={}
     )
@@ -207,7 +207,7 @@ def _needed(folders: Iterable[Path]) -> list[Path]:
 
 
 def _chain(path: Path) -> list[Path]:
-    """Every link on the way to an interpreter; the sandbox needs each of them."""
+    """Return all symbolic links on the path to an interpreter. The sandbox needs each of them."""
     links = [path]
     while path.is_symlink() and len(links) < 40:
         path = path.parent / path.readlink()
@@ -223,7 +223,7 @@ def _names(python: Path) -> Path:
     folder = cache_folder() / "interpreters" / hashlib.sha256(os.fsencode(python)).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     for name in _NAMES:
-        # No link, because an interpreter looks for its environment next to the path by which it is called.
+        # No symbolic link: an interpreter looks for its environment next to the path by which it is called.
         aside = folder / f"{name}.{uuid.uuid4().hex[:8]}"
         aside.write_text(f'#!/bin/sh\nexec {_quoted(python)} "$@"\n')
         aside.chmod(0o755)

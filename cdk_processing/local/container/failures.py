@@ -1,9 +1,9 @@
-"""How a processing job ends early: the exceptions that carry the service's words. Nothing here knows of containers.
+"""Exceptions that end a processing job early, with the service's error texts.
 
 ```
 Exception
 ├── JobFailedError    the job ends as Failed, with a FailureReason
-└── JobStoppedError   the job ends as Stopped: someone asked for it, or its time was up
+└── JobStoppedError   the job ends as Stopped: a stop request, or the time limit
 ```
 """
 
@@ -17,7 +17,7 @@ from typing import Literal
 __all__ = ["REASON_LIMIT", "Halt", "JobFailedError", "JobStoppedError"]
 
 REASON_LIMIT = 1024
-"""``FailureReason`` holds at most 1 KB.
+"""The largest size of ``FailureReason``: 1 KB.
 
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeProcessingJob.html
 """
@@ -27,8 +27,8 @@ class JobFailedError(Exception):
     """The job ends as ``Failed``.
 
     Args:
-        kind: Who is at fault, in the service's words: the first word of ``FailureReason``.
-        text: What follows it.
+        kind: The class of the error, which is the first word of ``FailureReason``.
+        text: The rest of ``FailureReason``.
     """
 
     def __init__(self, kind: Literal["AlgorithmError", "ClientError", "InternalServerError"], text: str) -> None:
@@ -45,25 +45,25 @@ class JobStoppedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """What can end a job from outside: a stop request, or the end of its time.
+    """The ways to end a job from outside: a stop request, or its time limit.
 
     Attributes:
         stop: Set when StopProcessingJob was called.
-        deadline: ``time.monotonic()`` at which ``MaxRuntimeInSeconds`` is over; none means no limit.
+        deadline: The ``time.monotonic()`` at which ``MaxRuntimeInSeconds`` ends; None means no limit.
     """
 
     stop: threading.Event
     deadline: float | None = None
 
     def due(self) -> bool:
-        """Whether the job has to end now."""
+        """Whether the job must end now."""
         return self.stop.is_set() or (self.deadline is not None and time.monotonic() >= self.deadline)
 
     def check(self) -> None:
-        """Give up if the job has to end now.
+        """Raise an error if the job must end now.
 
         Raises:
-            JobStoppedError: It has to.
+            JobStoppedError: The job must end.
         """
         if self.due():
             raise JobStoppedError

@@ -1,4 +1,4 @@
-"""What is installed on this machine for jobs, and where: uv and the cache it fills."""
+"""Install software for jobs on this machine: run uv, which fills the cache."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _ERROR_LINES = 12
 
 
 def cache_folder() -> Path:
-    """Where environments are kept: ``CDK_PROCESSING_CACHE``, or the user's cache folder."""
+    """Return the folder for environments: ``CDK_PROCESSING_CACHE``, or the user's cache folder."""
     return Path(os.environ.get("CDK_PROCESSING_CACHE") or platformdirs.user_cache_dir("cdk-processing")).absolute()
 
 
 def run_uv(*arguments: str) -> str:
-    """Run uv, which reads the user's own configuration; return what it wrote.
+    """Run uv with the user's configuration, and return its output.
 
     Raises:
-        JobFailedError: It failed; the last lines of its own words are in the reason.
+        JobFailedError: uv failed. The reason contains the last lines of its output.
     """
-    import uv  # here, as most jobs find their environment built
+    import uv  # imported here: most jobs find their environment built
 
-    # VIRTUAL_ENV is this process's environment, not the one to build from.
+    # VIRTUAL_ENV is the environment of this process. uv must not build from it.
     variables = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    # pyenv has a name on PATH for each version, but only the one that is switched on answers to it.
+    # pyenv puts a command on PATH for each version, but only the active version's command works.
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     variables["PATH"] = os.pathsep.join([*map(str, sorted(pyenv.glob("*/bin"))), os.environ.get("PATH", os.defpath)])
     try:

@@ -57,9 +57,9 @@ class RunnerSettings:
     """How to run jobs.
 
     Attributes:
-        work_dir: Folder below which each job has one, as long as it runs.
-        python: The interpreter for every image. By default the image decides, and Docker runs it if it can.
-        registry: Host and port of the registry that stands for ECR, from whose repositories images may be here.
+        work_dir: Parent of the jobs' folders. Each job has a folder while it runs.
+        python: The interpreter for every image. By default the image decides, and Docker runs it if possible.
+        registry: Host and port of the registry that emulates ECR. Its images may be on this machine.
     """
 
     work_dir: Path
@@ -77,16 +77,16 @@ def run_processing_job(
     """Run a processing job to its end, in this thread.
 
     Args:
-        description: As DescribeProcessingJob gives it: the request and ``ProcessingJobArn``.
+        description: The answer of DescribeProcessingJob: the request and ``ProcessingJobArn``.
         session: The session of the execution role, for every download and upload.
-        observer: Gets phases, bytes and log lines.
-        stop: Set to stop the job: its containers get SIGTERM, then SIGKILL.
+        observer: Receives phases, bytes and log lines.
+        stop: Set it to stop the job: its containers get SIGTERM, then SIGKILL.
         settings: How to run jobs.
 
     Returns:
-        How it ended. ``EndOfJob`` outputs are uploaded only when every container has succeeded ("after the job
-        completes", says the API of ``S3UploadMode``); ``Continuous`` ones as far as they were written. At the end of
-        ``MaxRuntimeInSeconds`` the job is *stopped*, not failed:
+        The job's result. ``EndOfJob`` outputs are uploaded only if every container succeeded ("after the job
+        completes", says the API of ``S3UploadMode``). ``Continuous`` outputs are uploaded as they were written, in any
+        case. At the end of ``MaxRuntimeInSeconds`` the job is *stopped*, not failed:
         https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProcessingStoppingCondition.html
     """
     folder = settings.work_dir.absolute() / description["ProcessingJobName"]
@@ -144,7 +144,7 @@ def _run(
             codes = run_side_by_side(containers, halt, observer.log, uploading.failed)
     finally:
         valid = _read_messages(folders, messages)
-    # The text that AWS gives for processing jobs; the log tells the rest.
+    # AWS's text for processing jobs. The log has the details.
     failed = next((code for code in codes.values() if code != 0), 0)
     if failed:
         raise JobFailedError("AlgorithmError", f", exit code: {failed}")
@@ -183,7 +183,7 @@ def _starter(
         "HOME": HOME,
         "LANG": "C.UTF-8",
         "LC_ALL": "C.UTF-8",
-        # As in AWS's own images; the second also because the environment is read-only.
+        # As in AWS's images. The second is also needed because the environment is read-only.
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONIOENCODING": "UTF-8",
@@ -202,7 +202,7 @@ def _starter(
 
 
 def _variables(job: JobSpecification, session: RoleSession) -> dict[str, str]:
-    """Variables of a container: what the service gives, then what the request gives."""
+    """Build a container's variables: the service's, then those of the request."""
     return {
         **({} if job.isolated else session.environment()),
         "AWS_REGION": session.region,
@@ -224,7 +224,7 @@ def _write_config(job: JobSpecification, host: str, ml: Path) -> None:
         "current_group_name": group["instance_group_name"],
         "hosts": list(job.hosts),
         "instance_groups": [group],
-        # Instances find each other on loopback addresses here; in AWS it is eth0.
+        # Here, instances reach each other on loopback addresses. In AWS it is eth0.
         "network_interface_name": "lo",
     }
     described = {name: job.description.get(name) for name in _DESCRIBED}
@@ -235,7 +235,7 @@ def _write_config(job: JobSpecification, host: str, ml: Path) -> None:
 
 
 def _read_messages(folders: Mapping[str, Path], messages: list[str]) -> bool:
-    """Collect what the containers left in ``/opt/ml/output/message``; tell whether it is UTF-8.
+    """Collect the containers' ``/opt/ml/output/message`` files. Returns whether they are UTF-8.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-metadata.html
     """
@@ -247,7 +247,7 @@ def _read_messages(folders: Mapping[str, Path], messages: list[str]) -> bool:
         except OSError:
             continue  # none was written
         try:
-            # Not final: the cut may go through a character.
+            # Not final: the text may be cut within a character.
             messages.append(codecs.getincrementaldecoder("utf-8")().decode(data))
         except UnicodeDecodeError:
             valid = False

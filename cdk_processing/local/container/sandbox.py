@@ -1,10 +1,10 @@
-"""Containers without Docker: plain Linux namespaces around an environment's interpreter.
+"""Containers without Docker: an environment's interpreter in Linux namespaces.
 
-A sandbox sees the host's system folders (read-only), its environment, and its own ``/opt/ml``, ``/tmp`` and home; no
-other file of the host, and it writes nothing to the host. ``_sandbox_init.py`` sets it up from inside; this module
-describes it. It works as root, and as an ordinary user where the kernel allows user namespaces.
+A sandbox sees the host's system folders (read-only), its environment, and its own ``/opt/ml``, ``/tmp`` and home. It
+sees no other file of the host, and does not write to the host. This module describes the sandbox; ``_sandbox_init.py``
+sets it up from inside. It works as root, and as an ordinary user if the kernel allows user namespaces.
 
-What it takes: Linux, no capability to guess at, no program but this interpreter.
+It requires Linux, but no special capabilities and no program except this interpreter.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from cdk_processing.local.container.failures import JobFailedError
 __all__ = ["HOME", "Limits", "Sandbox", "addresses", "start_sandbox"]
 
 HOME = "/root"
-"""The home and working directory of a container: the processes in it are root, as in AWS's own images."""
+"""The home and working directory of a container. Its processes run as root, as in AWS's images."""
 
 _INIT = Path(__file__).with_name("_sandbox_init.py")
 _SYSTEM_FOLDERS = ("bin", "sbin", "usr", "lib", "lib32", "lib64", "libx32", "etc", "nix", "gnu")
 _SYSTEM_DATA = ("/var/lib/ca-certificates", "/sys")
-# A container's own /etc would not hold these. An ordinary user cannot read most of them anyway.
+# A container's /etc would not have these files. An ordinary user cannot read most of them anyway.
 _HIDDEN_FILES = ("shadow", "shadow-", "gshadow", "gshadow-", "sudoers", "krb5.keytab")
 _HIDDEN_FOLDERS = ("ssl/private", "ssh", "sudoers.d", "kubernetes")
 _SETUP_FAILED = 125
@@ -51,9 +51,9 @@ class Limits:
     The kernel applies each limit to one process. Without a control group it does not add up the use of several.
 
     Attributes:
-        memory_bytes: Memory that one process may write; left out, what the machine has.
-        file_bytes: Size of one file; left out, as large as the disk allows.
-        processes: Processes and threads of the container, on Linux 6.14 and newer or where an ordinary user runs it.
+        memory_bytes: Memory that one process may write; by default, the machine's memory.
+        file_bytes: Size of one file; by default, limited by the disk.
+        processes: Processes and threads of the container, on Linux 6.14 and newer or if an ordinary user runs it.
     """
 
     memory_bytes: int | None = None
@@ -61,7 +61,7 @@ class Limits:
     processes: int = 16_384
 
     def specification(self) -> dict[str, Any]:
-        """The form that the sandbox's first process reads."""
+        """Return the limits in the format that the sandbox's first process reads."""
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         limits = {
             "DATA": min(self.memory_bytes or machine, machine),
@@ -74,12 +74,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A container that was started by ``start_sandbox``.
+    """A container that ``start_sandbox`` started.
 
     Attributes:
-        host: Its name among the job's instances.
+        host: Its host name.
         process: The outer process. When it ends, everything in the sandbox ends.
-        report: File descriptor on which a failure to set up arrives.
+        report: File descriptor from which to read a set-up failure.
     """
 
     host: str
@@ -87,16 +87,16 @@ class Sandbox:
     report: int
 
     def terminate(self) -> None:
-        """Ask the job's process to end (SIGTERM)."""
+        """Send SIGTERM to the job's process."""
         self.process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End everything in the sandbox (SIGKILL)."""
+        """Kill all processes in the sandbox (SIGKILL)."""
         self.process.send_signal(signal.SIGUSR1)
         try:
             self.process.wait(_KILL_SECONDS)
         except subprocess.TimeoutExpired:
-            self.process.kill()  # the kernel then ends what is inside, but without our seeing it
+            self.process.kill()  # the kernel then ends the processes inside, but we do not see when
 
     def close(self) -> int:
         """Return the exit code of the job's process.
@@ -127,21 +127,21 @@ def start_sandbox(
 ) -> Sandbox:
     """Start a container.
 
-    It ends with the calling thread, so nothing goes on when the embedded AWS is killed.
+    The container ends with the calling thread, so no process survives if the embedded AWS is killed.
 
     Args:
         host: The container's host name.
         command: The argument vector, without a shell.
-        variables: All of the process's environment.
+        variables: The complete environment of the process.
         environment: The interpreter, and the folders of the host that it needs.
         instance: Folder of this container on the host; ``ml`` below it is its ``/opt/ml``. The folders that the
             job's containers share are next to it.
         hosts: All instances of the job; they find each other on loopback addresses.
-        isolated: No network but the container's own loopback.
-        limits: What its processes may use; by default what the machine has.
+        isolated: Whether the container has no network except its own loopback.
+        limits: Resource limits of its processes; by default, those of the machine.
 
     Raises:
-        JobFailedError: There are no namespaces on this system.
+        JobFailedError: This system does not allow namespaces.
     """
     if sys.platform != "linux":
         raise JobFailedError("InternalServerError", _explain(errno.ENOSYS, f"this is {sys.platform}, not Linux"))
@@ -217,7 +217,7 @@ def _file_system(environment: Environment, instance: Path, hosts: Sequence[str])
     binds: list[_Bind] = []
     for name in _SYSTEM_FOLDERS:
         _show(Path("/", name), links, binds)
-    # The host's /opt stays, but ml in it is the job's.
+    # Keep the host's /opt, but replace /opt/ml by the job's folder.
     for child in sorted(Path("/opt").iterdir()) if Path("/opt").is_dir() else ():
         if child.name != "ml":
             _show(child, links, binds)
@@ -259,7 +259,7 @@ def _show(path: Path, links: list[tuple[str, str]], binds: list[_Bind]) -> None:
 
 
 def _network_files(instance: Path, hosts: Sequence[str]) -> list[_Bind]:
-    """Own /etc/hosts; the host's resolver, wherever its link leads."""
+    """Bind the container's own /etc/hosts and the host's resolver configuration, even if that is a link."""
     lines = ["127.0.0.1 localhost", "::1 localhost", *(f"{ip} {host}" for host, ip in addresses(hosts).items())]
     texts = {"hosts": "".join(f"{line}\n" for line in lines)}
     resolver = Path("/etc/resolv.conf")

@@ -1,4 +1,4 @@
-"""What is in AWS's scikit-learn images: data only. ``environments.py`` builds from it."""
+"""The contents of AWS's scikit-learn images, as data. ``environments.py`` builds environments from it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _SKLEARN_URI = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SklearnImage:
-    """What is in one of AWS's scikit-learn images.
+    """The contents of one of AWS's scikit-learn images.
 
     Attributes:
         scikit_learn: The exact release.
-        pythons: The image's own Python, then the others that the release has wheels for.
-        exact: Further requirements, as in the image; met with the image's own Python.
-        loose: The same for other Pythons, which the image's releases may have no wheels for.
+        pythons: The image's Python version, then the other versions that the release has wheels for.
+        exact: Other requirements, pinned as in the image, for the image's Python version.
+        loose: The same requirements for other Python versions, for which the pinned releases may have no wheels.
     """
 
     scikit_learn: str
@@ -31,7 +31,7 @@ class SklearnImage:
 
     @property
     def name(self) -> str:
-        """The framework, as the index knows it."""
+        """The framework's name in the package index."""
         return "scikit-learn"
 
     @property
@@ -46,12 +46,13 @@ class SklearnImage:
 
 
 # Releases as in https://github.com/aws/sagemaker-scikit-learn-container: requirements.txt and the Dockerfiles of the
-# branch or tag of each version. Left out is what trains and serves models (sagemaker-training, sagemaker-containers,
-# sagemaker-inference, multi-model-server, model-archiver) and MLIO: a processing job has no use for it, and it has no
-# wheels. psutil and retrying, and Flask on Python 3.12, have no wheels of the image's release: the newest that fits
-# comes. boto3 is never older than 1.28.57: older ones do not know AWS_ENDPOINT_URL and would call the real AWS.
+# branch or tag of each version. Packages for training and serving (sagemaker-training, sagemaker-containers,
+# sagemaker-inference, multi-model-server, model-archiver) and MLIO are left out: a processing job does not need them,
+# and they have no wheels. psutil and retrying, and Flask on Python 3.12, have no wheels of the image's release, so the
+# newest compatible release is used. boto3 is at least 1.28.57: older releases ignore AWS_ENDPOINT_URL and would call
+# the real AWS.
 _BOTO3 = "boto3==1.28.57"
-#: What every image has besides; conda brings requests and tqdm.
+#: Other packages of every image. requests and tqdm come with conda.
 _BESIDES: tuple[str, ...] = (
     "certifi",
     "cryptography",
@@ -222,7 +223,7 @@ SKLEARN_IMAGES: dict[str, SklearnImage] = {
 
 
 def sklearn_image(image: str) -> SklearnImage | None:
-    """What is in an image, if it is one of AWS's scikit-learn images.
+    """Return the contents of an image; None if it is not one of AWS's scikit-learn images.
 
     >>> sklearn_image("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.4-2-cpu-py3").scikit_learn
     '1.4.2'

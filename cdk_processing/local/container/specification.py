@@ -1,4 +1,4 @@
-"""What a processing job is told to do, read once from its description. No file, process or AWS call is made here."""
+"""Parse a processing job's description. This module opens no file, starts no process and does not call AWS."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from cdk_processing.local.container.failures import JobFailedError
 __all__ = ["ML", "InputChannel", "JobSpecification", "OutputChannel", "S3Prefix"]
 
 ML = PurePosixPath("/opt/ml")
-"""The folder that a container shares with the service."""
+"""The folder through which a container and the service exchange files."""
 
 DEFAULT_MAX_RUNTIME_IN_SECONDS = 24 * 60 * 60
 
 
 @dataclass(frozen=True, slots=True)
 class S3Prefix:
-    """A bucket and the beginning of a key.
+    """A bucket and a key prefix.
 
     Attributes:
-        bucket: Its name.
-        key: A whole key or the first characters of one; empty for the bucket itself.
+        bucket: The bucket's name.
+        key: A key, or a prefix of keys; empty for the whole bucket.
     """
 
     bucket: str
@@ -34,7 +34,7 @@ class S3Prefix:
         """Read ``s3://bucket/key``.
 
         Raises:
-            JobFailedError: It is not such a URI.
+            JobFailedError: It is not an S3 URI.
         """
         scheme, _, rest = uri.partition("://")
         bucket, _, key = rest.partition("/")
@@ -52,10 +52,10 @@ class InputChannel:
 
     Attributes:
         name: ``InputName``.
-        source: Where it comes from.
-        folder: Where it goes, below ``/opt/ml``.
-        manifest: ``source`` names a manifest, not a prefix.
-        sharded: Every instance gets a share (``ShardedByS3Key``), not everything.
+        source: ``S3Uri``.
+        folder: ``LocalPath``, relative to ``/opt/ml``.
+        manifest: Whether ``source`` is a manifest, not a prefix.
+        sharded: Whether each instance gets a share of the objects (``ShardedByS3Key``), not all of them.
     """
 
     name: str
@@ -71,10 +71,10 @@ class OutputChannel:
 
     Attributes:
         name: ``OutputName``.
-        destination: Where it goes.
-        folder: Where it comes from, below ``/opt/ml``.
-        continuous: Uploaded while the job runs, not only at its end.
-        kms_key: The key that S3 encrypts with; none means the bucket's own default.
+        destination: ``S3Uri``.
+        folder: ``LocalPath``, relative to ``/opt/ml``.
+        continuous: Whether it is uploaded while the job runs, not only at its end.
+        kms_key: The KMS key for encryption in S3; None means the bucket's default.
     """
 
     name: str
@@ -92,17 +92,17 @@ class JobSpecification:
         name: ``ProcessingJobName``.
         arn: ``ProcessingJobArn``.
         image: ``ImageUri``.
-        entrypoint: ``ContainerEntrypoint``; empty means the image's own.
+        entrypoint: ``ContainerEntrypoint``; empty means the image's entrypoint.
         arguments: ``ContainerArguments``.
         environment: ``Environment``.
         hosts: ``algo-1`` to ``algo-<InstanceCount>``.
-        instance_type: ``InstanceType``, or the first of the preferences.
+        instance_type: ``InstanceType``, or the first instance preference.
         isolated: ``EnableNetworkIsolation``.
-        max_runtime: Seconds; the service's default is a day.
+        max_runtime: ``MaxRuntimeInSeconds``; the service's default is one day.
         volume_bytes: ``VolumeSizeInGB``, in bytes.
-        inputs: Channels that the service fills. An ``AppManaged`` one is the container's own business.
-        outputs: Channels that the service empties, likewise.
-        description: What all of this was read from.
+        inputs: Channels that the service downloads. The container manages ``AppManaged`` inputs itself.
+        outputs: Channels that the service uploads. The container manages ``AppManaged`` outputs itself.
+        description: The job's description.
     """
 
     name: str
@@ -128,7 +128,7 @@ class JobSpecification:
             description: The request of CreateProcessingJob and ``ProcessingJobArn``.
 
         Raises:
-            JobFailedError: It asks for something that cannot be done here. It is never left out in silence.
+            JobFailedError: The job uses a feature that is not supported here. No feature is ignored silently.
         """
         application = description["AppSpecification"]
         cluster = description["ProcessingResources"]["ClusterConfig"]

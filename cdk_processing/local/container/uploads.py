@@ -1,6 +1,6 @@
-"""Uploads outputs from the containers' folders to S3, at the end of a job or while it runs.
+"""Upload outputs from the containers' folders to S3, at the end of a job or while it runs.
 
-A container may write anything into its folders, so nothing here follows a link: neither does SageMaker.
+A container may write anything into its folders, so this module follows no links. SageMaker does not either.
 https://docs.aws.amazon.com/sagemaker/latest/dg/byoc-input-and-output.html
 """
 
@@ -28,7 +28,7 @@ _SCAN_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file that a container wrote; ``state`` changes when it is written to."""
+    """A file that a container wrote; ``state`` changes with each write."""
 
     channel: OutputChannel
     root: Path
@@ -53,17 +53,17 @@ def upload_outputs(
 ) -> None:
     """Upload the outputs of mode ``EndOfJob``.
 
-    If several instances wrote the same name, one of the files stays, as in AWS. Do not rely on which.
+    If several instances write a file with the same name, one of them is kept, as in AWS. Do not rely on which.
 
     Args:
         job: The job with the outputs.
         folders: The folder that each host sees as ``/opt/ml``.
         session: The execution role.
-        observer: Gets the number of bytes.
+        observer: Receives the numbers of bytes.
         halt: When to give up.
 
     Raises:
-        JobFailedError: S3 refused something, or a file name cannot be a key.
+        JobFailedError: S3 refused a request, or a file name is not a valid key.
         JobStoppedError: ``halt`` came first.
     """
     progress = Progress(observer)
@@ -85,8 +85,8 @@ class ContinuousUpload:
         job: The job with the outputs.
         folders: The folder that each host sees as ``/opt/ml``.
         session: The execution role.
-        observer: Gets the number of bytes.
-        error: What went wrong, if anything: the job has to end, and leaving the context raises it.
+        observer: Receives the numbers of bytes.
+        error: The first error, if any. It ends the job, and is raised when the context ends.
     """
 
     job: JobSpecification
@@ -151,28 +151,28 @@ class ContinuousUpload:
 
 
 def open_beneath(root: Path, path: PurePosixPath, flags: int = os.O_RDONLY) -> int:
-    """Open a file of a container, without following any link in its path.
+    """Open a file that a container wrote. Follows no link in its path.
 
     Args:
-        root: A folder of the service's own making.
-        path: Relative to it.
-        flags: As for ``os.open``.
+        root: A folder that the service created.
+        path: The file's path, relative to `root`.
+        flags: Flags of ``os.open``.
 
     Returns:
         A file descriptor.
 
     Raises:
-        OSError: It is not there, a link is in the way, or it is a device, a pipe or a socket.
+        OSError: The file does not exist, its path contains a link, or it is a device, a pipe or a socket.
     """
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     for number, part in enumerate(path.parts, start=1):
         last = number == len(path.parts)
         try:
-            # Not opened at all: to open a device can do something.
+            # Do not open it at all: opening a device can have side effects.
             kind = os.stat(part, dir_fd=descriptor, follow_symlinks=False).st_mode
             if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
                 raise OSError(errno.EINVAL, "It is no regular file", part)
-            # O_NONBLOCK: a named pipe must not hold up the job.
+            # O_NONBLOCK: a named pipe must not block the job.
             within = os.open(
                 part,
                 os.O_NOFOLLOW | os.O_NONBLOCK | (flags if last else os.O_RDONLY | os.O_DIRECTORY),
@@ -185,20 +185,20 @@ def open_beneath(root: Path, path: PurePosixPath, flags: int = os.O_RDONLY) -> i
 
 
 def _files(channels: Sequence[OutputChannel], folders: Mapping[str, Path]) -> Iterator[_File]:
-    """Walk all regular files; links, pipes and sockets are no output."""
+    """Yield all regular files. Links, pipes and sockets are not outputs."""
     for folder in folders.values():
         for channel in channels:
             try:
                 descriptor = open_beneath(folder, channel.folder, os.O_RDONLY | os.O_DIRECTORY)
             except OSError:
-                continue  # the container took its output folder away
+                continue  # the container deleted its output folder
             try:
                 for parent, _, names, parent_fd in os.fwalk(".", dir_fd=descriptor):
                     for name in names:
                         try:
                             status = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
                         except FileNotFoundError:
-                            continue  # a temporary file that is gone again
+                            continue  # a temporary file that was deleted
                         if stat.S_ISREG(status.st_mode):
                             state = (status.st_mtime_ns, status.st_size, status.st_ino)
                             yield _File(channel, folder, channel.folder / parent / name, status.st_size, state)
@@ -222,7 +222,7 @@ def _put(client: Any, each: _File, progress: Progress) -> None:
         try:
             descriptor = open_beneath(each.root, each.path)
         except FileNotFoundError:
-            return  # gone since it was seen
+            return  # deleted since it was listed
         with os.fdopen(descriptor, "rb") as file:
             _send(client, file, destination.bucket, key, encryption, each.size)
     progress.add(each.size)

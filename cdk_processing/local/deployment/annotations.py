@@ -1,4 +1,4 @@
-"""What the app says about itself: the infos, warnings and errors of ``Annotations.of(construct)``.
+"""Read the annotations of an app: the infos, warnings and errors that ``Annotations.of(construct)`` adds.
 
 https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.Annotations.html
 """
@@ -17,12 +17,12 @@ _LEVELS = ("info", "warning", "error")
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One message that a construct carries.
+    """One annotation of a construct.
 
     Attributes:
         level: ``info``, ``warning`` or ``error``.
         path: The construct's path: ``Census/Preprocess``.
-        text: The message. A warning ends with the id that acknowledges it.
+        text: The message. A warning ends with its id, which you pass to ``acknowledgeWarning``.
     """
 
     level: Literal["info", "warning", "error"]
@@ -34,7 +34,7 @@ class Annotation:
 
 
 def read_annotations(metadata: Mapping[str, Any]) -> Iterator[Annotation]:
-    """The messages in the metadata of a stack, in the order of its constructs."""
+    """Yield the annotations in a stack's metadata, in the order of its constructs."""
     for path, entries in metadata.items():
         for entry in entries:
             level = str(entry.get("type", "")).removeprefix(_PREFIX)

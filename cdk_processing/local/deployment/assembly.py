@@ -1,4 +1,4 @@
-"""Reading a cloud assembly: what a CDK app leaves in ``cdk.out``. Nothing is deployed here.
+"""Read a cloud assembly, the output of a CDK app in ``cdk.out``. This module deploys nothing.
 
 The format is the CDK's ``cloud-assembly-schema``: https://github.com/aws/aws-cdk-cli/tree/main/packages/@aws-cdk
 """
@@ -22,15 +22,15 @@ BOOTSTRAP_VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 
 @dataclass(frozen=True)
 class FileAsset:
-    """A file, or a folder to be zipped, that goes into a bucket before the stacks are deployed.
+    """A file, or a folder to zip, that is uploaded to a bucket before the stacks are deployed.
 
     Attributes:
-        name: What the CDK calls it, for messages.
+        name: Its name in the CDK, for messages.
         path: The file or folder.
-        zipped: Whether the folder is to be zipped.
-        bucket: Bucket name, with ``${AWS::AccountId}`` and the like still in it.
+        zipped: Whether to zip the folder.
+        bucket: Bucket name. It still contains placeholders such as ``${AWS::AccountId}``.
         key: Object key.
-        region: Where the bucket is, or None for the stack's own region.
+        region: The bucket's region, or None for the stack's region.
     """
 
     name: str
@@ -43,15 +43,15 @@ class FileAsset:
 
 @dataclass(frozen=True)
 class ImageAsset:
-    """An image that is built from a folder.
+    """A container image that is built from a folder.
 
     Attributes:
-        name: What the CDK calls it, for messages.
-        directory: The folder.
-        repository: The repository that it is for, with ``${AWS::AccountId}`` and the like still in it.
+        name: Its name in the CDK, for messages.
+        directory: The build context.
+        repository: The target repository. It still contains placeholders such as ``${AWS::AccountId}``.
         tag: Its tag.
-        options: Of ``docker build``.
-        unsupported: What the asset asks for that is not among the options.
+        options: Options for ``docker build``.
+        unsupported: Settings of the asset that cannot be passed to ``docker build``.
     """
 
     name: str
@@ -67,19 +67,19 @@ class StackArtifact:
     """A stack of the assembly.
 
     Attributes:
-        artifact_id: Unique in its own assembly; dependencies name it.
+        artifact_id: Unique within its assembly; dependencies refer to it.
         name: The CloudFormation stack's name.
-        display_name: What the CDK calls it: ``Prod/Census``.
+        display_name: Its name in the CDK, such as ``Prod/Census``.
         template_file: Its template.
-        account_id: Its account, None where the stack does not say.
-        region: Its region, None where the stack does not say.
+        account_id: Its account; None if the stack sets none.
+        region: Its region; None if the stack sets none.
         parameters: CloudFormation parameters the app sets.
         tags: Tags of the stack.
-        assets: File assets to publish before it.
-        images: Images to build before it.
-        bootstrap_parameter: The SSM parameter that bootstrapping would have made.
-        logical_ids: Construct path, without a leading slash, to logical id.
-        annotations: What its constructs say: infos, warnings, errors.
+        assets: File assets to publish before deploying the stack.
+        images: Images to build before deploying the stack.
+        bootstrap_parameter: The SSM parameter that `cdk bootstrap` would create.
+        logical_ids: Logical ids by construct path (without a leading slash).
+        annotations: The annotations of its constructs: infos, warnings, errors.
     """
 
     artifact_id: str
@@ -98,23 +98,23 @@ class StackArtifact:
 
     @cached_property
     def template(self) -> dict[str, Any]:
-        """The template."""
+        """The parsed template."""
         return _read(self.template_file)
 
     @property
     def paths(self) -> dict[str, str]:
-        """Logical id to construct path."""
+        """Construct paths by logical id."""
         return {logical_id: path for path, logical_id in self.logical_ids.items()}
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """A cloud assembly, nested ones included.
+    """A cloud assembly, including its nested assemblies.
 
     Attributes:
-        folder: Where it is.
-        stacks: Every stack, those that others need first.
-        missing_context: What the app wanted to look up and could not.
+        folder: The assembly's folder.
+        stacks: All stacks, dependencies first.
+        missing_context: Context values that the app asked for and did not get.
     """
 
     folder: Path
@@ -123,7 +123,7 @@ class Assembly:
 
     @classmethod
     def read(cls, folder: Path) -> Assembly:
-        """Read the assembly in a folder, and those nested in it (one a stage)."""
+        """Read the assembly in a folder and its nested assemblies (one for each stage)."""
         manifest = _read(folder / "manifest.json")
         artifacts: dict[str, Any] = manifest.get("artifacts", {})
         stacks: list[StackArtifact] = []
@@ -140,12 +140,12 @@ class Assembly:
 
     @property
     def annotations(self) -> tuple[Annotation, ...]:
-        """What the constructs of all stacks say: infos, warnings, errors."""
+        """The annotations of all stacks: infos, warnings, errors."""
         return tuple(annotation for stack in self.stacks for annotation in stack.annotations)
 
 
 def _in_order(artifacts: Mapping[str, Any]) -> Iterator[str]:
-    """Artifact ids, each after those it depends on; otherwise in the manifest's order."""
+    """Yield artifact ids, dependencies first, otherwise in the manifest's order."""
     done: set[str] = set()
 
     def visit(artifact_id: str) -> Iterator[str]:
@@ -201,7 +201,7 @@ def _stack(folder: Path, artifact_id: str, artifacts: Mapping[str, Any]) -> Stac
 def _file_assets(folder: Path, manifest: Mapping[str, Any]) -> Iterator[FileAsset]:
     for key, asset in manifest.get("files", {}).items():
         source = asset["source"]
-        if "path" not in source:  # An asset that a command makes; nothing in this library does so.
+        if "path" not in source:  # The asset is the output of a command. This library creates no such assets.
             continue
         for destination in asset["destinations"].values():
             yield FileAsset(

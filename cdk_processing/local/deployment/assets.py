@@ -1,4 +1,4 @@
-"""Publishing file assets, and making what `cdk bootstrap` would have made for them."""
+"""Publish file assets, and create the resources that `cdk bootstrap` would create for them."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 __all__ = ["bootstrap", "publish"]
 
-# Later than any version that a template asks for; the number means nothing else here.
+# Higher than any bootstrap version that a template requires. The number has no other meaning here.
 _BOOTSTRAP_VERSION = "30"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def bootstrap(ssm: SSMClient, parameter: str) -> None:
-    """Write the version that templates of the CDK's default synthesizer check."""
+    """Write the bootstrap version that templates of the CDK's default synthesizer check."""
     ssm.put_parameter(Name=parameter, Value=_BOOTSTRAP_VERSION, Type="String", Overwrite=True)
 
 
 def publish(s3: S3Client, assets: Iterable[FileAsset], places: Mapping[str, str]) -> int:
-    """Put file assets into their buckets, making the buckets.
+    """Upload file assets to their buckets. Creates the buckets if needed.
 
     Args:
-        s3: Client of the account and region that the assets are for.
+        s3: S3 client for the account and region of the assets.
         assets: What to publish.
         places: Values of ``AWS::AccountId``, ``AWS::Region`` and ``AWS::Partition``.
 
     Returns:
-        How many were new. A key contains the hash of the content, so an object that exists is right.
+        The number of uploaded assets. A key contains the hash of the content, so an existing object is up to date.
     """
     published = 0
     ready: set[str] = set()
@@ -59,7 +59,7 @@ def _ensure_bucket(s3: S3Client, bucket: str, region: str) -> None:
     try:
         s3.head_bucket(Bucket=bucket)
     except ClientError:
-        if region == "us-east-1":  # The one region whose name S3 does not take here.
+        if region == "us-east-1":  # S3 rejects this region as a LocationConstraint.
             s3.create_bucket(Bucket=bucket)
         else:
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})  # type: ignore[typeddict-item]
@@ -76,7 +76,7 @@ def _exists(s3: S3Client, bucket: str, key: str) -> bool:
 
 
 def _zipped(folder: Path) -> bytes:
-    """A folder (or one file) as a zip archive: the same bytes for the same content, permissions kept."""
+    """Zip a folder (or one file). Same content gives the same bytes; permissions are kept."""
     buffer = io.BytesIO()
     files = [folder] if folder.is_file() else sorted(file for file in folder.rglob("*") if file.is_file())
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -1,6 +1,6 @@
-"""Deploying a cloud assembly to the embedded AWS, and what one then knows about it.
+"""Deploy a cloud assembly to the embedded AWS, and describe the deployed jobs and buckets.
 
-Stacks are deployed as the account's root. IAM is enforced for the jobs, not for the deployment.
+Stacks are deployed as the account's root user. IAM is enforced for the jobs, not for the deployment.
 """
 
 from __future__ import annotations
@@ -43,22 +43,22 @@ class DeploymentError(CdkProcessingError):
 
 
 class Target(Protocol):
-    """What stacks are deployed to, such as `LocalAws`."""
+    """The target of a deployment, such as `LocalAws`."""
 
     @property
     def account_id(self) -> str:
-        """The account."""
+        """The account id."""
 
     @property
     def region(self) -> str:
-        """The region of stacks that name none."""
+        """The region of stacks that set none."""
 
     @property
     def endpoint_url(self) -> str:
-        """Where AWS listens."""
+        """The endpoint URL of the embedded AWS."""
 
     def environment(self) -> Mapping[str, str]:
-        """``AWS_*`` variables of the account's root."""
+        """The ``AWS_*`` environment variables of the account's root user."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ class DeployedJob:
 
     Attributes:
         name: The construct's path: ``Census/Preprocess``.
-        base_name: What the names of its processing jobs begin with.
-        state_machine_arn: The state machine whose executions are its runs.
-        triggers: What launches it, in words.
-        outputs: Where each output goes, by its name; run-time values are still in there as written.
+        base_name: Prefix of the names of its processing jobs.
+        state_machine_arn: ARN of its state machine. Each execution is a run.
+        triggers: Descriptions of its triggers.
+        outputs: Destination of each output, by name. Run-time values are not filled in.
         stack: The stack's name.
     """
 
@@ -99,11 +99,11 @@ class DeployedBucket:
 
 @dataclass(frozen=True)
 class Deployment:
-    """The stacks of a cloud assembly, deployed.
+    """The deployed stacks of a cloud assembly.
 
     Attributes:
         stacks: Every stack, in the order of deployment.
-        warnings: What the embedded AWS has left out, and why.
+        warnings: What the embedded AWS skipped, and why.
     """
 
     stacks: tuple[DeployedStack, ...]
@@ -124,14 +124,14 @@ class Deployment:
         return {stack.name: dict(stack.outputs) for stack in self.stacks}
 
     def bucket(self, name: str) -> str:
-        """The name of a bucket.
+        """Find the name of a bucket.
 
         Args:
-            name: The construct's path (``Census/Raw``), the end of it where that is unique (``Raw``), the logical id,
-                or the bucket's name itself.
+            name: The construct's path (``Census/Raw``), a unique end of the path (``Raw``), the logical id, or the
+                bucket's name itself.
 
         Raises:
-            DeploymentError: There is none, or several; lists them.
+            DeploymentError: No bucket matches, or several do. The error lists them.
         """
         paths = [bucket for bucket in self.buckets if name in (bucket.path, bucket.name)]
         ends = [bucket for bucket in self.buckets if bucket.path.endswith(f"/{name}")]
@@ -144,10 +144,10 @@ class Deployment:
         raise DeploymentError(f"{problem} named {name!r}; the buckets are: {listed}")
 
     def job(self, name: str) -> DeployedJob:
-        """A job by its path, the end of it where that is unique, or its base name.
+        """Find a job by its construct's path, a unique end of the path, or its base name.
 
         Raises:
-            DeploymentError: There is none, or several; lists them.
+            DeploymentError: No job matches, or several do. The error lists them.
         """
         exact = [job for job in self.jobs if name in (job.name, job.base_name, job.state_machine_arn)]
         ends = [job for job in self.jobs if job.name.endswith(f"/{name}")]
@@ -166,18 +166,19 @@ def deploy(
     progress: Callable[[str], None] | None = None,
     build_images: bool = False,
 ) -> Deployment:
-    """Deploy every stack of an assembly, those that others need first.
+    """Deploy every stack of an assembly, dependencies first.
 
     Args:
-        assembly: What to deploy.
-        target: Where to.
-        progress: Is called with a line about each step.
-        build_images: Build image assets with the Docker engine of this machine. What cannot be built is a warning.
+        assembly: The assembly.
+        target: Where to deploy it.
+        progress: Called with a line about each step.
+        build_images: Build image assets with the Docker engine of this machine. An image that this machine cannot
+            build gives a warning.
 
     Raises:
         DeploymentError: A construct has an error annotation, or a stack is for another account.
         ImageBuildError: Docker could not build an image.
-        StackFailedError: A stack failed; names the resources and their reasons.
+        StackFailedError: A stack failed. The error names the resources and the reasons.
     """
     _refuse_errors(assembly)
     tell = progress or (lambda line: None)
@@ -199,10 +200,10 @@ def deploy(
 
 
 def destroy(assembly: Assembly, target: Target, *, progress: Callable[[str], None] | None = None) -> None:
-    """Delete every stack of an assembly, the last deployed first. What the template retains is retained.
+    """Delete every stack of an assembly, last deployed first. Resources with a retain policy stay.
 
     Raises:
-        StackFailedError: A stack could not be deleted; names the resources and their reasons.
+        StackFailedError: A stack could not be deleted. The error names the resources and the reasons.
     """
     with _clients(target) as client:
         for stack in reversed(assembly.stacks):
@@ -212,14 +213,14 @@ def destroy(assembly: Assembly, target: Target, *, progress: Callable[[str], Non
 
 
 def client_of(target: Target) -> ProcessingClient:
-    """A client of the embedded AWS, whatever this process's environment variables say."""
+    """Create a client for the embedded AWS. Ignores the environment variables of this process."""
     return ProcessingClient(_session(target), endpoint_url=target.endpoint_url)
 
 
 def _build(
     stack: StackArtifact, target: Target, places: Mapping[str, str], tell: Callable[[str], None]
 ) -> Iterator[str]:
-    """Build the images of a stack; yields why one cannot be built here."""
+    """Build the images of a stack. Yields the reason for each image that cannot be built here."""
     registry = target.endpoint_url.partition("://")[2]
     for image in stack.images:
         reason = build_image(image, f"{registry}/{substitute(image.repository, places)}:{image.tag}", tell)
@@ -239,7 +240,7 @@ def _not_built(stack: StackArtifact) -> Iterator[str]:
 
 
 def _refuse_errors(assembly: Assembly) -> None:
-    """Refuse what `cdk deploy` refuses: constructs that carry an error."""
+    """Refuse constructs with an error annotation, as `cdk deploy` does."""
     errors = [annotation for annotation in assembly.annotations if annotation.level == "error"]
     if errors:
         listed = "".join(f"\n  - {error}" for error in errors)
@@ -259,7 +260,7 @@ def _check_place(stack: StackArtifact, target: Target) -> str:
 
 @contextmanager
 def _clients(target: Target) -> Iterator[Callable[[str, str], Any]]:
-    """Clients of the account's root by service and region; making one costs more than what it then does here."""
+    """Cache the root user's clients by service and region. To create a client takes longer than to use it here."""
     session = _session(target)
     made: dict[tuple[str, str], Any] = {}
 

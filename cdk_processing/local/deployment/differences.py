@@ -1,4 +1,4 @@
-"""What a deployment has changed in a stack, in the words of its constructs."""
+"""List what a deployment changed in a stack, by construct path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["differences"]
 
 
 def differences(before: DeployedStack | None, now: DeployedStack) -> Iterator[str]:
-    """A line for each resource that was added, changed or removed: ``Census/Preprocess/StateMachine changed``."""
+    """Yield a line for each added, changed or removed resource: ``Census/Preprocess/StateMachine changed``."""
     old = _resources(before) if before is not None else {}
     new = _resources(now)
     for logical_id in sorted({**old, **new}, key=lambda each: _path(before, now, each)):

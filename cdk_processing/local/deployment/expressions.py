@@ -1,4 +1,4 @@
-"""CloudFormation expressions as text: what a person is shown where a template says ``Fn::Join``."""
+"""Turn CloudFormation expressions such as ``Fn::Join`` into readable text."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ __all__ = ["resolve_text", "substitute"]
 
 
 def substitute(text: str, values: Mapping[str, str]) -> str:
-    """Fill in each ``${Name}`` that is known. The others stay: they may be run-time values."""
+    """Replace each ``${Name}`` that `values` contains. The others stay: they may be run-time values."""
     return re.sub(r"\$\{([^}!]+)\}", lambda found: values.get(found[1], found[0]), text)
 
 
 def resolve_text(expression: Any, values: Mapping[str, str]) -> str:
-    """An expression as text.
+    """Turn an expression into text.
 
     Args:
         expression: A string, or an expression of ``Ref``, ``Fn::GetAtt``, ``Fn::Join``, ``Fn::Sub``, ``Fn::Select``,
             ``Fn::Split`` or ``Fn::ImportValue``.
-        values: Physical ids by logical id, ``Logical.Attribute``, pseudo parameters and exports by their names.
+        values: Physical ids by logical id, attributes by ``LogicalId.Attribute``, and pseudo parameters and exports by
+            name.
 
     Returns:
-        The text, with ``<name>`` for what is not known.
+        The text, with ``<name>`` for each unknown value.
     """
     resolved = _resolve(expression, values)
     return resolved if isinstance(resolved, str) else str(resolved)

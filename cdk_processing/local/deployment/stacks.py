@@ -1,4 +1,4 @@
-"""One CloudFormation stack: create it, update it, delete it, and say why when that fails."""
+"""Create, update or delete one CloudFormation stack, and explain failures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["DeployedStack", "StackFailedError", "delete_stack", "deploy_stack"]
 
 _LARGEST_BODY = 51_200
-"""Bytes of a template that the API takes in the request itself; a larger one is read from the assets bucket.
+"""Largest template, in bytes, that fits into an API request. CloudFormation reads larger ones from the assets bucket.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 """
@@ -33,7 +33,7 @@ class StackFailedError(CdkProcessingError):
 
     Attributes:
         stack: Its name.
-        reasons: The resources that failed, by logical id, and why.
+        reasons: Why resources failed, by logical id.
     """
 
     def __init__(self, stack: str, status: str, reasons: Mapping[str, str]) -> None:
@@ -45,18 +45,18 @@ class StackFailedError(CdkProcessingError):
 
 @dataclass(frozen=True)
 class DeployedStack:
-    """A stack as it was deployed.
+    """A deployed stack.
 
     Attributes:
         name: The stack's name.
         stack_id: Its ARN.
         region: Its region.
-        action: What was done.
+        action: What the deployment did.
         outputs: Its outputs.
-        exports: What it exports, by export name.
-        resources: Logical id to physical id.
-        types: Logical id to CloudFormation type.
-        paths: Logical id to construct path.
+        exports: Its exports, by export name.
+        resources: Physical ids by logical id.
+        types: CloudFormation types by logical id.
+        paths: Construct paths by logical id.
         template: Its template.
         account_id: Its account.
     """
@@ -75,7 +75,7 @@ class DeployedStack:
 
     @property
     def references(self) -> dict[str, str]:
-        """What ``Ref`` and the commonest ``Fn::GetAtt`` give in this stack."""
+        """Values of ``Ref`` and of the most common ``Fn::GetAtt`` in this stack."""
         attributes = {}
         for logical_id, physical_id in self.resources.items():
             if physical_id.startswith("arn:"):
@@ -97,22 +97,22 @@ class DeployedStack:
 def deploy_stack(
     cloudformation: CloudFormationClient, stack: StackArtifact, region: str, places: Mapping[str, str]
 ) -> DeployedStack:
-    """Create a stack, or update it; one that is as it should be is left alone.
+    """Create or update a stack. Does nothing if the stack is up to date.
 
     Args:
-        cloudformation: Client of the stack's account and region.
-        stack: The stack; its assets are there already.
+        cloudformation: CloudFormation client for the stack's account and region.
+        stack: The stack. Its assets must be published already.
         region: Its region.
         places: Values of ``AWS::AccountId``, ``AWS::Region`` and ``AWS::Partition``.
 
     Raises:
-        StackFailedError: It failed.
+        StackFailedError: The stack could not be created or updated.
     """
     from botocore.exceptions import ClientError
 
     status = _status(cloudformation, stack.name)
     if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"):
-        # A stack whose creation failed can only be deleted.
+        # If the creation of a stack failed, CloudFormation only allows to delete it.
         delete_stack(cloudformation, stack.name)
         status = None
     request: dict[str, Any] = {
@@ -141,10 +141,10 @@ def deploy_stack(
 
 
 def delete_stack(cloudformation: CloudFormationClient, name: str) -> None:
-    """Delete a stack; one that is not there is no error.
+    """Delete a stack. Does nothing if it does not exist.
 
     Raises:
-        StackFailedError: It could not be deleted.
+        StackFailedError: The stack could not be deleted.
     """
     from botocore.exceptions import ClientError
 
@@ -187,7 +187,7 @@ def _status(cloudformation: CloudFormationClient, name: str) -> str | None:
 
 
 def _wait(cloudformation: CloudFormationClient, name: str, began: datetime, *, gone_is_done: bool = False) -> None:
-    pause = 0.02  # boto3's own waiters look every 30 s; here a stack takes less than one.
+    pause = 0.02  # boto3's waiters poll every 30 s; here a stack takes less than 1 s.
     while True:
         status = _status(cloudformation, name)
         if status is None:
@@ -200,12 +200,12 @@ def _wait(cloudformation: CloudFormationClient, name: str, began: datetime, *, g
         pause = min(pause * 1.5, 0.5)
     if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"):
         if status == "UPDATE_ROLLBACK_COMPLETE" and not _reasons(cloudformation, name, began):
-            return  # An earlier update had failed, and nothing was to be done this time.
+            return  # An earlier update failed; this one had no changes.
         raise StackFailedError(name, status, _reasons(cloudformation, name, began))
 
 
 def _reasons(cloudformation: CloudFormationClient, name: str, began: datetime) -> dict[str, str]:
-    """The resources that failed since, in the order they failed, without those that were only cancelled for it."""
+    """Return the resources that failed, in order. Leaves out those cancelled because of another failure."""
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
     events = [event for page in pages for event in page["StackEvents"]]
     since = began - timedelta(seconds=2)
@@ -222,7 +222,7 @@ def _reasons(cloudformation: CloudFormationClient, name: str, began: datetime) -
 
 
 def _validation_errors(cloudformation: CloudFormationClient, name: str, since: datetime) -> dict[str, str]:
-    """What CloudFormation's check before an operation found: the stack's own events only say that it found something.
+    """Return what CloudFormation's pre-deployment validation found. The stack's own events do not give the details.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
     """
@@ -230,7 +230,7 @@ def _validation_errors(cloudformation: CloudFormationClient, name: str, since: d
 
     try:
         events = cast("Any", cloudformation).describe_events(StackName=name, Filters={"FailedEvents": True})
-    except (AttributeError, ClientError):  # An older SDK, or a stack that is gone.
+    except (AttributeError, ClientError):  # The SDK is older, or the stack no longer exists.
         return {}
     return {
         f"{event.get('LogicalResourceId', name)} ({event.get('ResourceType', '')})": event["ValidationStatusReason"]

@@ -1,4 +1,4 @@
-"""Running a CDK app as the CDK's command line does, to get its cloud assembly."""
+"""Run a CDK app as the CDK CLI does, to get its cloud assembly."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _LAST_LINES = 25
 
 
 class SynthesisError(CdkProcessingError):
-    """The app could not be run, or it failed. The text ends with the app's own last lines."""
+    """The app could not be run, or it failed. The message ends with the last lines of the app's output."""
 
 
 def app_command(folder: Path) -> str:
-    """The ``app`` of the folder's ``cdk.json``.
+    """Return the ``app`` setting of the folder's ``cdk.json``.
 
     Raises:
-        SynthesisError: There is no cdk.json, it is not JSON, or it names no app.
+        SynthesisError: There is no cdk.json, it is not JSON, or it has no ``app``.
     """
     settings = _read_json(folder / "cdk.json")
     if settings is None:
@@ -51,10 +51,10 @@ def synthesize(
     Args:
         folder: The folder with cdk.json. The app runs there.
         output: Folder for the cloud assembly.
-        app: A command, or the folder of a finished cloud assembly; by default, the app of cdk.json.
-        account_id: The account of stacks that name none (``CDK_DEFAULT_ACCOUNT``).
-        region: The region of stacks that name none (``CDK_DEFAULT_REGION``).
-        timeout: Seconds after which the app is ended.
+        app: A command, or the folder of an existing cloud assembly; by default, ``app`` in cdk.json.
+        account_id: The account of stacks that set none (``CDK_DEFAULT_ACCOUNT``).
+        region: The region of stacks that set none (``CDK_DEFAULT_REGION``).
+        timeout: Seconds after which the app is killed.
 
     Raises:
         SynthesisError: The app failed, or it needs values of a real account.
@@ -70,7 +70,7 @@ def synthesize(
         "CDK_CONTEXT_JSON": json.dumps(_context(folder)),
         "CDK_DEFAULT_ACCOUNT": account_id,
         "CDK_DEFAULT_REGION": region,
-        # The library's own check of templates takes two seconds a synth; `cdk synth` and `cdk deploy` still make it.
+        # aws-cdk-lib's template validation takes two seconds per synth. `cdk synth` and `cdk deploy` still run it.
         "CDK_VALIDATION": os.environ.get("CDK_VALIDATION", "false"),
     }
     exit_code, said = _run(command, folder, environment, timeout)
@@ -93,8 +93,8 @@ def synthesize(
 
 
 def _run(command: str, folder: Path, environment: Mapping[str, str], timeout: float) -> tuple[int, str]:
-    # In a shell, because that is how the CDK's command line runs it; the command is the user's own. In a session of its
-    # own, so that what it started can be ended with it.
+    # Run it in a shell, as the CDK CLI does; the command is the user's own. Run it in a new session, so that its child
+    # processes can be killed with it.
     process = subprocess.Popen(
         command,
         shell=True,
@@ -120,13 +120,13 @@ def _run(command: str, folder: Path, environment: Mapping[str, str], timeout: fl
 
 
 def _context(folder: Path) -> dict[str, Any]:
-    """Context as the CDK's command line gives it: its own switches, cdk.json's, and the answers of earlier look-ups."""
+    """Return the context that the CDK CLI passes: its own flags, those in cdk.json, and cached look-ups."""
     settings = _read_json(folder / "cdk.json") or {}
     return {
         "aws:cdk:enable-path-metadata": True,
         "aws:cdk:enable-asset-metadata": True,
         "aws:cdk:bundling-stacks": ["**"],
-        # Nobody reads where each construct was made, and finding out costs a stack trace a construct.
+        # Nobody reads where each construct was created, and the CDK would take a stack trace for each.
         "aws:cdk:disable-stack-trace": True,
         **settings.get("context", {}),
         **(_read_json(folder / "cdk.context.json") or {}),
@@ -134,10 +134,10 @@ def _context(folder: Path) -> dict[str, Any]:
 
 
 def _path() -> str:
-    """PATH with a recent Node and, where no other virtual environment is active, with this interpreter's programs.
+    """Return a PATH with a recent Node and, if no other virtual environment is active, this interpreter's scripts.
 
-    ``"app": "python app.py"`` then finds the interpreter that has this library also when the environment was not
-    activated and the command line was started by its path.
+    So ``"app": "python app.py"`` uses the interpreter that has this library, even if the CLI was started by its path
+    without activating the environment.
     """
     path = path_with_node()
     active = os.environ.get("VIRTUAL_ENV")

@@ -1,1 +1,1 @@
-"""``cdk-processing local``: what it starts, watches and shows."""
+"""The session of ``cdk-processing local``: starts the embedded AWS, watches files and runs, and shows them."""

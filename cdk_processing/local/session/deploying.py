@@ -1,4 +1,4 @@
-"""The app of a session: synthesized and deployed when the session starts, and again when its files change."""
+"""Synthesize and deploy the app when a session starts, and again when its files change."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = ["AppOfSession"]
 
 
 class AppOfSession:
-    """The app, and what is deployed of it.
+    """The app and its deployment.
 
     Args:
         folder: The folder of cdk.json.
-        work: A folder for cloud assemblies; whoever made it removes it.
-        command: A command, or the folder of a finished cloud assembly; None for the app of cdk.json.
-        account_id: The account of stacks that name none.
-        region: The region of stacks that name none.
-        report: Says what is done.
-        build_images: Build images with Docker, where it is there.
+        work: A folder for cloud assemblies. The caller removes it.
+        command: A command, or the folder of an existing cloud assembly; None for ``app`` in cdk.json.
+        account_id: The account of stacks that set none.
+        region: The region of stacks that set none.
+        report: Prints the progress.
+        build_images: Build images with Docker, if it is available.
     """
 
     def __init__(
@@ -56,14 +56,14 @@ class AppOfSession:
 
     @property
     def is_finished(self) -> bool:
-        """Whether it is a finished cloud assembly, which no change of a source changes."""
+        """Whether the app is an existing cloud assembly, which does not depend on source files."""
         return self._command is not None and (self.folder / self._command / "manifest.json").is_file()
 
     def synthesize(self) -> Assembly:
         """Run the app.
 
         Raises:
-            SynthesisError: It failed.
+            SynthesisError: The app failed.
         """
         self._rounds += 1
         output = self._work / str(self._rounds)
@@ -79,10 +79,10 @@ class AppOfSession:
         return assembly
 
     def deploy(self, assembly: Assembly, aws: LocalAws) -> None:
-        """Deploy what was synthesized.
+        """Deploy an assembly.
 
         Raises:
-            DeploymentError: It cannot be deployed.
+            DeploymentError: The assembly cannot be deployed.
             StackFailedError: A stack failed.
         """
         with self._report.step("deploying") as done:
@@ -93,7 +93,7 @@ class AppOfSession:
         self.deployment = Deployment(others + deployed.stacks, deployed.warnings)
 
     def deploy_again(self, aws: LocalAws, files: tuple[str, ...]) -> None:
-        """Deploy what has become of the app. A mistake is told, and what is deployed stays as it is."""
+        """Deploy the changed app. An error is printed, and the current deployment stays."""
         report, before = self._report, self.deployment
         report.files_changed(files)
         try:

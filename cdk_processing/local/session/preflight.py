@@ -1,4 +1,4 @@
-"""Mistakes in the options that show before anything is synthesized or started."""
+"""Check the options before anything is synthesized or started."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class SessionError(CdkProcessingError):
 
 
 def check_port(port: int) -> None:
-    """Find out whether a port on loopback is free.
+    """Check that a loopback port is free.
 
     Raises:
-        SessionError: Another program listens on it, or this user may not.
+        SessionError: Another program listens on it, or this user has no permission to.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As the embedded AWS does: a port whose last connections are still closing is free.
+        # Same option as the embedded AWS: a port whose last connections are still closing counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -34,10 +34,10 @@ def check_port(port: int) -> None:
 
 
 def check_python(python: str) -> None:
-    """Find out whether a file is a Python that runs.
+    """Check that a file is a working Python interpreter.
 
     Raises:
-        SessionError: It is not there, is not executable, or does not run.
+        SessionError: The file does not exist, is not executable, or does not run.
     """
     found = shutil.which(python)
     if found is None:

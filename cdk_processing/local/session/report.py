@@ -1,4 +1,4 @@
-"""What a session says besides its runs: what it does, the app's annotations, what is deployed."""
+"""Print what a session does, the app's annotations, and the deployed resources. Runs are shown by `screen`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _MOST_LINES = 12
 
 
 class Report:
-    """Prints to the console of a session.
+    """Prints to a session's console.
 
     Args:
-        console: Where to.
+        console: The console.
     """
 
     def __init__(self, console: Console) -> None:
@@ -32,7 +32,7 @@ class Report:
 
     @contextmanager
     def step(self, doing: str) -> Iterator[list[str]]:
-        """Say what is being done; the list takes what was done, which is printed with its time at the end."""
+        """Print the current step. At the end, print the results added to the list, and the time the step took."""
         done: list[str] = []
         if self._console.is_terminal:
             self._console.print(f"[dim]{doing} ...[/dim]", end="\r")
@@ -44,11 +44,11 @@ class Report:
             self._console.print(f"{escape(what)} [dim]({time.monotonic() - began:.1f} s)[/dim]      ", soft_wrap=True)
 
     def detail(self, line: str) -> None:
-        """A line about something that is going on."""
+        """Print a line about the current step."""
         self._console.print(f"  [dim]{escape(line)}[/dim]", soft_wrap=True)
 
     def details(self, lines: Iterable[str]) -> None:
-        """Lines about what has happened; the first ones, and how many more there are."""
+        """Print the first lines about what happened, and how many more there are."""
         listed = list(lines)
         for line in listed[:_MOST_LINES]:
             self.detail(line)
@@ -56,19 +56,19 @@ class Report:
             self.detail(f"and {len(listed) - _MOST_LINES} more")
 
     def line(self, text: str) -> None:
-        """A line."""
+        """Print a line."""
         self._console.print(f"[dim]{escape(text)}[/dim]", soft_wrap=True)
 
     def warning(self, text: str) -> None:
-        """A warning."""
+        """Print a warning."""
         self._console.print(f"[yellow]warning:[/yellow] {escape(text)}", soft_wrap=True)
 
     def error(self, text: str) -> None:
-        """An error that does not end the session."""
+        """Print an error that does not end the session."""
         self._console.print(f"[red]error:[/red] {escape(text)}", soft_wrap=True)
 
     def old_node(self) -> None:
-        """Warn of a Node.js that is past its end of life."""
+        """Warn if Node.js is past its end of life."""
         if (node := old_node(path_with_node())) is not None:
             self.warning(
                 f"Node.js {node} is past its end of life; install Node.js {MINIMUM_NODE} or newer, or run "
@@ -76,7 +76,7 @@ class Report:
             )
 
     def annotations(self, annotations: Iterable[Annotation]) -> None:
-        """Show the infos and warnings of the app. Its errors end the deployment."""
+        """Print the infos and warnings of the app. Errors are not printed here: they end the deployment."""
         for annotation in annotations:
             if annotation.level == "warning":
                 self.warning(str(annotation))
@@ -84,26 +84,26 @@ class Report:
                 self._console.print(f"[dim]info: {escape(str(annotation))}[/dim]", soft_wrap=True)
 
     def files_changed(self, names: tuple[str, ...]) -> None:
-        """Say which files have changed."""
+        """Print which files have changed."""
         shown = ", ".join(names[:_MOST_NAMES])
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
         now = f"{datetime.now():%H:%M:%S}"
         self._console.print(f"[dim]{now}[/dim] {escape(shown)}{more} changed", soft_wrap=True)
 
     def deployed(self, deployment: Deployment, *, besides: Deployment | None = None) -> None:
-        """Show the buckets, jobs and outputs of a deployment, without those that were there already."""
+        """Print the buckets, jobs and outputs of a deployment, except those that existed before."""
         rows = list(_rows(deployment))
         if besides is not None:
             known = list(_rows(besides))
             rows = [row for row in rows if row not in known]
         widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
         for kind, name, value in rows:
-            # Never cut, because people copy from it.
+            # Never truncate: people copy these values.
             text = f"[bold]{kind.ljust(widths[0])}[/bold]  {escape(name.ljust(widths[1]))}  {escape(value)}"
             self._console.print(text, soft_wrap=True)
 
     def exports(self, environment: dict[str, str]) -> None:
-        """Show the variables to export."""
+        """Print the environment variables to export."""
         self._console.print()
         for name, value in environment.items():
             self._console.print(f"export {name}={value}", soft_wrap=True)
@@ -111,7 +111,7 @@ class Report:
         self._console.file.flush()
 
     def blank(self) -> None:
-        """An empty line."""
+        """Print an empty line."""
         self._console.print()
 
 
@@ -123,7 +123,7 @@ def _rows(deployment: Deployment) -> Iterator[tuple[str, str, str]]:
         yield from (("", "", trigger) for trigger in job.triggers[1:])
         yield from (("", "", f"{name} -> {uri}") for name, uri in job.outputs.items())
     for stack, outputs in deployment.outputs.items():
-        # Without the exports that the CDK makes for references between stacks.
+        # Leave out the exports that the CDK creates for references between stacks.
         yield from (
             ("output", f"{stack}.{name}", value) for name, value in outputs.items() if "ExportsOutput" not in name
         )

@@ -1,4 +1,4 @@
-"""Draws runs on a terminal, or prints plain lines where there is none."""
+"""Draw runs on a terminal, or print plain lines without one."""
 
 from __future__ import annotations
 
@@ -38,35 +38,35 @@ class Screen(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
 
     def show(self, running: Sequence[RunView], changes: Sequence[Change]) -> None:
-        """Show what has happened, and the runs that have not ended."""
+        """Show the changes, and the runs that have not ended."""
 
 
 class PlainScreen:
-    """A line a change, for a log file or a pipe."""
+    """One line for each change, for a log file or a pipe."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     def __enter__(self) -> PlainScreen:
-        """Nothing to begin."""
+        """Do nothing."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Nothing to leave."""
+        """Do nothing."""
 
     def show(self, running: Sequence[RunView], changes: Sequence[Change]) -> None:
-        """Print what has happened."""
+        """Print the changes."""
         for change in changes:
             print_change(self._console, change)
 
 
 class LiveScreen:
-    """Lines about what has happened, and below them a table of the runs that have not ended."""
+    """Lines about changes, and below them a table of the runs that have not ended."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -81,12 +81,12 @@ class LiveScreen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         self._live.stop()
 
     def show(self, running: Sequence[RunView], changes: Sequence[Change]) -> None:
-        """Print what has ended or failed, and draw the runs that have not ended."""
-        # First, so that what has ended is not drawn once more below the line that says so.
+        """Print the runs that ended or failed, and draw those that have not ended."""
+        # Update first, so that an ended run is not drawn again below the line that reports its end.
         self._live.update(self._drawn(running))
         for change in changes:
             if change.tone != "busy" or change.details:
@@ -95,7 +95,7 @@ class LiveScreen:
     def _drawn(self, running: Sequence[RunView]) -> RenderableType:
         if not running:
             return Text("waiting for runs; Ctrl-C ends", style="dim")
-        # A spinner keeps its own time, so each run needs one of its own.
+        # A spinner keeps its own time, so each run needs its own.
         self._spinners = {view.label: self._spinners.get(view.label) or Spinner("dots") for view in running}
         table = Table.grid(padding=(0, 2))
         for view in running[:_MOST_ROWS]:
@@ -106,7 +106,7 @@ class LiveScreen:
 
 
 def print_change(console: Console, change: Change) -> None:
-    """A line for what has happened, and its details below it."""
+    """Print a line for a change, and its details below."""
     took = f" [dim]{in_time(change.seconds)}[/dim]" if change.seconds >= 0.05 else ""
     console.print(
         f"[dim]{datetime.now():%H:%M:%S}[/dim] {escape(change.label)} "
@@ -119,7 +119,7 @@ def print_change(console: Console, change: Change) -> None:
 
 
 def _row(view: RunView) -> tuple[RenderableType, ...]:
-    """The cells of a run: its name, its phase, its transfer, its time, and what it does."""
+    """Return the cells of a run: its name, phase, transfer, time, and current activity."""
     progress = view.progress
     phase = progress.phase if progress is not None else view.state.word
     news = Text("", no_wrap=True, overflow="ellipsis")

@@ -1,4 +1,4 @@
-"""`cdk-processing local`: synthesize, start, deploy, show what runs, deploy again, and leave nothing behind."""
+"""`cdk-processing local`: synthesize, start, deploy, show runs, redeploy on changes, and clean up."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Options:
 
 
 class _EndedError(BaseException):
-    """A signal asks the session to end."""
+    """A signal has asked the session to end."""
 
 
 def run_session(options: Options) -> None:
@@ -81,11 +81,11 @@ def _run(options: Options, console: Console, plain: bool) -> None:
             options.account or _DEFAULT_ACCOUNT,
             region,
             report,
-            # An interpreter that was asked for stands in for every image.
+            # If the user chose an interpreter, it replaces every image.
             build_images=options.python is None,
         )
         sources = session.enter_context(_sources(options, app))
-        # First, because mistakes in the app are the most common failure, and the app names the account.
+        # Synthesize first: errors in the app are the most common failure, and the app sets the account.
         assembly = app.synthesize() if options.deploy else None
         account = options.account or _account_of(assembly)
         with report.step("starting the embedded AWS") as done:
@@ -101,7 +101,7 @@ def _run(options: Options, console: Console, plain: bool) -> None:
 
 @contextmanager
 def _sources(options: Options, app: AppOfSession) -> Iterator[Sources | None]:
-    """The app's files, watched from before they are read, so that no change is missed."""
+    """Watch the app's files. Starts before they are read, so that no change is missed."""
     if not options.deploy or not options.watch or app.is_finished:
         yield None
     else:
@@ -121,7 +121,7 @@ def _introduce(report: Report, deployment: Deployment, aws: LocalAws, sources: S
 
 
 def _watch(console: Console, plain: bool, app: AppOfSession, aws: LocalAws, sources: Sources | None) -> None:
-    """Show what runs, and deploy again what changes, until the session ends."""
+    """Show the runs, and redeploy on changes, until the session ends."""
     watch = Watch(aws, app.deployment.jobs, client_of(aws))
     screen: Screen = PlainScreen(console) if plain else LiveScreen(console)
     with screen:
@@ -135,7 +135,7 @@ def _watch(console: Console, plain: bool, app: AppOfSession, aws: LocalAws, sour
 
 
 def _account_of(assembly: Assembly | None) -> str:
-    """The account of the stacks; 000000000000 if they name none."""
+    """Return the account of the stacks; 000000000000 if they set none."""
     accounts = {stack.account_id for stack in assembly.stacks if stack.account_id} if assembly is not None else set()
     if len(accounts) > 1:
         raise DeploymentError(
@@ -147,10 +147,10 @@ def _account_of(assembly: Assembly | None) -> str:
 
 @contextmanager
 def _ending_by_exception() -> Iterator[None]:
-    """Turn the first signal that ends a program into an exception, so that every ``with`` cleans up."""
+    """Turn the first termination signal into an exception, so that every ``with`` block cleans up."""
 
     def end(number: int, frame: FrameType | None) -> None:
-        # A second Ctrl-C must not interrupt the cleaning up.
+        # A second Ctrl-C must not interrupt the clean-up.
         for each in signals:
             signal.signal(each, signal.SIG_IGN)
         raise _EndedError

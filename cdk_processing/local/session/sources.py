@@ -1,8 +1,8 @@
-"""The files of an app, and which of them have changed since the last look.
+"""Watch the files of an app, and report which have changed since the last call.
 
-What is watched is what ``cdk watch`` watches: the folder of cdk.json, narrowed by ``watch.include`` and
-``watch.exclude`` there. Left out in any case are what begins with a dot, virtual environments, ``node_modules``, caches
-and the CDK's output.
+It watches the same files as ``cdk watch``: the folder of cdk.json, filtered by ``watch.include`` and ``watch.exclude``
+in that file. It always ignores names that begin with a dot, virtual environments, ``node_modules``, caches and the
+CDK's output.
 
 https://docs.aws.amazon.com/cdk/v2/guide/ref-cli-cmd-watch.html
 """
@@ -24,13 +24,13 @@ from cdk_processing.errors import CdkProcessingError
 
 __all__ = ["SourceFilter", "Sources", "WatchingError"]
 
-# Milliseconds without another change after which changes are told, and the longest that they are gathered.
+# In milliseconds: report changes after a pause this long, and collect them for at most this long.
 _QUIET = 200
 _AT_MOST = 2_000
-# A larger file is compared by its time, not by its content.
+# A larger file is compared by its modification time, not by its content.
 _HASHED_BYTES = 4 << 20
 _ALWAYS_EXCLUDED = [".*", "cdk.out", "node_modules", "__pycache__", "*.egg-info", "*.py[cod]"]
-# What editors leave for a moment beside the file that they save.
+# Temporary files that editors create while they save a file.
 _OF_EDITORS = ["*~", "*.sw?", "*.tmp", "4913"]
 
 
@@ -39,7 +39,7 @@ class WatchingError(CdkProcessingError):
 
 
 class SourceFilter:
-    """Which files count.
+    """Decides which files to watch.
 
     Args:
         folder: The folder of cdk.json.
@@ -61,7 +61,7 @@ class SourceFilter:
         self._excluded = pathspec.PathSpec.from_lines("gitignore", excluded)
 
     def admits(self, path: Path, *, is_folder: bool) -> bool:
-        """Whether a path, relative to the folder, counts; of a folder, whether anything in it may."""
+        """Whether to watch a path relative to the folder. For a folder: whether it may contain files to watch."""
         text = f"{path.as_posix()}/" if is_folder else path.as_posix()
         if self._excluded.match_file(text):
             return False
@@ -72,14 +72,14 @@ class SourceFilter:
 
 
 class Sources:
-    """Watches the files of an app, in threads of its own.
+    """Watches the files of an app in background threads.
 
     Args:
         folder: The folder of cdk.json.
     """
 
     def __init__(self, folder: Path) -> None:
-        # The real one: changes are told by it.
+        # Resolve links: watchfiles reports resolved paths.
         self._folder = folder.resolve()
         self._filter = SourceFilter(self._folder)
         self._lock = threading.Lock()
@@ -109,14 +109,14 @@ class Sources:
 
     @property
     def folder(self) -> Path:
-        """The folder that is watched."""
+        """The watched folder."""
         return self._folder
 
     def changed(self) -> tuple[str, ...]:
         """The files whose content has changed since the last call, relative to the folder, sorted.
 
         Raises:
-            WatchingError: The machine lets no more files be watched.
+            WatchingError: The operating system's limit for watched files is reached.
         """
         if self._failure is not None:
             raise WatchingError(
@@ -128,7 +128,7 @@ class Sources:
         return tuple(sorted(path.as_posix() for path in touched if self._is_new(path)))
 
     def _is_new(self, path: Path) -> bool:
-        """Whether it has another content than when it was last told of; a file that is written anew often has not."""
+        """Whether the content differs from the last report. Editors often rewrite a file without changing it."""
         now = _content(self._folder / path)
         if path in self._contents and self._contents[path] == now:
             return False
@@ -147,7 +147,7 @@ class Sources:
                     self._touched.add(path.relative_to(self._folder))
 
     def _note_all_in(self, folder: Path) -> None:
-        """Files of a folder that came with them, before it was watched."""
+        """Note the files in a new folder: they were created before the folder was watched."""
         files = [path for path in folder.rglob("*") if path.is_file() and self._counts(path)]
         with self._lock:
             self._touched.update(path.relative_to(self._folder) for path in files)
@@ -156,11 +156,11 @@ class Sources:
         return self._filter.admits(path.relative_to(self._folder), is_folder=False)
 
     def _watch_top(self) -> None:
-        """The folder itself, without what is in its folders."""
+        """Watch the top folder, without its subfolders."""
         self._watch([self._folder], recursive=False, stop=self._stop)
 
     def _watch_folders(self) -> None:
-        """Its folders, but for those that never count: a virtual environment has thousands."""
+        """Watch the subfolders, except ignored ones: a virtual environment has thousands of folders."""
         while not self._stop.is_set():
             self._renewed.clear()
             folders = [
@@ -193,7 +193,7 @@ class Sources:
 
 
 def _content(file: Path) -> str | None:
-    """What tells whether a file has changed; None if it is gone."""
+    """Return a fingerprint that changes with the file's content; None if the file does not exist."""
     try:
         stat = file.stat()
         if stat.st_size > _HASHED_BYTES:
@@ -206,7 +206,7 @@ def _content(file: Path) -> str | None:
 def _settings(folder: Path) -> dict[str, Any]:
     try:
         content: Any = json.loads((folder / "cdk.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # Without one, or with one that is being written: synth says so.
+    except (OSError, ValueError):  # There is no cdk.json, or it is being written. Synthesis reports that.
         return {}
     return content if isinstance(content, dict) else {}
 

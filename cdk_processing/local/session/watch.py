@@ -1,6 +1,6 @@
-"""Runs as they happen: what the embedded AWS says of them, and what has changed since the last look.
+"""Follow runs: read their state from the embedded AWS, and find what changed since the last look.
 
-Knows nothing of terminals; `screen` shows what is found here.
+`screen` prints the results to the terminal.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ __all__ = ["Change", "Watch"]
 
 _EXECUTIONS_EVERY = 1.0
 _LOG_TAIL = 10
-# A phase that the embedded AWS does not name: the job is accepted, and this machine has no room for it yet.
+# The embedded AWS reports no phase for a job that it has accepted but cannot run yet, for lack of resources.
 _QUEUED = Progress("Waiting", "for another job on this machine to end")
 
 
 class ProcessingJobs(Protocol):
-    """What knows the processing jobs: `LocalAws`."""
+    """A source of processing jobs, such as `LocalAws`."""
 
     def runs(self) -> list[dict[str, Any]]:
         """Every processing job so far."""
@@ -38,13 +38,13 @@ class ProcessingJobs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that has happened to a run.
+    """A change in a run.
 
     Attributes:
-        label: What the run is called.
+        label: The run's name.
         what: What happened, in a word or two: ``Downloading``, ``Completed``.
-        seconds: How long the run had taken by then.
-        tone: How good the news is.
+        seconds: The run's duration at that time.
+        tone: Whether it is good or bad news.
         details: Lines that say more: the end of the log, the reason, the outputs.
     """
 
@@ -56,12 +56,12 @@ class Change:
 
 
 class Watch:
-    """Looks at the embedded AWS and says what has changed.
+    """Polls the embedded AWS and reports changes.
 
     Args:
         aws: The embedded AWS.
         jobs: The deployed jobs.
-        client: Reads executions and their reasons.
+        client: Reads executions and why they failed.
     """
 
     def __init__(self, aws: ProcessingJobs, jobs: Sequence[DeployedJob], client: ProcessingClient) -> None:
@@ -76,13 +76,13 @@ class Watch:
         self._next_look = 0.0
 
     def add(self, jobs: Sequence[DeployedJob]) -> None:
-        """Watch these jobs too."""
+        """Watch more jobs."""
         self._jobs.update({job.name: Job(job.name, job.base_name, job.state_machine_arn) for job in jobs})
 
     def look(self) -> tuple[list[RunView], list[Change]]:
-        """The runs that go on now, and what has happened since the last look."""
+        """Return the current runs, and the changes since the last call."""
         described = self._aws.runs()
-        # Jobs may have been deployed since, with `cdk deploy` say.
+        # Other jobs may have been deployed in the meantime, for example with `cdk deploy`.
         if any(each.get("job") and each["job"] not in self._jobs for each in described):
             self._jobs.update({job.name: job for job in self._client.jobs()})
         views = {str(each["name"]): _view(each) for each in described}
@@ -96,7 +96,7 @@ class Watch:
         return [*going_on, *self._waiting], changes
 
     def _look_at_executions(self, busy: set[str]) -> list[Change]:
-        """Runs whose processing job does not run: they wait, or they ended before they made one."""
+        """Report runs without a running processing job: they wait, or ended before they created one."""
         changes: list[Change] = []
         waiting: list[RunView] = []
         for run in self._executions():
@@ -104,7 +104,7 @@ class Watch:
                 view = self._waiting_view(run)
                 if view is not None:
                     waiting.append(view)
-                    # Between two waits it does something else for a moment, which is no news.
+                    # Between two waits the run enters other states for a moment. Do not report that.
                     if self._said.get(run.arn) != _in_words(view):
                         self._said[run.arn] = _in_words(view)
                         changes.append(_going_on(view))
@@ -118,11 +118,11 @@ class Watch:
         return [run for job in self._jobs.values() for run in reversed(self._client.runs(job, limit=50))]
 
     def _waiting_view(self, run: Run) -> RunView | None:
-        """A run that waits; None if it is between two states."""
+        """Return a waiting run; None if it is between two states."""
         try:
             waiting = read_waiting(self._client.account, run)
             run_id = self._client.run_id(run) if waiting.what else None
-        except ProcessingClientError:  # It may be gone by now; the next look shows it.
+        except ProcessingClientError:  # The run may have ended. The next call reports it.
             return None
         if not waiting.what:
             return None
@@ -130,7 +130,7 @@ class Watch:
         return replace(view, reason=waiting.failure, progress=Progress("Waiting", waiting.what))
 
     def _failed_without_job(self, run: Run) -> Iterator[Change]:
-        """A run that failed before it made a processing job: a permission, a quota, a bad value."""
+        """Report a run that failed before it created a processing job: a permission, a quota, an invalid value."""
         try:
             diagnosis = self._client.explain(run, log_lines=1)
             run_id = self._client.run_id(run)
@@ -144,7 +144,7 @@ class Watch:
 
 
 def _view(described: Mapping[str, Any]) -> RunView:
-    """A run, from what the embedded AWS says of its processing job."""
+    """Build a run's view from the description of its processing job."""
     name = JobName.parse(described["name"])
     job = described.get("job")
     ours = name is not None and job is not None
@@ -181,7 +181,7 @@ def _progress(described: Mapping[str, Any]) -> Progress:
 
 
 def _changes(before: RunView | None, now: RunView) -> Iterator[Change]:
-    """What is worth a line, between two looks at a run."""
+    """Yield the changes to report between two views of a run."""
     if now.state.ended:
         if before is None or not before.state.ended:
             yield Change(now.label, now.state.word, now.seconds, now.state.tone, tuple(_details(now)))

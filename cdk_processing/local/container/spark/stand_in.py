@@ -1,4 +1,4 @@
-"""What a Spark image has beyond its Python: Spark's home, Java and ``smspark-submit``."""
+"""Add to an interpreter what a Spark image has: Spark's home, Java and ``smspark-submit``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cdk_processing.local.container.installing import cache_folder
 __all__ = ["SHARED", "SparkStandIn", "spark_stand_in"]
 
 SHARED = "/mnt/spark"
-"""Where all instances of a job see the same folder: it stands in for HDFS, and they find each other through it."""
+"""A folder that all instances of a job share. It replaces HDFS, and the instances find each other through it."""
 
 _PROGRAM = Path(__file__).with_name("submit")
 _PROBE = "import os, pyspark; print(os.path.dirname(os.path.realpath(pyspark.__file__)))"
@@ -26,13 +26,13 @@ _PROBE = "import os, pyspark; print(os.path.dirname(os.path.realpath(pyspark.__f
 
 @dataclass(frozen=True, slots=True)
 class SparkStandIn:
-    """What is added to an interpreter.
+    """The additions to an interpreter.
 
     Attributes:
         path: Folders of ``PATH`` before the interpreter's.
-        folders: The host's folders that it cannot run without.
-        variables: What the image sets.
-        entrypoint: The image's own.
+        folders: The host's folders that it needs.
+        variables: The image's environment variables.
+        entrypoint: The image's entrypoint.
         shared: ``SHARED``.
     """
 
@@ -44,11 +44,11 @@ class SparkStandIn:
 
 
 def spark_stand_in(python: Path, java: Path) -> SparkStandIn:
-    """Put together all that Spark takes.
+    """Collect everything that Spark needs.
 
     Args:
         python: An interpreter that has pyspark.
-        java: Folder of the Java that Spark is to run on.
+        java: ``JAVA_HOME`` for Spark.
 
     Raises:
         JobFailedError: The interpreter has no pyspark.
@@ -62,7 +62,7 @@ def spark_stand_in(python: Path, java: Path) -> SparkStandIn:
             "JAVA_HOME": str(java),
             "SPARK_HOME": str(spark),
             "PYSPARK_PYTHON": str(python),
-            # As in AWS's own images: https://github.com/aws/sagemaker-spark-container, Dockerfile.cpu
+            # As in AWS's images: https://github.com/aws/sagemaker-spark-container, Dockerfile.cpu
             "PYTHONHASHSEED": "0",
         },
     )
@@ -83,7 +83,7 @@ def _spark_home(python: Path) -> Path:
 
 
 def _programs(python: Path) -> Path:
-    """Return a folder in which ``smspark-submit`` is ours, run by this interpreter."""
+    """Return a folder with our ``smspark-submit``, which runs on this interpreter."""
     code = f"import sys; sys.path.insert(0, {str(_PROGRAM.parent)!r}); from submit.command import main; main()"
     script = f'#!/bin/sh\nexec {shlex.quote(str(python))} -I -c {shlex.quote(code)} "$@"\n'
     folder = cache_folder() / "spark" / hashlib.sha256(os.fsencode(script)).hexdigest()[:16]

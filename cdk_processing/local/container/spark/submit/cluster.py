@@ -1,4 +1,4 @@
-"""A standalone cluster across a job's instances, in place of AWS's YARN: a master on the first, a worker on each."""
+"""A standalone Spark cluster instead of AWS's YARN: a master on the first instance, a worker on each instance."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Cluster", "settings_for"]
 _START_SECONDS = 600.0
 _POLL_SECONDS = 0.1
 _MASTER_URL = re.compile(r"Starting Spark master at (spark://\S+)")
-# What a worker says it has is for the master's books only: an executor of any size is to be placed.
+# A worker offers more than it has, so that the master accepts executors of any size.
 _WORKER_CORES, _WORKER_MEMORY_MB = 1024, 1024 * 1024
 _TAIL = 20
 _JAVA_OPTIONS = "-XX:+IgnoreUnrecognizedVMOptions -XX:TieredStopAtLevel=1"
@@ -29,11 +29,11 @@ T = TypeVar("T")
 
 @dataclass
 class Cluster:
-    """The part of the cluster that is on this instance.
+    """The part of the cluster on this instance.
 
     Attributes:
         host: This instance.
-        daemons: Master and workers, by name, as far as they run here.
+        daemons: The master and workers that run here, by name.
     """
 
     host: Host
@@ -41,7 +41,7 @@ class Cluster:
 
     @property
     def secret(self) -> str:
-        """What this job's programs know each other by: other users of the machine can reach the loopback, too."""
+        """Secret with which the job's programs authenticate: other users of the machine can reach the loopback, too."""
         path = self.host.shared / "secret"
         if self.host.primary and not path.exists():
             self._publish("secret", secrets.token_hex(16))
@@ -49,18 +49,18 @@ class Cluster:
 
     @property
     def work(self) -> Path:
-        """Where executors log."""
+        """The folder for executor logs."""
         return self.host.work / "work"
 
     def start(self) -> str:
-        """Start what belongs on this instance; return the master's URL."""
+        """Start the daemons of this instance, and return the master's URL."""
         if self.host.primary:
             log = self._daemon("master", "master.Master", "--host", self.host.name, "--port", "0", "--webui-port", "0")
             url = self._wait_for("the master", lambda: _found(_MASTER_URL, log))
             self._publish("master", url)
         else:
             url = self._wait_for("the primary", lambda: _read(self.host.shared / "master"))
-        # Instances without a network between them are all on the first.
+        # Without a network between the instances, all workers run on the first one.
         for number in range(1, len(self.host.hosts) + 1 if self.host.isolated else 2):
             self._daemon(
                 f"worker-{number}",
@@ -80,7 +80,7 @@ class Cluster:
         tell("the primary has ended, and so does this instance")
 
     def end(self) -> None:
-        """Tell the other instances that it is over, and end what runs here."""
+        """Tell the other instances that the job has ended, and stop the daemons of this instance."""
         if self.host.primary:
             self._publish("ended", "")
         for daemon in self.daemons.values():
@@ -120,7 +120,7 @@ class Cluster:
             time.sleep(_POLL_SECONDS)
 
     def _check(self) -> None:
-        """Give up when something that has to run does not."""
+        """Raise an error if a daemon no longer runs."""
         for name, daemon in self.daemons.items():
             if daemon.poll() is not None:
                 lines = (self.host.work / f"{name}.log").read_text(errors="replace").splitlines()[-_TAIL:]
@@ -130,11 +130,11 @@ class Cluster:
 
 
 def settings_for(host: Host, executor_cores: str | None) -> dict[str, str]:
-    """Size the job for the instances that were asked for.
+    """Return settings that size the job for its instances.
 
     Args:
         host: This instance.
-        executor_cores: ``spark.executor.cores`` as the user has configured it.
+        executor_cores: The user's ``spark.executor.cores``.
     """
     cores = host.cores
     if executor_cores and executor_cores.strip().isdigit():
@@ -145,12 +145,12 @@ def settings_for(host: Host, executor_cores: str | None) -> dict[str, str]:
         "spark.default.parallelism": str(count * host.cores * 2),
         "spark.driver.host": host.name,
         "spark.driver.bindAddress": host.address,
-        # Jobs on a laptop are over before the second compiler has paid for its threads.
+        # Jobs on a laptop end before the second compiler pays off.
         "spark.driver.defaultJavaOptions": _JAVA_OPTIONS,
         "spark.executor.defaultJavaOptions": _JAVA_OPTIONS,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        # As in AWS's image. Each instance commits its own files, without which only the driver's would be there.
+        # As in AWS's image. Each instance commits its own files; otherwise only the driver's files would remain.
         "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
         "spark.rpc.askTimeout": "300s",
     }
@@ -158,7 +158,7 @@ def settings_for(host: Host, executor_cores: str | None) -> dict[str, str]:
         settings.update(
             {
                 "spark.executor.memory": "1g",
-                # One executor an instance, and no work before all are there.
+                # One executor for each instance. No work starts before all are registered.
                 "spark.cores.max": str(count * cores),
                 "spark.scheduler.minRegisteredResourcesRatio": "1.0",
             }

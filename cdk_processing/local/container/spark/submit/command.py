@@ -1,4 +1,4 @@
-"""``smspark-submit``: a Spark job on the instances of a processing job, from its command line to its exit code."""
+"""``smspark-submit``: run a Spark job on the instances of a processing job."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _READ_BYTES = 64 * 1024
 
 
 def main() -> NoReturn:
-    """Run the command; never returns."""
+    """Run the command, and exit."""
     host = Host.here(os.environ)
     try:
         submit(host, read_options(sys.argv[1:]))
@@ -45,10 +45,10 @@ def main() -> NoReturn:
 
 
 def submit(host: Host, options: Options) -> None:
-    """Do this instance's part of the job.
+    """Run this instance's part of the job.
 
     Raises:
-        SubmitError: It cannot be run, or has failed.
+        SubmitError: The job cannot be run, or has failed.
     """
     cluster = Cluster(host)
     if len(host.hosts) == 1:
@@ -76,13 +76,13 @@ def configure(host: Host, options: Options, cluster: dict[str, str]) -> None:
     """Write Spark's and Hadoop's configuration for this instance.
 
     Raises:
-        SubmitError: The user's own is not in EMR's format, or takes jars that are not there.
+        SubmitError: The user's configuration is not in EMR's format, or requires missing jars.
     """
     given = Settings(read_classifications(host.ml / "processing" / "input" / "conf" / "configuration.json"))
     defaults = settings_for(host, given.get("spark-defaults", "spark.executor.cores"))
     core = s3a_settings(os.environ)
     if hadoop_release(host.spark_home) >= _FALLBACK_SINCE:
-        # As in AWS, a path without a scheme is one of a file system that all instances share, and no local one.
+        # As in AWS, a path without a scheme is in a file system that all instances share, not a local path.
         (host.shared / "hdfs").mkdir(exist_ok=True)
         core["fs.defaultFS"] = "viewfs://hdfs/"
         core["fs.viewfs.mounttable.hdfs.linkFallback"] = (host.shared / "hdfs").as_uri()
@@ -109,7 +109,7 @@ def _event_log_settings(options: Options) -> dict[str, str]:
 
 
 def _check_s3a(host: Host, options: Options, settings: Settings) -> None:
-    """Refuse at once what cannot work without S3A's jars; warn where it may be."""
+    """Refuse jobs that cannot work without S3A's jars; warn if a job may need them."""
     if has_s3a(host.spark_home, options.values.get("jars", "").split(",") + _channel_jars(options)):
         return
     for _, properties in settings.entries:
@@ -138,10 +138,10 @@ def _event_logs(options: Options) -> Iterator[None]:
 
 
 def spark_submit(host: Host, options: Options, master: str) -> None:
-    """Run ``spark-submit``; what it writes is the job's log.
+    """Run ``spark-submit``. Its output is the job's log.
 
     Raises:
-        SubmitError: It failed.
+        SubmitError: ``spark-submit`` failed.
     """
     arguments = ["--master", master, "--deploy-mode", "client"]
     arguments += options.for_spark(lambda uri: fetch(uri, host.work / "fetched"))
@@ -167,7 +167,7 @@ def spark_submit(host: Host, options: Options, master: str) -> None:
 
 
 def _pass_on(running: subprocess.Popen[bytes], host: Host) -> str:
-    """Write what a process writes; return a hint at what it met."""
+    """Copy a process's output to the log, and return a hint if it shows a known problem."""
     assert running.stdout is not None
     hint, starved, kept = "", False, b""
     for data in iter(lambda: os.read(running.stdout.fileno(), _READ_BYTES), b""):  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""The configuration of Spark and Hadoop: what the image sets, then the user's own in EMR's format.
+"""The configuration of Spark and Hadoop: the image's settings, then the user's settings in EMR's format.
 
 https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-configure-apps.html
 """
@@ -16,7 +16,7 @@ from .failures import SubmitError
 
 __all__ = ["Settings", "read_classifications", "write_settings"]
 
-# Each classification is a file, in folders as AWS's image has them: Spark reads its own and Hadoop's.
+# The file of each classification, in the folders of AWS's image. Spark reads its own folder and Hadoop's.
 _FILES = {
     "core-site": "hadoop/core-site.xml",
     "hadoop-env": "hadoop/hadoop-env.sh",
@@ -33,14 +33,14 @@ _FILES = {
     "yarn-env": "hadoop/yarn-env.sh",
     "yarn-site": "hadoop/yarn-site.xml",
 }
-# The application's own loggers as in AWS; Spark's are quieter here, but what the cluster's programs tell is read.
+# The application's loggers are as in AWS. Spark's are quieter, except those whose output this package reads.
 _LOGGERS = {
     "org.apache.spark": "warn",
     "org.apache.hadoop": "warn",
     "org.apache.parquet": "warn",
     "org.sparkproject": "warn",
     "io.netty": "error",
-    # It tells of every executor's end as of an error.
+    # It logs the normal end of every executor as an error.
     "org.apache.spark.executor.CoarseGrainedExecutorBackend": "off",
     "org.apache.spark.deploy.master.Master": "info",
     "org.apache.spark.deploy.worker.Worker": "info",
@@ -51,7 +51,7 @@ _LOGGERS = {
 
 @dataclass
 class Settings:
-    """Properties by classification, those that come later first in rank.
+    """Properties by classification. Later entries override earlier ones.
 
     Attributes:
         entries: Classification and properties, in their order.
@@ -60,16 +60,16 @@ class Settings:
     entries: list[tuple[str, Mapping[str, str]]]
 
     def get(self, classification: str, name: str) -> str | None:
-        """Return the value that counts."""
+        """Return the effective value."""
         values = [given[name] for each, given in self.entries if each == classification and name in given]
         return values[-1] if values else None
 
 
 def read_classifications(path: Path) -> list[tuple[str, Mapping[str, str]]]:
-    """Read the user's ``configuration.json``; there need not be one.
+    """Read the user's ``configuration.json``, if there is one.
 
     Raises:
-        SubmitError: It is not in EMR's format.
+        SubmitError: The file is not in EMR's format.
     """
     if not path.exists():
         return []
@@ -100,11 +100,11 @@ def _classification(given: Any) -> tuple[str, Mapping[str, str]]:
 
 
 def write_settings(settings: Settings, folder: Path) -> None:
-    """Write every file of the configuration.
+    """Write the configuration files.
 
     Args:
-        settings: What goes into them.
-        folder: Gets the folders ``spark``, ``hadoop`` and ``hive``.
+        settings: The settings.
+        folder: The parent of the folders ``spark``, ``hadoop`` and ``hive``.
     """
     merged: dict[str, dict[str, str]] = {}
     for classification, properties in settings.entries:
@@ -129,7 +129,7 @@ def _rendered(suffix: str, properties: Mapping[str, str]) -> str:
 
 
 def _write_loggers(folder: Path, given: Mapping[str, str]) -> None:
-    """Write the logging of both log4j 2 (Spark 3.3 and later) and log4j 1, of which only the latter can be set."""
+    """Write the logging configuration of log4j 2 (Spark 3.3 and later) and log4j 1. Users can only set log4j 1."""
     pattern = "%d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n%ex"
     second = [
         "rootLogger.level = info",

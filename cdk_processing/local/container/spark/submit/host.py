@@ -1,4 +1,4 @@
-"""This instance of the job: what it is called, what it may use, and where things are."""
+"""This instance of the job: its name, its resources, and its folders."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Host:
     Attributes:
         name: ``algo-1`` and so on.
         hosts: All instances of the job.
-        isolated: There is no network between them.
-        cores: How many of the machine's are this instance's.
-        spark_home: Where Spark is.
+        isolated: Whether there is no network between them.
+        cores: This instance's share of the machine's cores.
+        spark_home: Spark's folder.
         ml: ``/opt/ml``.
-        work: A folder of its own, for configuration and logs.
-        shared: A folder that all instances see.
+        work: This instance's folder for configuration and logs.
+        shared: A folder that all instances share.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Host:
         return socket.gethostbyname(self.name)
 
     def variables(self) -> dict[str, str]:
-        """Environment of Spark's programs."""
+        """Environment variables for Spark's programs."""
         return {
             **os.environ,
             "SPARK_CONF_DIR": str(self.work / "conf" / "spark"),

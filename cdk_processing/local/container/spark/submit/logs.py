@@ -1,4 +1,4 @@
-"""Logs that leave the container while the job runs: what executors write, and Spark's event logs."""
+"""Copy logs out of the container while the job runs: executor logs and Spark's event logs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _IN_PROGRESS = ".inprogress"
 
 
 class Repeated:
-    """Does something every few seconds, and once more at the end: a context manager."""
+    """A context manager that calls a function every few seconds, and once more at the end."""
 
     def __init__(self, step: Callable[[], None], seconds: float) -> None:
         self._step = step
@@ -38,19 +38,19 @@ class Repeated:
 
 
 def copy_event_logs(source: Path, destination: Path) -> None:
-    """Copy event logs to where the service uploads them from, under the names that they will have in the end."""
+    """Copy event logs to the folder that the service uploads, under their final names."""
     destination.mkdir(parents=True, exist_ok=True)
     for path in sorted(source.rglob("*")):
         target = destination / str(path.relative_to(source)).replace(_IN_PROGRESS, "")
         if path.name.startswith(".") or not path.is_file():
             continue  # Hadoop's checksums
         target.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):  # renamed just now; the next round has it
+        with contextlib.suppress(FileNotFoundError):  # renamed a moment ago; the next round copies it
             shutil.copyfile(path, target)
 
 
 def executor_lines(folder: Path) -> Callable[[], None]:
-    """Return a step that writes to the job's log what the executors have written since the last one."""
+    """Return a function that copies new lines of the executors to the job's log at each call."""
     read: dict[Path, int] = {}
 
     def step() -> None:

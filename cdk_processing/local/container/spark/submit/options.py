@@ -1,4 +1,4 @@
-"""The command line of ``smspark-submit``. What is not an option of AWS's is refused, as there."""
+"""The command line of ``smspark-submit``. Like AWS's, it refuses unknown options."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _LISTS = ("jars", "py-files", "files")
 
 @dataclass
 class Options:
-    """What is asked for.
+    """The options of a command line.
 
     Attributes:
         app: The application, a Python file or a jar.
-        arguments: Its arguments, as they were given.
+        arguments: The application's arguments, unchanged.
         values: The other options, by name.
-        verbose: Pass on ``--verbose``.
+        verbose: Whether to pass on ``--verbose``.
     """
 
     app: str = ""
@@ -35,7 +35,7 @@ class Options:
         """Render the arguments of ``spark-submit``.
 
         Args:
-            local: Turns an ``s3://`` URI into a file that is here.
+            local: Turns an ``s3://`` URI into a local file.
         """
         rendered = ["--verbose"] if self.verbose else []
         for name, value in self.values.items():
@@ -47,10 +47,10 @@ class Options:
 
 
 def read_options(arguments: Sequence[str]) -> Options:
-    """Read a command line; options end with the application.
+    """Parse a command line. The options end at the application.
 
     Raises:
-        SubmitError: It is none.
+        SubmitError: The command line is invalid.
     """
     options = Options()
     rest = list(arguments)
@@ -83,7 +83,7 @@ def read_options(arguments: Sequence[str]) -> Options:
 
 
 def _files(value: str) -> list[str]:
-    """Turn folders into the files right in them, as ``spark-submit`` takes files only."""
+    """Replace folders by the files directly in them: ``spark-submit`` accepts only files."""
     files: list[str] = []
     for each in value.split(","):
         parsed = urlparse(each)

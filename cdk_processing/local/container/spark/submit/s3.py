@@ -1,4 +1,4 @@
-"""S3 in a Spark job: S3A's settings, the jars it takes, and files that ``smspark-submit`` itself fetches."""
+"""S3 in a Spark job: S3A's settings and jars, and the files that ``smspark-submit`` itself downloads."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .failures import SubmitError
 __all__ = ["S3A_MISSING", "fetch", "hadoop_release", "has_s3a", "s3a_hint", "s3a_settings"]
 
 S3A_MISSING = re.compile(rb"S3AFileSystem not found|No FileSystem for scheme:? \"?s3")
-"""What Spark says when it meets an S3 URI without S3A's jars."""
+"""Spark's error for an S3 URI if S3A's jars are missing."""
 
-# The release of the SDK that each Hadoop release of a pyspark was built against: hadoop-project/pom.xml.
+# The AWS SDK release that each Hadoop release in pyspark was built with: hadoop-project/pom.xml.
 _SDKS = {
     "2.7.4": "aws-java-sdk-1.7.4.jar",
     "3.2.0": "aws-java-sdk-bundle-1.11.375.jar",
@@ -26,7 +26,7 @@ _HADOOP_JAR = re.compile(r"hadoop-(?:client-api|common)-(\d+\.\d+\.\d+)\.jar")
 
 
 def hadoop_release(spark_home: Path) -> str:
-    """Tell the release of the Hadoop that is part of a Spark."""
+    """Return the Hadoop release that a Spark contains."""
     for jar in sorted((spark_home / "jars").glob("hadoop-c*.jar")):
         matched = _HADOOP_JAR.fullmatch(jar.name)
         if matched:
@@ -35,13 +35,13 @@ def hadoop_release(spark_home: Path) -> str:
 
 
 def has_s3a(spark_home: Path, jars: Iterable[str]) -> bool:
-    """Tell whether S3A's jar is in Spark's own folder or among the jars of the job."""
+    """Return whether S3A's jar is in Spark's folder or among the job's jars."""
     names = [path.name for path in (spark_home / "jars").glob("hadoop-aws-*.jar")]
     return any(Path(name).name.startswith("hadoop-aws-") for name in (*names, *jars))
 
 
 def s3a_hint(spark_home: Path) -> str:
-    """Say which jars are missing and where they go."""
+    """Return a hint: which jars are missing, and where to put them."""
     release = hadoop_release(spark_home)
     sdk = _SDKS.get(release, f"the aws-java-sdk-bundle of Hadoop {release}")
     return (
@@ -55,13 +55,13 @@ def s3a_settings(variables: Mapping[str, str]) -> dict[str, str]:
     """Map ``s3://`` and ``s3a://`` to the embedded AWS, with the credentials of the execution role.
 
     Args:
-        variables: The container's environment; without an endpoint in there (network isolation) nothing is to be
-            reached.
+        variables: The container's environment variables. They contain no endpoint under network isolation, because S3
+            cannot be reached then.
     """
     settings = {
         "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         "fs.AbstractFileSystem.s3.impl": "org.apache.hadoop.fs.s3a.S3A",
-        # The role's credentials are in the environment; anything else would ask the machine for some.
+        # The role's credentials are in the environment. Other providers would look for credentials of this machine.
         "fs.s3a.aws.credentials.provider": "com.amazonaws.auth.EnvironmentVariableCredentialsProvider",
     }
     endpoint = variables.get("AWS_ENDPOINT_URL_S3") or variables.get("AWS_ENDPOINT_URL")
@@ -74,15 +74,15 @@ def s3a_settings(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def fetch(uri: str, folder: Path) -> str:
-    """Download what an ``s3://`` URI names, as the execution role; leave any other path as it is.
+    """Download the object of an ``s3://`` URI with the execution role. Other paths are returned unchanged.
 
     Raises:
-        SubmitError: S3 refuses it, or it is not there.
+        SubmitError: S3 refuses the request, or the object does not exist.
     """
     parsed = urlparse(uri)
     if parsed.scheme not in ("s3", "s3a"):
         return uri
-    import boto3  # here, as most jobs need none
+    import boto3  # imported here: most jobs do not need it
     from botocore.exceptions import BotoCoreError, ClientError
 
     folder.mkdir(parents=True, exist_ok=True)
