@@ -13,7 +13,7 @@ SETUP_NEEDS := pyproject.toml uv.lock scripts/setup.sh
 PURE := $(wildcard tests/contract tests/schedules) tests/request tests/access tests/workflow tests/test_errors.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks demo quick test check format bench conformance images limits policies upstream lock clean
+.PHONY: help setup hooks demo quick test check format bench conformance images limits policies slow upstream lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ images: $(VENV)/.set-up-all ## Write the table of AWS's images from the newest S
 
 policies: $(VENV)/.set-up-all ## Write the table of AWS's managed policies anew, from the newest release of moto
 	@$(BIN)/python scripts/make_managed_policies.py
+
+slow: $(VENV)/.set-up-all ## Run the slow tests: redeployments with the CDK's own command line, the SageMaker SDKs
+	@$(WITH_NODE) $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile -m slow $(ARGS)
 
 upstream: $(VENV)/.set-up-all ## Compare with the newest releases of other projects; needs the package index
 	@$(BIN)/python -m pytest -m upstream $(ARGS)

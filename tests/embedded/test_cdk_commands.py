@@ -11,6 +11,8 @@ import pytest
 from tests.embedded.cdk_cli import CdkCli
 from tests.patience import until
 
+pytestmark = pytest.mark.slow
+
 APP = Path(__file__).parents[1] / "apps" / "cdk_cli"
 
 

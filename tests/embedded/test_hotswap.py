@@ -12,6 +12,8 @@ from cdk_processing.local import faults
 from tests.embedded.cdk_cli import CdkCli
 from tests.patience import PATIENCE, until
 
+pytestmark = pytest.mark.slow
+
 APP = Path(__file__).parents[1] / "apps" / "real_client"
 
 

@@ -6,6 +6,8 @@ import tempfile
 import pytest
 from botocore.exceptions import ClientError
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("TopicConfigurations", "QueueConfigurations", "LambdaFunctionConfigurations")
 
 

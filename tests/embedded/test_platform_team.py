@@ -11,6 +11,8 @@ import pytest
 
 from tests.patience import until
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 CDK = Path(sys.prefix) / "cdk-cli" / "node_modules" / "aws-cdk" / "bin" / "cdk"
 BOUNDARY = "company-boundary"

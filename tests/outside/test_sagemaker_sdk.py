@@ -5,8 +5,12 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.parity.sdk_environment import environment_with, sdk_python
 from tests.patience import PATIENCE
+
+pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 
