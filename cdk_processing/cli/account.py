@@ -20,7 +20,7 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 
 
 def _keep(ctx: click.Context, option: click.Parameter, value: str | None) -> None:
-    """Keep an option for :func:`connect`, so that the commands need not pass on the three."""
+    """Store an option for :func:`connect`, so that commands need not pass on the three options."""
     ctx.meta[f"{__name__}.{option.name}"] = value
 
 
@@ -44,14 +44,14 @@ _OPTIONS = (
 
 
 def account_options(command: Command) -> Command:
-    """Give a command ``--profile``, ``--region`` and ``--endpoint-url``; :func:`connect` reads them."""
+    """Add ``--profile``, ``--region`` and ``--endpoint-url`` to a command. :func:`connect` reads them."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 def connect() -> ProcessingClient:
-    """The client for the account and region of the running command."""
+    """Create the client for the account and region of the running command."""
     from cdk_processing.client import ProcessingClient
 
     ctx = click.get_current_context()
@@ -63,7 +63,7 @@ def connect() -> ProcessingClient:
 
 
 def _endpoint_problem(url: str) -> str | None:
-    """What is wrong with a URL of AWS; empty if nothing."""
+    """Return what is wrong with an endpoint URL; None if nothing."""
     try:
         parts = urlsplit(url)
         right = parts.scheme in ("http", "https") and parts.hostname is not None and parts.port != 0

@@ -1,4 +1,4 @@
-"""The group of all commands, and how an error ends one: as a message, never as a traceback."""
+"""The group of all commands. Errors end a command with a message, never with a traceback."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            # Ctrl-C ends a command as it ends any program of a shell: https://tldp.org/LDP/abs/html/exitcodes.html
+            # Ctrl-C gives the same exit code as for any program in a shell: https://tldp.org/LDP/abs/html/exitcodes.html
             raise click.exceptions.Exit(130) from None
         except CdkProcessingError as error:
             raise click.ClickException(str(error)) from error
         except Exception as error:
-            # By name, because botocore is slow to import.
+            # Compare the module's name, because botocore is slow to import.
             if type(error).__module__.startswith("botocore."):
                 raise click.ClickException(f"AWS could not be called: {error}") from error
             raise

@@ -111,7 +111,7 @@ def redrive(job: str, run: str | None, wait: bool) -> None:
 
 
 def _given(texts: Sequence[str]) -> dict[str, str]:
-    """Parameters by name."""
+    """Parse the parameters; returns values by name."""
     given: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -124,7 +124,7 @@ def _given(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _show_used_run_key(client: ProcessingClient, run: Run, shown: str) -> None:
-    """Say which run has this run key, how it ended, and how to run it again."""
+    """Print which run has this run key, how it ended, and how to run it again."""
     from cdk_processing.views.states import state_of
 
     word = state_of(run.status, run.outcome).word

@@ -92,7 +92,7 @@ def follow(client: ProcessingClient, run: Run, *, until_end: bool) -> int:
 
 @contextmanager
 def watching(job: str, run: str) -> Iterator[None]:
-    """Say on Ctrl-C that the run goes on, and how to come back to it or stop it."""
+    """On Ctrl-C, print that the run continues, and how to follow or stop it."""
     try:
         yield
     except KeyboardInterrupt:

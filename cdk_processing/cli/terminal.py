@@ -1,4 +1,4 @@
-"""The layout on the terminal: tables, a run, a dead letter. Commands and calls of AWS are elsewhere."""
+"""Print tables, runs and dead letters on the terminal. Commands and AWS calls are in other modules."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ __all__ = [
 
 
 def show_jobs(jobs: Iterable[Job]) -> None:
-    """Jobs in a table."""
+    """Print jobs in a table."""
     rows = [(job.name, job.base_name, job.state_machine_arn) for job in jobs]
     _table(("JOB", "BASE NAME", "STATE MACHINE"), rows)
 
 
 def show_runs(views: Sequence[RunView], *, executions: bool = False) -> None:
-    """Runs in a table.
+    """Print runs in a table.
 
     Args:
         views: The runs.
@@ -56,19 +56,19 @@ def show_runs(views: Sequence[RunView], *, executions: bool = False) -> None:
 
 
 def show_ended(view: RunView) -> None:
-    """How a run has ended, and what it wrote."""
+    """Print how a run has ended, and what it wrote."""
     click.echo(f"{view.id}: {_state(view)} after {in_time(view.seconds)}")
     for output in view.outputs:
         click.echo(f"  output {output.name}: {output.uri}")
 
 
 def show_explained(view: RunView, attempts: Sequence[Attempt], *, lines: int) -> None:
-    """A run, its attempts, the end of its log, why it ended as it did, and what to do.
+    """Print a run, its attempts, the end of its log, why it ended as it did, and what to do.
 
     Args:
         view: The run.
         attempts: Its processing jobs.
-        lines: Whether, and how much of, the end of its log is shown.
+        lines: How many of the last log lines to show.
     """
     click.echo(f"{view.job} {view.id}: {_state(view)} after {in_time(view.seconds)}")
     for attempt in attempts:
@@ -86,7 +86,7 @@ def show_explained(view: RunView, attempts: Sequence[Attempt], *, lines: int) ->
 
 
 def show_letter(view: LetterView) -> None:
-    """A dead letter."""
+    """Print a dead letter."""
     click.echo("  ".join((click.style(local_time(view.when), dim=True), view.job, view.what)))
     if view.reason:
         click.secho(f"  {view.reason}", fg=COLOURS["bad"])
@@ -95,13 +95,13 @@ def show_letter(view: LetterView) -> None:
 
 
 def show_left(job: str, run: str) -> None:
-    """On stderr: the run goes on, and how to come back to it or stop it."""
+    """Print on stderr that the run continues, and how to follow or stop it."""
     click.echo(err=True)
     click.echo(f"{run} goes on: cdk-processing logs {job} {run} -f, or cdk-processing stop {job} {run}", err=True)
 
 
 def show_waiting(text: str) -> None:
-    """On stderr, because it is no line of the log: what a run waits for."""
+    """Print what a run waits for, on stderr because it is not a log line."""
     click.echo(
         f"{click.style(f'{datetime.now():%H:%M:%S}', dim=True)} {click.style(text, fg=COLOURS['busy'])}", err=True
     )

@@ -1,6 +1,6 @@
 """Work with deployed jobs: list, start, wait, read logs, stop, redrive, and clear dead letters.
 
-boto3 only; never imports the CDK.
+It uses only boto3, and never imports the CDK.
 """
 
 from cdk_processing.client.account import Account

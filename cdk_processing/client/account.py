@@ -28,7 +28,7 @@ class Account:
             ``AWS_REGION``, ``AWS_ENDPOINT_URL`` ...).
         profile: A profile of the AWS configuration, if you pass no session.
         region: The region; left out, the session's own.
-        endpoint_url: The address of an embedded AWS; left out, ``AWS_ENDPOINT_URL`` or AWS itself.
+        endpoint_url: The URL of an embedded AWS; left out, ``AWS_ENDPOINT_URL`` or AWS itself.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Account:
 
     @cached_property
     def region(self) -> str | None:
-        """The region's name; None if nothing names one."""
+        """The region's name; None if none is configured."""
         if self._region is not None:
             return self._region
         if self._session is not None:
@@ -57,7 +57,7 @@ class Account:
 
     @cached_property
     def _core(self) -> BotocoreSession:
-        # boto3's session wraps this one; to import boto3 takes a third of the time to a command's first line.
+        # boto3's session wraps this one. Importing boto3 would take a third of the time until a command's first line.
         import botocore.session
 
         return botocore.session.Session(profile=self._profile)

@@ -1,4 +1,4 @@
-"""Attempts of a run: the SageMaker processing jobs it made, ``<base>-<RUN_ID>-<attempt>``."""
+"""Attempts of a run: the SageMaker processing jobs that it created, ``<base>-<RUN_ID>-<attempt>``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_MAX_RUNTIME_SECONDS", "Attempt", "attempts_from", "list_attempts"]
 
-#: How long a processing job may run that names no limit: a day.
+#: The time limit of a processing job that sets none: one day.
 DEFAULT_MAX_RUNTIME_SECONDS = 86_400
 
 
@@ -31,16 +31,16 @@ class Attempt:
 
     Attributes:
         name: The processing job's name.
-        number: Which attempt it is, from 1.
-        status: SageMaker's word: ``InProgress``, ``Completed``, ``Failed``, ``Stopping``, ``Stopped``.
-        failure_reason: The service's words, beginning with a class such as ``AlgorithmError``.
+        number: The attempt number, from 1.
+        status: ``ProcessingJobStatus``: ``InProgress``, ``Completed``, ``Failed``, ``Stopping``, ``Stopped``.
+        failure_reason: ``FailureReason``. It begins with a class such as ``AlgorithmError``.
         exit_message: The first KiB of what the container wrote to ``/opt/ml/output/message``.
         created: When it was created.
         ended: When it ended, or None while it runs.
-        outputs: Where each output goes: its name and its URI.
-        execution_arn: The execution that made it; None where no run of a job of ours did.
-        parameters_digest: The MD5 of its parameters' values, None where it has no parameters.
-        max_runtime_seconds: How long it may run, ``max_runtime_in_seconds`` of its processor.
+        outputs: The S3 URI of each output, by name.
+        execution_arn: The execution that created it; None if no run of a deployed job did.
+        parameters_digest: The MD5 of its parameter values; None if it has no parameters.
+        max_runtime_seconds: Its time limit, ``max_runtime_in_seconds`` of its processor.
     """
 
     name: str
@@ -57,19 +57,19 @@ class Attempt:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will happen in it."""
+        """Whether it has ended."""
         return self.status in ("Completed", "Failed", "Stopped")
 
     @property
     def duration(self) -> timedelta | None:
-        """From its creation to its end; None while it runs."""
+        """The time from its creation to its end; None while it runs."""
         return None if self.ended is None else self.ended - self.created
 
     @property
     def reached_time_limit(self) -> bool:
-        """Whether it was stopped because it had run as long as it may, and not by a person.
+        """Whether it stopped at its time limit, and not by a stop request.
 
-        SageMaker says ``Stopped`` of both, and gives no reason.
+        SageMaker reports ``Stopped`` for both, without a reason.
         """
         duration = self.duration
         return (
@@ -77,17 +77,17 @@ class Attempt:
         )
 
     def is_of(self, job: Job) -> bool:
-        """Whether a run of that job made it, and not somebody else who took its name."""
+        """Whether a run of that job created it. Somebody else may have used the same name."""
         return self.execution_arn is not None and self.execution_arn.startswith(job.executions)
 
 
 def list_attempts(account: Account, run: Run, identity: RunIdentity | None = None) -> list[Attempt]:
-    """The processing jobs that a run made, the first first; none of a duplicate, or before it has made one.
+    """List the processing jobs that a run created, oldest first. A duplicate has none.
 
     Args:
-        account: Where the run is.
+        account: The account and region of the run.
         run: The run.
-        identity: Who the run is; left out, that is read.
+        identity: The run's identity; left out, it is read.
     """
     first = (identity or identify(account, run)).first
     found = attempts_from(account, first, first.attempt) if first is not None else iter(())
@@ -95,7 +95,7 @@ def list_attempts(account: Account, run: Run, identity: RunIdentity | None = Non
 
 
 def attempts_from(account: Account, name: JobName, first: int) -> Iterator[Attempt]:
-    """The processing jobs of a run id from an attempt on, those of other people included. Attempts have no gaps."""
+    """Yield the processing jobs of a run id from an attempt on, including other people's. Attempts have no gaps."""
     number = first
     while (attempt := _read(account, str(name.with_attempt(number)), number)) is not None:
         yield attempt

@@ -1,4 +1,4 @@
-"""Calls to AWS: every error of botocore as an `AwsCallError` that names what is wrong and the fix."""
+"""Calls to AWS. Turns every error of botocore into an `AwsCallError` that says what is wrong and how to fix it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["aws_errors_as_ours", "endpoint_problem", "is_on_this_machine"]
 
 _SIGN_IN = "sign in (aws sso login, AWS_PROFILE), or paste the export lines that `cdk-processing local` prints"
-#: What services answer to credentials that are not, or no longer, good.
+#: Error codes for invalid or expired credentials.
 _BAD_CREDENTIALS = frozenset(
     {
         "AuthFailure",
@@ -41,7 +41,7 @@ def aws_errors_as_ours(doing: str) -> Iterator[None]:
     """Turn botocore's errors into `AwsCallError`.
 
     Args:
-        doing: What the calls inside are for, to complete "Could not ...": ``list the jobs``.
+        doing: The purpose of the calls, to complete "Could not ...": ``list the jobs``.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -59,7 +59,7 @@ def aws_errors_as_ours(doing: str) -> Iterator[None]:
 
 
 def endpoint_problem(url: str) -> Problem | None:
-    """What is wrong with an endpoint's URL, or None."""
+    """Return what is wrong with an endpoint's URL, or None."""
     from urllib.parse import urlsplit
 
     try:
@@ -74,7 +74,7 @@ def endpoint_problem(url: str) -> Problem | None:
 
 
 def is_on_this_machine(url: str) -> bool:
-    """Whether a URL leads to this machine, as that of an embedded AWS does."""
+    """Whether a URL points to this machine, like the URL of an embedded AWS."""
     return any(host in url for host in ("//127.", "//localhost", "//[::1]"))
 
 
@@ -86,7 +86,7 @@ def _refused_credentials(code: str, message: str) -> Problem | None:
 
 
 def _problem(error: BotoCoreError) -> Problem | None:
-    """The setting that is wrong, or None where none is."""
+    """Return the setting that is wrong, or None."""
     for kind in type(error).__mro__:
         if kind.__name__ in _PROBLEMS:
             return _PROBLEMS[kind.__name__](error)
@@ -125,7 +125,7 @@ def _endpoint(error: BotoCoreError) -> Problem:
 
 
 def _unknown_region(url: str) -> Problem | None:
-    """The region in an endpoint's URL, where botocore knows none of that name: AWS answers at no such URL."""
+    """Report an endpoint URL whose region botocore does not know: AWS has no such endpoint."""
     match = re.fullmatch(r"https://[a-z.-]+\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/?", url)
     if match is None:
         return None
@@ -153,7 +153,7 @@ _WANTED = {
     "ConnectionClosedError": "at which AWS answers, and does not close the connection",
 }
 
-#: What each of botocore's errors says of the caller's settings, by the error's name or that of its base.
+#: Functions that find the wrong setting, by the name of botocore's error or of its base class.
 _PROBLEMS: dict[str, Callable[[BotoCoreError], Problem]] = {
     "NoCredentialsError": _no_credentials,
     "PartialCredentialsError": _credentials,

@@ -1,4 +1,4 @@
-"""`ProcessingClient`: the one object that code and the command line hold to work with deployed jobs."""
+"""`ProcessingClient`: the object through which code and the command line work with deployed jobs."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ __all__ = ["ProcessingClient"]
 class ProcessingClient:
     """Works with the jobs that are deployed to an account and region.
 
-    Wherever a job is asked for, its name does: the construct's path (``Census/Preprocess``), the path's last part where
-    that is unique, the base name, or the state machine's ARN.
+    Every method that takes a job also takes its name: the construct's path (``Census/Preprocess``), the path's last
+    part if that is unique, the base name, or the state machine's ARN.
 
     Args:
-        session: A boto3 session; left out, one is made from the environment.
-        profile: A profile of the AWS configuration, where no session is given.
-        region: Left out, the session's own.
-        endpoint_url: Left out, AWS itself or ``AWS_ENDPOINT_URL``.
+        session: A boto3 session; left out, boto3 creates one from the environment.
+        profile: A profile of the AWS configuration, if you pass no session.
+        region: The region; left out, the session's own.
+        endpoint_url: The URL of an embedded AWS; left out, ``AWS_ENDPOINT_URL`` or AWS itself.
 
     Example:
         >>> client = ProcessingClient()                                             # doctest: +SKIP
@@ -64,7 +64,7 @@ class ProcessingClient:
         self.account = Account(session, profile=profile, region=region, endpoint_url=endpoint_url)
 
     def __enter__(self) -> ProcessingClient:
-        """Use it in a ``with`` to have its connections closed at the end."""
+        """Return the client. The end of the ``with`` block closes its connections."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,25 +76,25 @@ class ProcessingClient:
         self.account.close()
 
     def jobs(self) -> list[Job]:
-        """Every deployed job, by name."""
+        """List the deployed jobs, sorted by name."""
         return list_jobs(self.account)
 
     def job(self, name: str | Job) -> Job:
-        """One job by its name.
+        """Find a job by its name.
 
         Raises:
-            UnknownJobError: There is none; the error names the nearest.
+            UnknownJobError: No job has that name. The error lists similar names.
         """
         return name if isinstance(name, Job) else find_job(self.account, name)
 
     def runs(
         self, job: str | Job, *, status: RunStatus | None = None, limit: int | None = 20, outcomes: bool = False
     ) -> list[Run]:
-        """Runs of a job, the latest first; with `outcomes`, at one more call for each run that succeeded."""
+        """List the runs of a job, latest first. `outcomes` takes one more call for each run that succeeded."""
         return list_runs(self.account, self.job(job), status=status, limit=limit, outcomes=outcomes)
 
     def run(self, job: str | Job, name: str | None = None, *, prefer: RunStatus | None = None) -> Run:
-        """One run of a job; the latest where no name is given.
+        """Find a run of a job; without a name, the latest run.
 
         Args:
             job: The job.
@@ -103,12 +103,12 @@ class ProcessingClient:
 
         Raises:
             UnknownRunError: There is no such run.
-            AmbiguousRunError: Several runs begin so.
+            AmbiguousRunError: Several runs match.
         """
         return find_run(self.account, self.job(job), name, prefer=prefer)
 
     def run_id(self, run: Run) -> str | None:
-        """The RUN_ID of a run; None where its trigger made a run key that is not known outside the run."""
+        """Return the RUN_ID of a run; None if its trigger created a run key that only the run itself can read."""
         return run_id_of(self.account, run)
 
     def start(
@@ -119,13 +119,13 @@ class ProcessingClient:
         run_key: str | None = None,
         at: datetime | None = None,
     ) -> Run:
-        """Start a job. Where a run with the same `run_key` and parameters is there, it is returned; nothing is started.
+        """Start a job. If a run with the same `run_key` and parameters exists, return that run and start nothing.
 
-        With `at`, a datetime with a timezone, the run has that ``TRIGGER_TIME``: to make up for a missed day.
+        `at`, a datetime with a timezone, sets the run's ``TRIGGER_TIME``, for example to catch up on a missed day.
 
         Raises:
-            InvalidParametersError: A parameter is unknown, missing or not what the job declares, or `at` has no
-                timezone; lists every problem.
+            InvalidParametersError: A parameter is unknown, missing or invalid, or `at` has no timezone. The error lists
+                every problem.
             RunKeyReusedError: The run key has been used before with other parameters.
         """
         return self.start_or_find(job, parameters, run_key=run_key, at=at).run
@@ -138,15 +138,15 @@ class ProcessingClient:
         run_key: str | None = None,
         at: datetime | None = None,
     ) -> Start:
-        """As :meth:`start`, and whether the run is new."""
+        """Like :meth:`start`, but also return whether the run is new."""
         return start_run(self.account, self.job(job), parameters=parameters, run_key=run_key, at=at)
 
     def attempts_of_run_key(self, job: str | Job, run_key: str) -> list[Attempt]:
-        """The processing jobs that starts by hand with this run key have made so far, the first first."""
+        """List the processing jobs that manual starts with this run key have created, oldest first."""
         return attempts_of_run_key(self.account, self.job(job), run_key)
 
     def refresh(self, run: Run) -> Run:
-        """The run as it is now."""
+        """Read the current state of a run."""
         return read_run(self.account, run.job, run.arn)
 
     def wait(
@@ -157,57 +157,57 @@ class ProcessingClient:
         poll_seconds: float = 2.0,
         on_change: Callable[[Run], None] | None = None,
     ) -> Run:
-        """Wait until a run has ended, well or not.
+        """Wait until a run has ended, whether it succeeded or not.
 
         Raises:
-            WaitTimeoutError: It has not ended after `timeout` seconds.
+            WaitTimeoutError: The run has not ended after `timeout` seconds.
         """
         return wait_for_run(self.account, run, timeout=timeout, poll_seconds=poll_seconds, on_change=on_change)
 
     def stop(self, run: Run) -> Run:
-        """Stop a run and the processing job it waits for."""
+        """Stop a run and its processing job."""
         return stop_run(self.account, run)
 
     def redrive(self, run: Run) -> Run:
-        """Let a failed run go on with its next attempt: the same run key, so the same output location.
+        """Continue a failed run with its next attempt: the same run key, so the same output location.
 
-        Its dead letter stays where it is; see :meth:`delete_dead_letters_of`.
+        Its dead letter stays in the queue; see :meth:`delete_dead_letters_of`.
 
         Raises:
-            NothingToRedriveError: It has not failed, or another attempt of it runs or has completed.
+            NothingToRedriveError: The run has not failed, or another attempt of it runs or has completed.
         """
         return redrive_run(self.account, run)
 
     def dead_letters(self, job: str | Job | None = None) -> list[DeadLetter]:
-        """Runs that were given up and events that could not be delivered, of one job or of all, the oldest first.
+        """List the dead letters of one or all jobs, oldest first: runs that failed for good, and undelivered events.
 
         Raises:
-            NoDeadLettersError: No dead-letter queue is known of the deployed jobs.
+            NoDeadLettersError: The deployed jobs have no known dead-letter queue.
         """
         return list_letters(self.account, self.jobs(), None if job is None else self.job(job))
 
     def redrive_dead_letters(
         self, job: str | Job | None = None, *, on_result: Callable[[RedrivenLetter], None] | None = None
     ) -> list[RedrivenLetter]:
-        """Redrive every dead letter; each is deleted when its run has started, or has succeeded in the meantime.
+        """Redrive every dead letter. Delete each when its run has started, or has succeeded in the meantime.
 
         Args:
-            job: Redrive those of this job alone.
+            job: Redrive only the letters of this job.
             on_result: Called with the result for each letter, as soon as it exists.
         """
         only = None if job is None else self.job(job)
         return redrive_letters(self.account, self.jobs(), only, on_result=on_result)
 
     def delete_dead_letters(self, letters: Iterable[DeadLetter]) -> list[DeadLetter]:
-        """Delete dead letters that were listed, except unreadable ones; returns those that were still there."""
+        """Delete listed dead letters, except unreadable ones. Returns those that were still in their queues."""
         return delete_letters(self.account, letters)
 
     def delete_dead_letters_of(self, run: Run) -> list[DeadLetter]:
-        """Delete the dead letters of a run that has been redriven; returns them."""
+        """Delete the dead letters of a redriven run. Returns them."""
         return delete_letters_of(self.account, run)
 
     def attempts(self, run: Run) -> list[Attempt]:
-        """The processing jobs of a run, the first attempt first."""
+        """List the processing jobs of a run, first attempt first."""
         return list_attempts(self.account, run)
 
     def logs(
@@ -218,12 +218,12 @@ class ProcessingClient:
         poll_seconds: float = 1.0,
         on_silence: Callable[[Run], None] | None = None,
     ) -> Iterator[LogLine]:
-        """The lines a run's containers wrote; with `follow`, until the run has ended.
+        """Yield the log lines of a run's containers; with `follow`, until the run has ended.
 
         With `follow`, `on_silence` is called with the run each time there is no new line.
         """
         return tail_run(self.account, run, follow=follow, poll_seconds=poll_seconds, on_silence=on_silence)
 
     def explain(self, run: Run, *, log_lines: int = 20) -> Diagnosis:
-        """Why a run ended as it did."""
+        """Explain why a run ended as it did."""
         return explain_run(self.account, run, log_lines=log_lines)

@@ -1,6 +1,6 @@
-"""The dead letters of jobs: listed and deleted.
+"""List and delete the dead letters of jobs.
 
-Listing changes nothing: the messages are held while they are read, and shown to others again.
+Listing changes nothing: SQS hides the messages while they are read, and then shows them to others again.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _LISTING_SECONDS = 60
 
 
 def list_letters(account: Account, jobs: Iterable[Job], only: Job | None = None) -> list[DeadLetter]:
-    """The letters in the dead-letter queues of jobs, the oldest first.
+    """List the letters in the dead-letter queues of jobs, oldest first.
 
     Args:
-        account: Where the queues are.
+        account: The account and region of the queues.
         jobs: Every deployed job.
-        only: List the letters of this job alone.
+        only: List only the letters of this job.
 
     Raises:
-        NoDeadLettersError: No queue is known.
+        NoDeadLettersError: No job has a known queue.
     """
     jobs = list(jobs)
     found: list[DeadLetter] = []
@@ -44,9 +44,9 @@ def list_letters(account: Account, jobs: Iterable[Job], only: Job | None = None)
 
 
 def delete_letters(account: Account, letters: Iterable[DeadLetter]) -> list[DeadLetter]:
-    """Delete letters that were listed, except unreadable ones; returns those that were still in their queues.
+    """Delete listed letters, except unreadable ones. Returns those that were still in their queues.
 
-    Letters that came since are not deleted.
+    Letters that arrived later are not deleted.
     """
     wanted: dict[str, set[str]] = {}
     for letter in letters:
@@ -63,13 +63,13 @@ def delete_letters(account: Account, letters: Iterable[DeadLetter]) -> list[Dead
 
 
 def delete_letters_of(account: Account, run: Run) -> list[DeadLetter]:
-    """Delete the letters of a run that was given up and has been redriven since; returns them."""
+    """Delete the letters of a run that failed for good and has been redriven since. Returns them."""
     if run.job.dead_letters is None:
         return []
     deleted: list[DeadLetter] = []
     with hold_messages(account, run.job.dead_letters) as held:
         for letter in letters_in(held):
-            # By its execution, not its run id: the redrive may have failed by now, and left a letter of its own.
+            # Compare executions, not run ids: the redrive may have failed by now, and sent its own letter.
             if letter.kind == "run" and letter.execution_arn == run.arn:
                 held.delete(letter.message_id)
                 deleted.append(letter)
@@ -77,10 +77,10 @@ def delete_letters_of(account: Account, run: Run) -> list[DeadLetter]:
 
 
 def queues_of(jobs: Iterable[Job], only: Job | None = None) -> list[str]:
-    """The URLs of the dead-letter queues of jobs, each once.
+    """Return the URLs of the jobs' dead-letter queues, each once.
 
     Raises:
-        NoDeadLettersError: There are jobs, and none names one.
+        NoDeadLettersError: There are jobs, but none has a queue.
     """
     asked = [only] if only is not None else list(jobs)
     urls = list(dict.fromkeys(job.dead_letters for job in asked if job.dead_letters is not None))
@@ -94,17 +94,17 @@ def queues_of(jobs: Iterable[Job], only: Job | None = None) -> list[str]:
 
 
 def letters_in(held: HeldMessages, jobs: Iterable[Job] = (), only: Job | None = None) -> Iterator[DeadLetter]:
-    """The letters among the messages that are held, read as they are received.
+    """Yield letters from held messages as they are received.
 
     Args:
         held: The messages.
-        jobs: Jobs by whose names the letters of events are known.
-        only: The letters of this job alone.
+        jobs: The jobs whose names the letters of events can refer to.
+        only: Only the letters of this job.
     """
     names = {job.state_machine_arn: job.name for job in jobs}
     for message in held:
         letter = read_letter(message, held.url, names)
-        # A job may have been deployed with another state machine since; then it is known by its name.
+        # A job may have been redeployed with another state machine. Then compare its name.
         by_name = only is not None and letter.job == only.name and letter.state_machine_arn not in names
         if only is None or letter.state_machine_arn == only.state_machine_arn or by_name:
             yield letter

@@ -1,4 +1,4 @@
-"""Why a run ended as it did: what Step Functions, SageMaker and the script say of it."""
+"""Explain why a run ended as it did, from Step Functions, SageMaker and the script's message."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Diagnosis", "Ending", "explain_run"]
 
 
-#: How a run ended. ``failed``: the job or a call failed. ``time limit``: the processing job ran as long as it may.
+#: How a run ended. ``failed``: the job or a call failed. ``time limit``: the processing job reached it.
 #: ``job stopped``: somebody stopped the processing job. ``run stopped``: somebody stopped the run. ``overdue``: the
 #: processing job did not end in time, so the run stopped it. ``succeeded``: see its outcome.
 Ending = Literal["running", "succeeded", "failed", "time limit", "job stopped", "run stopped", "overdue"]
@@ -31,13 +31,13 @@ _TIMEOUT = "States.Timeout"
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is known of how a run ended.
+    """How a run ended, and why.
 
     Attributes:
         run: The run.
-        error: The execution's error name, None where it did not fail.
-        cause: The execution's cause, in words: of a processing job's description in JSON, the reason alone.
-        attempts: The processing jobs it made.
+        error: The execution's error name; None if it did not fail.
+        cause: The execution's cause. If that is a processing job's description in JSON, only the failure reason.
+        attempts: The processing jobs it created.
         log_lines: The last lines of the last attempt.
     """
 
@@ -65,7 +65,7 @@ class Diagnosis:
 
     @property
     def failure_reason(self) -> str | None:
-        """Why: SageMaker's reason of the last attempt, else how it was stopped, else the execution's cause."""
+        """The last attempt's failure reason; else how the run was stopped; else the execution's cause."""
         if self.attempts and self.attempts[-1].failure_reason:
             return self.attempts[-1].failure_reason
         stopped = _STOPPED.get(self.ending)
@@ -77,12 +77,12 @@ class Diagnosis:
 
     @property
     def redrive_helps(self) -> bool:
-        """Whether a redrive may end better, with nothing changed; a job at its time limit would reach it again."""
+        """Whether a redrive without changes may succeed. A job that reached its time limit would reach it again."""
         return self.run.ended and not self.run.succeeded and self.ending not in ("time limit", "overdue")
 
     @property
     def advice(self) -> str:
-        """What to do before a redrive; empty where a redrive alone may help, and where there is nothing to do."""
+        """What to do before a redrive; empty if a redrive alone may help, or if nothing needs to be done."""
         if self.ending not in ("time limit", "overdue"):
             return ""
         limit = f" ({self.attempts[-1].max_runtime_seconds:,} s)" if self.attempts else ""
@@ -93,12 +93,12 @@ class Diagnosis:
 
     @property
     def outcome(self) -> Outcome | None:
-        """What it has done, of a run that succeeded; None of any other."""
+        """What the run did, if it succeeded; None otherwise."""
         return self.run.outcome
 
     @property
     def exit_message(self) -> str | None:
-        """What the script wrote to ``/opt/ml/output/message`` in the last attempt."""
+        """The text in ``/opt/ml/output/message`` of the last attempt."""
         return self.attempts[-1].exit_message if self.attempts else None
 
 
@@ -133,12 +133,12 @@ _STOPPED: dict[Ending, Callable[[Diagnosis], str]] = {
 
 
 def explain_run(account: Account, run: Run, *, log_lines: int = 20) -> Diagnosis:
-    """Gather why a run ended as it did.
+    """Find out why a run ended as it did.
 
     Args:
-        account: Where the run is.
-        run: The run, as it was at any time; it is read anew.
-        log_lines: How many of the last log lines to bring.
+        account: The account and region of the run.
+        run: The run. Its state is read again.
+        log_lines: How many of the last log lines to include.
     """
     with aws_errors_as_ours(f"describe the run {run.name}"):
         execution = account.states.describe_execution(executionArn=run.arn)
@@ -154,7 +154,7 @@ def explain_run(account: Account, run: Run, *, log_lines: int = 20) -> Diagnosis
 
 
 def cause_in_words(cause: str | None) -> str | None:
-    """The reason in an execution's cause, which for a failed task is the processing job's description as JSON."""
+    """Return the reason in an execution's cause. A failed task's cause is the processing job's description as JSON."""
     if not cause:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What can go wrong while looking at deployed jobs, each with the fix in its text."""
+"""Errors of the client. Each error's text includes the fix."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ __all__ = [
 
 
 class ProcessingClientError(CdkProcessingError):
-    """Base class of every error that the client raises; its text can be shown to people."""
+    """Base class of every error that the client raises. Its text is written for users."""
 
 
 class AwsCallError(ProcessingClientError):
     """AWS could not be reached, or refused a call.
 
     Attributes:
-        code: The error code of the service (``AccessDeniedException``), or None where no answer came.
-        problem: The setting that is wrong, where it is one: ``credentials``, ``region``, ``profile``, ``endpoint_url``.
+        code: The service's error code (``AccessDeniedException``); None if there was no answer.
+        problem: The setting that is wrong, if any: ``credentials``, ``region``, ``profile`` or ``endpoint_url``.
     """
 
     def __init__(self, message: str, code: str | None = None, problem: Problem | None = None) -> None:
@@ -65,7 +65,7 @@ class UnknownJobError(ProcessingClientError):
 
 
 class AmbiguousJobError(ProcessingClientError):
-    """Several deployed jobs answer to that name."""
+    """Several deployed jobs match that name."""
 
     def __init__(self, name: str, arns: Iterable[str]) -> None:
         listed = "\n  ".join(sorted(arns))
@@ -74,14 +74,14 @@ class AmbiguousJobError(ProcessingClientError):
 
 
 class UnknownRunError(ProcessingClientError):
-    """No run has that name, or the job has not run at all."""
+    """No run has that name, or the job has no runs."""
 
 
 class AmbiguousRunError(ProcessingClientError):
     """Several runs of a job begin with that text.
 
     Attributes:
-        candidates: A line for each of the latest of them: RUN_ID, state, start, execution.
+        candidates: A line for each of the latest matching runs: RUN_ID, state, start, execution.
     """
 
     def __init__(self, job: str, text: str, candidates: Iterable[str]) -> None:
@@ -94,7 +94,7 @@ class NothingToRedriveError(ProcessingClientError):
     """The run has not failed, or another attempt of it runs or has completed.
 
     Attributes:
-        done: Whether its work is done; False where it, or another attempt of it, still runs.
+        done: Whether its work is done; False if it, or another attempt of it, still runs.
     """
 
     def __init__(self, message: str, *, done: bool) -> None:
@@ -106,7 +106,7 @@ class InvalidParametersError(ProcessingClientError, ValueError):
     """A job cannot be started with these parameters; nothing was started.
 
     Attributes:
-        problems: Every problem found: the job's own parameters first, in the order declared.
+        problems: Every problem. Those of the job's own parameters come first, in the order of declaration.
     """
 
     def __init__(self, job: str, problems: Iterable[Problem]) -> None:
@@ -121,17 +121,17 @@ class RunKeyReusedError(ProcessingClientError):
 
 
 class NoDeadLettersError(ProcessingClientError):
-    """No dead-letter queue is known of the deployed jobs."""
+    """The deployed jobs have no known dead-letter queue."""
 
 
 class WaitTimeoutError(ProcessingClientError):
-    """The run did not end in the time given; it goes on."""
+    """The run did not end before the timeout. It continues to run."""
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """The known names that are similar to a mistyped one, the best first.
+    """Return the known names that are similar to a mistyped name, best match first.
 
-    The end of a path weighs more than the whole: jobs of one stack all begin alike.
+    The end of a path counts more than the whole path, because all jobs of a stack begin with the same part.
     """
     wanted = name.casefold()
 

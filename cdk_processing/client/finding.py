@@ -1,4 +1,4 @@
-"""Finding the run that people mean: by its RUN_ID, its execution, its processing job, or the beginning of one."""
+"""Find a run by its RUN_ID, its execution, its processing job, or the beginning of one of these."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ if TYPE_CHECKING:
 
 __all__ = ["find_run"]
 
-# Executions are found by the beginning of their names among so many of the latest; that is one call.
+# How many of the latest executions to search by the beginning of the name. This takes one call.
 _LATEST = 1000
-# Runs without a processing job are found by their RUN_ID among so many of the latest; that is two calls for each.
+# How many of the latest runs without a processing job to search by RUN_ID. This takes two calls for each.
 _LATEST_WITHOUT_JOB = 50
 _SHOWN = 5
 _RUN_ID = re.compile(rf"([0-9a-f]{{0,{RUN_ID_LENGTH}}})(?:-([0-9]*))?")
 
 
 def find_run(account: Account, job: Job, text: str | None = None, *, prefer: RunStatus | None = None) -> Run:
-    """One run of a job.
+    """Find a run of a job.
 
     Args:
-        account: Where to look.
+        account: The account and region of the job.
         job: The job.
-        text: The RUN_ID, the execution's name or ARN, the processing job's name or ARN, or a beginning of one that no
-            other run of the job has. After a redrive several executions have one RUN_ID: the latest redrive is meant.
-            Duplicates have the RUN_ID of the run that did the work: that run is meant. Left out, the latest run.
+        text: The RUN_ID, the execution's name or ARN, the processing job's name or ARN, or a unique beginning of one.
+            After a redrive, several executions have the same RUN_ID: it finds the latest redrive. Duplicates have the
+            RUN_ID of the run that did the work: it finds that run. Left out, the latest run.
         prefer: Without a text, the latest run with this status, if there is one.
 
     Raises:
         UnknownRunError: There is no such run.
-        AmbiguousRunError: Several runs begin so; lists them.
+        AmbiguousRunError: Several runs match. The error lists them.
     """
     if text is None:
         latest = (prefer and list_runs(account, job, status=prefer, limit=1)) or list_runs(account, job, limit=1)
@@ -69,7 +69,7 @@ def find_run(account: Account, job: Job, text: str | None = None, *, prefer: Run
 
 
 def _name_in(job: Job, text: str) -> str:
-    """The name in an ARN; any other text as it is."""
+    """Return the name in an ARN; any other text unchanged."""
     if not text.startswith("arn:"):
         return text
     if ":execution:" in text and not text.startswith(job.executions):
@@ -81,14 +81,14 @@ def _execution(account: Account, job: Job, name: str) -> Run | None:
     try:
         return read_run(account, job, f"{job.executions}{name}")
     except AwsCallError as error:
-        # A name that no execution can have is a ValidationException.
+        # AWS answers an invalid execution name with a ValidationException.
         if error.code in ("ExecutionDoesNotExist", "InvalidArn", "ValidationException"):
             return None
         raise
 
 
 def _by_processing_job(account: Account, job: Job, text: str, recent: Sequence[Run]) -> list[Run]:
-    """The runs of that RUN_ID, or of RUN_IDs and processing jobs that begin so; one for each RUN_ID."""
+    """Find runs whose RUN_ID or processing job begins with the text; one run for each RUN_ID."""
     parts = _RUN_ID.fullmatch(text.removeprefix(f"{job.base_name}-"))
     if parts is None or not text:
         return []
@@ -100,7 +100,7 @@ def _by_processing_job(account: Account, job: Job, text: str, recent: Sequence[R
             latest[name.run_id] = name if known is None or name.attempt > known.attempt else known
     makers = ((name, _maker(account, job, name)) for name in latest.values())
     found = {name.run_id: run for name, run in makers if run is not None}
-    # A redrive that has not made its processing job yet is the newest run of its RUN_ID all the same.
+    # A redrive is the newest run of its RUN_ID even before it has created its processing job.
     return [run if parts[2] else _redrive_of(run_id, recent) or run for run_id, run in found.items()]
 
 
@@ -115,7 +115,7 @@ def _processing_jobs(account: Account, job: Job, beginning: str) -> list[JobName
                 NameContains=beginning, SortBy="CreationTime", SortOrder="Descending", MaxResults=100
             )["ProcessingJobSummaries"]
     except AwsCallError as error:
-        if error.is_denied:  # Runs can be found by their executions still.
+        if error.is_denied:  # Runs can still be found by their executions.
             return []
         raise
     names = [JobName.parse(summary["ProcessingJobName"]) for summary in listed]
@@ -123,7 +123,7 @@ def _processing_jobs(account: Account, job: Job, beginning: str) -> list[JobName
 
 
 def _maker(account: Account, job: Job, name: JobName) -> Run | None:
-    """The run that made a processing job; None where no run of this job did, or Step Functions has forgotten it."""
+    """Return the run that created a processing job; None if no run of this job did, or Step Functions deleted it."""
     attempt: Attempt | None = next(attempts_from(account, name, name.attempt), None)
     if attempt is None or not attempt.is_of(job):
         return None
@@ -131,14 +131,14 @@ def _maker(account: Account, job: Job, name: JobName) -> Run | None:
 
 
 def _by_run_id(account: Account, runs: Sequence[Run], text: str) -> list[Run]:
-    """The runs whose RUN_ID begins so, found without their processing jobs; one for each RUN_ID."""
+    """Find runs whose RUN_ID begins with the text, without their processing jobs; one run for each RUN_ID."""
     if not text or re.fullmatch(rf"[0-9a-f]{{1,{RUN_ID_LENGTH}}}", text) is None:
         return []
     found: dict[str, Run] = {}
     for run, run_id in zip(runs, _run_ids(account, runs), strict=True):
         if run_id is None or not run_id.startswith(text):
             continue
-        # The latest redrive, else the first run: those after it are duplicates.
+        # Prefer the latest redrive, else the first run: later runs are duplicates.
         if run_id not in found or not found[run_id].name.startswith(redrive_prefix(run_id)):
             found[run_id] = run
     return list(found.values())
@@ -150,7 +150,7 @@ def _run_ids(account: Account, runs: Sequence[Run]) -> list[str | None]:
 
 
 def _listed(account: Account, runs: Sequence[Run]) -> list[str]:
-    """A line for each run: its RUN_ID, its state, its start and its execution."""
+    """Return a line for each run: its RUN_ID, state, start and execution."""
     shown = sorted(runs, key=lambda run: run.started, reverse=True)[:_SHOWN]
     lines = [
         f"{run_id or '-':<{RUN_ID_LENGTH}}  {run.status:<9}  {run.started.astimezone():%Y-%m-%d %H:%M}  {run.name}"

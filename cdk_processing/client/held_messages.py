@@ -1,4 +1,4 @@
-"""Messages of a queue, held while they are read: hidden from others, shown to them again unless they are deleted."""
+"""Hold the messages of a queue: hide them from other consumers while they are read, then delete or release them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["HeldMessages", "hold_messages"]
 
-# More than one call takes, even where AWS is slow and the call is tried again.
+# Longer than one call takes, even if AWS is slow and the call is retried.
 _SECONDS = 300
-# Without a wait, SQS asks only some of its servers, and may miss messages.
+# Long polling: without a wait, SQS asks only some of its servers, and may miss messages.
 _WAIT_SECONDS = 1
-# SQS may deliver a message twice. After so many batches of nothing but known messages there are no others.
+# SQS may deliver a message twice. After this many batches with only known messages, assume there are no others.
 _BATCHES_OF_KNOWN = 3
 
 
@@ -45,13 +45,13 @@ class HeldMessages:
             yield from new
 
     def delete(self, message_id: str) -> None:
-        """Delete a message that was received."""
+        """Delete a received message."""
         with aws_errors_as_ours(f"delete the dead letter {message_id}"):
             self._account.queues.delete_message(QueueUrl=self.url, ReceiptHandle=self._receipts[message_id])
         self._deleted.add(message_id)
 
     def release(self) -> None:
-        """Show the rest to others again. If that fails, SQS shows them when their time is over."""
+        """Make the other messages visible again. If that fails, SQS does so when the visibility timeout ends."""
         held = [receipt for message_id, receipt in self._receipts.items() if message_id not in self._deleted]
         for start in range(0, len(held), 10):
             entries = [
@@ -79,11 +79,11 @@ class HeldMessages:
 
 @contextmanager
 def hold_messages(account: Account, url: str, *, seconds: int = _SECONDS) -> Iterator[HeldMessages]:
-    """The messages of a queue, hidden from others until the end of the ``with``.
+    """Receive the messages of a queue, and hide them from others until the end of the ``with`` block.
 
     Args:
-        account: Where the queue is.
-        url: The queue.
+        account: The account and region of the queue.
+        url: The queue's URL.
         seconds: How long they stay hidden if this process dies.
     """
     held = HeldMessages(account, url, seconds)

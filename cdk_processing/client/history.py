@@ -1,7 +1,7 @@
-"""Who a run is: its event, its run key and its RUN_ID, from what its execution was started with and has done.
+"""Read a run's identity (its event, run key and RUN_ID) from its execution's input and history.
 
-The run key of an event may be known to its trigger alone, and so to the state machine alone. The RUN_ID is then read
-from the name of the processing job that the execution created, or tried to create. Where it tried none, the RUN_ID is
+A trigger may define an event's run key, and then only the state machine can compute it. The RUN_ID is then read from
+the name of the processing job that the execution created, or tried to create. If it has not tried yet, the RUN_ID is
 computed here, unless the key depends on a trigger.
 """
 
@@ -29,18 +29,18 @@ __all__ = ["RunIdentity", "identify", "run_id_of"]
 
 _CREATES = ("sagemaker", "createProcessingJob.sync")
 _NAME = re.compile(r'"ProcessingJobName"\s*:\s*"([A-Za-z0-9-]+)"')
-# Enough for the first job of most runs, without the long causes that come after it.
+# Enough events to find the first job of most runs, without the long causes that follow.
 _PAGE = 25
 
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """Who a run is.
+    """The identity of a run.
 
     Attributes:
-        event: What launched the run first, as it came.
-        first: The name of the first processing job that it tried to create; None where it tried none.
-        run_key: Its run key, where its input names it, as after a redrive.
+        event: The event that launched the run first, unchanged.
+        first: The name of the first processing job that it tried to create; None if it has not tried yet.
+        run_key: Its run key, if its input contains it, as after a redrive.
     """
 
     event: Any
@@ -49,12 +49,12 @@ class RunIdentity:
 
 
 def identify(account: Account, run: Run, text: str | None = None) -> RunIdentity:
-    """Who a run is.
+    """Read the identity of a run.
 
     Args:
-        account: Where the run is.
+        account: The account and region of the run.
         run: The run.
-        text: Its input, where that has been read already.
+        text: Its input, if you have read it already.
     """
     request: Any = json.loads((text if text is not None else read_input(account, run)) or "{}")
     redrive = RedriveEnvelope.parse(request)
@@ -65,9 +65,9 @@ def identify(account: Account, run: Run, text: str | None = None) -> RunIdentity
 
 
 def run_id_of(account: Account, run: Run) -> str | None:
-    """The RUN_ID of a run.
+    """Return the RUN_ID of a run.
 
-    None where the run has tried to create no processing job, and its trigger alone knows the key of its event.
+    None if the run has not tried to create a processing job, and only its trigger defines the run key.
     """
     if run.outcome is not None and run.outcome.run_id is not None:
         return run.outcome.run_id
@@ -81,12 +81,12 @@ def run_id_of(account: Account, run: Run) -> str | None:
 
 
 def _from_envelope(run: Run, redrive: RedriveEnvelope) -> JobName | None:
-    """The name of the job that a redriven run would have made, had it not failed before."""
+    """Return the name of the job that a redriven run would have created if it had not failed earlier."""
     return JobName(run.job.base_name, redrive.run_id, redrive.attempt) if redrive.run_id else None
 
 
 def _scheduled_jobs(account: Account, run: Run) -> Iterator[JobName]:
-    """The jobs that an execution was to create, the first first; pages are fetched as they are needed."""
+    """Yield the jobs that an execution tried to create, oldest first. Fetches pages as needed."""
     pages = account.states.get_paginator("get_execution_history").paginate(
         executionArn=run.arn, PaginationConfig={"PageSize": _PAGE}
     )
@@ -96,7 +96,7 @@ def _scheduled_jobs(account: Account, run: Run) -> Iterator[JobName]:
                 details = event.get("taskScheduledEventDetails", {})
                 if (details.get("resourceType"), details.get("resource")) != _CREATES:
                     continue
-                # Searched, not parsed: should a long request be cut off there, the name still stands at its head.
+                # Search the text, do not parse it: if a long request is truncated, the name is still at its beginning.
                 found = _NAME.search(details.get("parameters", ""))
                 name = JobName.parse(found[1] if found else None)
                 if name is not None:

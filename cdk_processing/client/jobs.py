@@ -1,4 +1,4 @@
-"""Deployed jobs: the state machines that a `ProcessingJob` leaves in an account, found by their tags."""
+"""Find deployed jobs, which are the state machines of `ProcessingJob` constructs, by their tags."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Job:
 
     Attributes:
         name: The construct's path, ``Census/Preprocess``.
-        base_name: What the names of its processing jobs begin with: ``<base_name>-<RUN_ID>-<attempt>``.
+        base_name: Prefix of the names of its processing jobs: ``<base_name>-<RUN_ID>-<attempt>``.
         state_machine_arn: The state machine whose executions are the job's runs.
-        dead_letters: URL of its dead-letter queue; None where that is not known.
-        contract: The version of the contract that it was deployed with; see :mod:`cdk_processing.contract.version`.
+        dead_letters: URL of its dead-letter queue; None if unknown.
+        contract: The contract version that it was deployed with; see :mod:`cdk_processing.contract.version`.
     """
 
     name: str
@@ -39,12 +39,12 @@ class Job:
 
     @property
     def executions(self) -> str:
-        """What the ARN of each of its runs begins with."""
+        """Prefix of the ARNs of its executions."""
         return f"{self.state_machine_arn.replace(':stateMachine:', ':execution:')}:"
 
 
 def list_jobs(account: Account) -> list[Job]:
-    """Every job deployed to the account and region, by name."""
+    """List the jobs deployed to the account and region, sorted by name."""
     with aws_errors_as_ours("list the jobs"):
         found = {job.state_machine_arn: job for job in _jobs_from_tag_index(account)}
         if not found:
@@ -53,19 +53,19 @@ def list_jobs(account: Account) -> list[Job]:
 
 
 def find_job(account: Account, name: str) -> Job:
-    """The one job of that name.
+    """Find a job by its name.
 
     Args:
-        account: Where to look.
-        name: The construct's path, its last part where that is unique, the base name, or the state machine's ARN.
+        account: The account and region of the job.
+        name: The construct's path, its last part if that is unique, the base name, or the state machine's ARN.
 
     Raises:
-        UnknownJobError: No job is called that; names the nearest ones.
-        AmbiguousJobError: Several are.
+        UnknownJobError: No job has that name. The error lists similar names.
+        AmbiguousJobError: Several jobs match.
         NewerContractError: A newer release of this library deployed it, in a way that this one cannot read.
     """
     jobs = list_jobs(account)
-    # The narrowest reading that fits anything wins, so that a full path is never shadowed by another job's last part.
+    # The most specific match wins, so that another job's last part never hides a full path.
     readings = (
         [job for job in jobs if job.state_machine_arn == name],
         [job for job in jobs if job.name == name],
@@ -87,7 +87,7 @@ def _job(arn: str, tags: dict[str, str]) -> Job | None:
 
 
 def _jobs_from_tag_index(account: Account) -> Iterator[Job]:
-    """One call for all of them. The index may be some seconds behind, and the caller may lack its permission."""
+    """Find all jobs with one call. The index may lag some seconds, and the caller may lack the permission."""
     pages = account.client("resourcegroupstaggingapi").get_paginator("get_resources")
     try:
         with aws_errors_as_ours("list the jobs"):
@@ -97,7 +97,7 @@ def _jobs_from_tag_index(account: Account) -> Iterator[Job]:
                 for entry in page["ResourceTagMappingList"]
             ]
     except AwsCallError as error:
-        if error.code is None:  # No answer at all: asking another service will not help.
+        if error.code is None:  # No answer at all, so another service will not help.
             raise
         return
     for entry in found:
@@ -107,7 +107,7 @@ def _jobs_from_tag_index(account: Account) -> Iterator[Job]:
 
 
 def _jobs_from_state_machines(account: Account) -> Iterator[Job]:
-    """Every state machine's tags, one call each: for where there is no index, or nothing in it yet."""
+    """Read the tags of every state machine, one call each: used if there is no index, or it is still empty."""
 
     def tagged(arn: str) -> Job | None:
         tags = account.states.list_tags_for_resource(resourceArn=arn)["tags"]

@@ -1,4 +1,4 @@
-"""Dead letters as values: what a message in a dead-letter queue says."""
+"""Parse messages of a dead-letter queue into dead letters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DeadLetter", "read_letter"]
 
-# The scheduler may leave these in an event that it could not deliver. Attributes of its message hold their values.
+# EventBridge Scheduler may leave these placeholders in an undelivered event. The message's attributes hold the values.
 _CONTEXT_ATTRIBUTES = {
     "<aws.scheduler.scheduled-time>": "SCHEDULED_TIME",
     "<aws.scheduler.schedule-arn>": "SCHEDULE_ARN",
@@ -28,25 +28,25 @@ class DeadLetter:
     """A message in a dead-letter queue.
 
     Attributes:
-        kind: ``run``: a run that was given up. ``event``: an event that could not be delivered, so that no run
-            started. ``unreadable``: neither, or written by a newer release; it is listed, and nothing else.
+        kind: ``run``: a run that failed for good. ``event``: an event that could not be delivered, so no run
+            started. ``unreadable``: neither, or written by a newer release; it can only be listed.
         message_id: The message's id in SQS.
         queue_url: The queue that holds it.
         when: When it was sent.
         body: Its text.
-        job: The job's name. Of an event, None where the job is not known.
+        job: The job's name. For an event, None if the job is unknown.
         state_machine_arn: ARN of the job's state machine.
-        execution_arn: ARN of the execution that was given up.
+        execution_arn: ARN of the execution that failed for good.
         run_id: The run's id.
         run_key: The run's key.
         attempt: The attempt that the run ended with.
         job_name: The processing job of that attempt.
         error: The error's name.
         reason: The error in words.
-        event: The event that launched the run, or could not.
-        source_arn: Of an event, ARN of the rule or schedule that could not deliver it.
-        why_unreadable: Why it is unreadable; empty of any other letter.
-        receipt: The receipt handle by which SQS deletes it, as long as it is held.
+        event: The event that launched the run, or was not delivered.
+        source_arn: For an event, ARN of the rule or schedule that could not deliver it.
+        why_unreadable: Why it is unreadable; empty for any other letter.
+        receipt: The receipt handle to delete the message, while it is held.
     """
 
     kind: Literal["run", "event", "unreadable"]
@@ -70,17 +70,17 @@ class DeadLetter:
 
     @property
     def run_name(self) -> str | None:
-        """The name of the run that was given up."""
+        """The name of the run that failed for good."""
         return self.execution_arn.rsplit(":", 1)[-1] if self.execution_arn else None
 
 
 def read_letter(message: MessageTypeDef, url: str, names: Mapping[str, str]) -> DeadLetter:
-    """What a message says.
+    """Parse a message.
 
     Args:
         message: The message.
         url: The queue that it came from.
-        names: The names of jobs, by the ARNs of their state machines.
+        names: Job names by state machine ARN.
     """
     text = message.get("Body", "")
     common: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The logs of a run's containers, from CloudWatch Logs."""
+"""Read the logs of a run's containers from CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class LogLine:
 
 
 def read_log_lines(account: Account, processing_job: str, *, since: int = 0) -> Iterator[LogLine]:
-    """The lines of one processing job, those of all hosts in order of time.
+    """Yield the log lines of one processing job, from all hosts, in order of time.
 
     Args:
-        account: Where the job is.
+        account: The account and region of the job.
         processing_job: Its name.
         since: Only lines from this time on, in milliseconds since 1970.
     """
@@ -52,8 +52,8 @@ def read_log_lines(account: Account, processing_job: str, *, since: int = 0) -> 
     if not streams:
         return
     with aws_errors_as_ours(f"read the logs of {processing_job}"):
-        # By name, because not every emulator filters by prefix as AWS does. One request takes 100 names, and a
-        # job has at most 100 instances.
+        # Filter by stream name, because not every emulator filters by prefix as AWS does. One request accepts 100
+        # names, and a job has at most 100 instances.
         pages = account.logs.get_paginator("filter_log_events").paginate(
             logGroupName=LOG_GROUP, logStreamNames=streams[:100], startTime=since
         )
@@ -63,7 +63,7 @@ def read_log_lines(account: Account, processing_job: str, *, since: int = 0) -> 
 
 
 def last_log_lines(account: Account, processing_job: str, count: int = 20) -> list[LogLine]:
-    """The last lines of one processing job, oldest first."""
+    """Return the last log lines of one processing job, oldest first."""
     lines: list[LogLine] = []
     for stream in _streams(account, processing_job):
         with aws_errors_as_ours(f"read the logs of {processing_job}"):
@@ -82,10 +82,10 @@ def tail_run(
     poll_seconds: float = 1.0,
     on_silence: Callable[[Run], None] | None = None,
 ) -> Iterator[LogLine]:
-    """The lines of a run, one attempt after the other.
+    """Yield the log lines of a run, one attempt after the other.
 
     Args:
-        account: Where the run is.
+        account: The account and region of the run.
         run: The run.
         follow: Whether to wait for more lines until the run has ended.
         poll_seconds: How long to wait between two requests.

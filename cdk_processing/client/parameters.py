@@ -1,6 +1,6 @@
-"""Parameters of a deployed job: what it declares, and whether values fit, before anything is started.
+"""Read the parameters that a deployed job declares, and check values before anything starts.
 
-A run checks the same by itself. Here every problem is found before anything starts.
+The run itself makes the same checks. This module finds every problem before the run starts.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class ParameterValues:
     """Values for a job's parameters, as text.
 
     Attributes:
-        given: What the run is started with.
-        effective: What the job gets: every parameter in the order declared, with its default where none is given.
+        given: The values that the run is started with.
+        effective: The values that the job gets: every parameter in the order of declaration, defaults included.
     """
 
     given: dict[str, str]
@@ -37,7 +37,7 @@ class ParameterValues:
 
 
 def read_parameters(account: Account, job: Job) -> tuple[RunTimeValue, ...]:
-    """The parameters that a deployed job declares, in its order; none where it has none."""
+    """Read the parameters that a deployed job declares, in order; empty if it has none."""
     described = account.states.describe_state_machine(stateMachineArn=job.state_machine_arn)
     return declared_parameters(json.loads(described["definition"]))
 
@@ -45,15 +45,15 @@ def read_parameters(account: Account, job: Job) -> tuple[RunTimeValue, ...]:
 def check_parameters(
     job: str, declared: Sequence[RunTimeValue], values: Mapping[str, str | float | bool]
 ) -> ParameterValues:
-    """Values for a job's parameters, known to fit.
+    """Check values for a job's parameters.
 
     Args:
-        job: The job's name, for errors.
-        declared: What the job declares.
-        values: Values by name: text, or what reads as one.
+        job: The job's name, for error messages.
+        declared: The parameters that the job declares.
+        values: Values by name: text, or values that convert to text.
 
     Raises:
-        InvalidParametersError: They do not fit; lists every problem.
+        InvalidParametersError: A value is invalid. The error lists every problem.
     """
     problems = [*_problems(declared, values), *_unknown(job, declared, values)]
     if problems:

@@ -1,4 +1,4 @@
-"""Redriving: a failed run goes on with its next attempt, under the same run id and output location."""
+"""Redrive a failed run: continue with its next attempt, with the same run id and output location."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ __all__ = ["redrive_identity", "redrive_run"]
 
 
 def redrive_run(account: Account, run: Run, known: RunIdentity | None = None) -> Run:
-    """Start a run that failed once more: the same run key, so the same output location, and the next attempt number.
+    """Start a failed run again: the same run key, so the same output location, and the next attempt number.
 
-    If the run failed after its last processing job had completed, the redrive adopts that job and goes on from there.
-    Two people who redrive at once start one execution.
+    If the run failed after its last processing job had completed, the redrive reuses that job and continues from there.
+    If two people redrive at once, only one execution starts.
 
     Args:
-        account: Where the run is.
+        account: The account and region of the run.
         run: The run.
-        known: Who the run is, from its dead letter; used where its history does not say.
+        known: The run's identity from its dead letter, used if its history does not contain it.
 
     Raises:
-        NothingToRedriveError: It is still running, or it ended well, if only in a later attempt.
+        NothingToRedriveError: The run is still running, or it or a later attempt succeeded.
     """
     run = read_run(account, run.job, run.arn)
     name = f"{run.name} of {run.job.name}"
@@ -51,20 +51,20 @@ def redrive_run(account: Account, run: Run, known: RunIdentity | None = None) ->
 
 
 def redrive_identity(account: Account, job: Job, identity: RunIdentity, origin: str) -> Run:
-    """Start a run once more, knowing who it is.
+    """Start a run again from its identity.
 
     Args:
-        account: Where the job is.
+        account: The account and region of the job.
         job: The job.
-        identity: Who the run is.
+        identity: The run's identity.
         origin: The ARN of the execution that failed.
 
     Raises:
-        NothingToRedriveError: Another attempt of it runs, or has completed.
+        NothingToRedriveError: Another attempt of the run is running, or has completed.
     """
     first = identity.first
     if first is None:
-        # No job was made, and no run id is known: the state machine works it out from the event anew.
+        # No job was created, and the run id is unknown: the state machine computes it again from the event.
         digest = hashlib.md5(origin.encode(), usedforsecurity=False).hexdigest()
         return _start_once(account, job, digest, RedriveEnvelope(identity.event, identity.run_key))
     name = f"{origin.rsplit(':', 1)[-1]} of {job.name}"
@@ -78,7 +78,7 @@ def redrive_identity(account: Account, job: Job, identity: RunIdentity, origin: 
                 f"{name} is being run already, by {maker.name}: {latest.name} is {latest.status}", done=False
             )
         if not latest.has_ended:
-            # Its run may have ended just after the job was looked at.
+            # The run may have ended just after we read the job.
             latest = next(attempts_from(account, first, latest.number), latest)
         if not latest.has_ended:
             raise NothingToRedriveError(
@@ -89,14 +89,14 @@ def redrive_identity(account: Account, job: Job, identity: RunIdentity, origin: 
         if latest.status == "Completed":
             if maker is None or maker.succeeded:
                 raise NothingToRedriveError(f"{name} has been redriven already: {latest.name} completed", done=True)
-            # The job did its work, and the run failed after it: the redrive adopts that job and makes no other.
+            # The job completed, and the run failed afterwards: the redrive reuses that job and creates no other.
             attempt = latest.number
     envelope = RedriveEnvelope(identity.event, identity.run_key, first.run_id, attempt)
     return _start_once(account, job, first.run_id, envelope)
 
 
 def _maker(account: Account, job: Job, attempt: Attempt) -> Run | None:
-    """The run that made a job; None where Step Functions has forgotten it, which it does after 90 days."""
+    """Return the run that created a job; None if Step Functions has deleted it, which it does after 90 days."""
     try:
         return read_run(account, job, str(attempt.execution_arn))
     except AwsCallError as error:
@@ -106,9 +106,9 @@ def _maker(account: Account, job: Job, attempt: Attempt) -> Run | None:
 
 
 def _start_once(account: Account, job: Job, run_id: str, envelope: RedriveEnvelope) -> Run:
-    """Start a redrive under a name that says which it is, so that two people who redrive at once start one.
+    """Start a redrive under a deterministic name. If two people redrive at once, only one execution starts.
 
-    A redrive that failed, or did nothing, has used up its name; the next one is numbered.
+    A redrive that failed, or did nothing, has used its name, so the next one gets a number.
     """
     for number in count(1):
         numbered = redrive_name(run_id, envelope.attempt, number)
@@ -131,5 +131,5 @@ def _start(account: Account, job: Job, name: str, text: str) -> Run:
     except AwsCallError as error:
         if error.code != "ExecutionAlreadyExists":
             raise
-        # Somebody was quicker by a moment.
+        # Somebody else has just started this redrive.
         raise NothingToRedriveError(f"it is being redriven already: {name} of {job.name}", done=False) from None

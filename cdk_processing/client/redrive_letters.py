@@ -1,4 +1,4 @@
-"""Redriving dead letters: each is deleted only when its new run has started."""
+"""Redrive dead letters. Each is deleted only when its new run has started."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ __all__ = ["RedrivenLetter", "redrive_letters"]
 
 @dataclass(frozen=True)
 class RedrivenLetter:
-    """What a redrive did with a dead letter.
+    """The result of redriving a dead letter.
 
     Attributes:
         letter: The letter.
-        run: The run that it started; None where it started none.
+        run: The run that it started; None if it started none.
         deleted: Whether the letter was deleted.
         why: Why no run was started, or why the letter is still in the queue; empty if it needs no reason.
     """
@@ -59,13 +59,13 @@ def redrive_letters(
 ) -> list[RedrivenLetter]:
     """Redrive every dead letter.
 
-    A run that was given up goes on with its next attempt. An event that was not delivered starts its run. Where
-    the work has been done in the meantime, the letter is only deleted. A letter that cannot be redriven stays.
+    A run that failed for good continues with its next attempt. An undelivered event starts its run. If the work has
+    been done in the meantime, the letter is only deleted. A letter that cannot be redriven stays.
 
     Args:
-        account: Where the queues are.
+        account: The account and region of the queues.
         jobs: Every deployed job.
-        only: Redrive the letters of this job alone.
+        only: Redrive only the letters of this job.
         on_result: Called with the result for each letter, as soon as it exists.
     """
     jobs = list(jobs)
@@ -83,7 +83,7 @@ def redrive_letters(
 
 
 class _QueuePass:
-    """One pass over a queue. It remembers which runs it has started: a run may have left several letters."""
+    """One pass over a queue. It remembers which runs it has started: a run may have several letters."""
 
     def __init__(self, account: Account, jobs: Iterable[Job], held: HeldMessages) -> None:
         self._account = account
@@ -93,7 +93,7 @@ class _QueuePass:
         self._new: set[str] = set()
 
     def has_started(self, letter: DeadLetter) -> bool:
-        """Whether a letter is of a run that this pass has started: it has failed again, and its letter stays."""
+        """Whether this pass has already started the letter's run. Then the run failed again, and its letter stays."""
         return letter.execution_arn is not None and letter.execution_arn in self._new
 
     def redrive(self, letter: DeadLetter) -> RedrivenLetter:
@@ -127,7 +127,7 @@ class _QueuePass:
         raise NothingToRedriveError(f"{self._started[key].name} has just been started for the same run", done=True)
 
     def _job_of(self, letter: DeadLetter) -> Job:
-        """The job of a letter; by its name where it was deployed with another state machine since."""
+        """Return the job of a letter. Find it by name if it was redeployed with another state machine."""
         by_machine = [job for job in self._jobs if job.state_machine_arn == letter.state_machine_arn]
         for job in by_machine or [job for job in self._jobs if job.name == letter.job]:
             refuse_newer(job.contract, job.name)
@@ -143,12 +143,12 @@ class _QueuePass:
         except AwsCallError as error:
             if error.code != "ExecutionDoesNotExist":
                 raise
-            # Step Functions forgets executions after 90 days. The letter says all that a redrive needs.
+            # Step Functions deletes executions after 90 days. The letter contains all that a redrive needs.
             return redrive_identity(self._account, job, identity, str(letter.execution_arn))
         return redrive_run(self._account, run, identity)
 
     def _deliver(self, job: Job, letter: DeadLetter) -> Run:
-        # The name is taken once. So the event starts one run, even if its letter could not be deleted before.
+        # A name can be used only once, so the event starts one run, even if its letter could not be deleted before.
         name = delivery_name(letter.message_id)
         text = json.dumps(letter.event, ensure_ascii=False, separators=(",", ":"))
         try:

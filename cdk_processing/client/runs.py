@@ -1,4 +1,4 @@
-"""Runs of a job, which are the executions of its state machine: list, start, wait for and stop them."""
+"""List, start, wait for and stop the runs of a job. A run is an execution of its state machine."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Run:
 def list_runs(
     account: Account, job: Job, *, status: RunStatus | None = None, limit: int | None = 20, outcomes: bool = False
 ) -> list[Run]:
-    """Runs of a job, the latest first.
+    """List the runs of a job, latest first.
 
     Args:
         account: The account and region of the job.
@@ -104,7 +104,7 @@ def _executions(account: Account, job: Job, status: RunStatus | None, limit: int
 
 
 def run_of(job: Job, execution: ExecutionListItemTypeDef | DescribeExecutionOutputTypeDef) -> Run:
-    """A run from an execution, as Step Functions lists or describes it."""
+    """Create a run from an execution that Step Functions lists or describes."""
     return Run(
         job=job,
         name=execution["name"],
@@ -117,7 +117,7 @@ def run_of(job: Job, execution: ExecutionListItemTypeDef | DescribeExecutionOutp
 
 
 def read_run(account: Account, job: Job, arn: str) -> Run:
-    """A run as it is now."""
+    """Read the current state of a run."""
     with aws_errors_as_ours(f"describe the run {arn.rsplit(':', 1)[-1]}"):
         execution = account.states.describe_execution(executionArn=arn)
     return run_of(job, execution)
@@ -139,7 +139,7 @@ def start_with_input(account: Account, job: Job, text: str, *, name: str | None 
 
 
 def read_input(account: Account, run: Run) -> str:
-    """The input of a run, as JSON."""
+    """Read the input of a run, as JSON."""
     with aws_errors_as_ours(f"read the input of {run.name}"):
         return account.states.describe_execution(executionArn=run.arn).get("input", "{}")
 
@@ -162,17 +162,17 @@ def wait_for_run(
     poll_seconds: float = 2.0,
     on_change: Callable[[Run], None] | None = None,
 ) -> Run:
-    """Wait until a run has ended. The returned run has the status.
+    """Wait until a run has ended. Returns the run with its final status.
 
     Args:
         account: The account and region of the run.
         run: The run.
         timeout: The most seconds to wait; None for no limit.
-        poll_seconds: How long to wait between two looks.
+        poll_seconds: Seconds between two polls.
         on_change: Called with the run each time its status changes.
 
     Raises:
-        WaitTimeoutError: The run has not ended in that time. It goes on.
+        WaitTimeoutError: The run has not ended in that time. It continues to run.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     while not run.ended:
@@ -183,5 +183,5 @@ def wait_for_run(
         if latest.status != run.status and on_change is not None:
             on_change(latest)
         run = latest
-    # A list does not hold the outcome.
+    # A list of executions does not contain the outcome.
     return read_run(account, run.job, run.arn) if run.succeeded and run.outcome is None else run

@@ -1,4 +1,4 @@
-"""Starting a job by hand; what can be checked is checked before anything starts."""
+"""Start a job manually. Checks as much as possible before anything starts."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ __all__ = ["Start", "attempts_of_run_key", "start_run"]
 
 
 class Start(NamedTuple):
-    """What a start came to.
+    """The result of a start.
 
     Attributes:
         run: The run.
-        is_new: Whether it was started; False where a run with the same run key was there.
+        is_new: Whether the run was started now; False if a run with the same run key existed.
     """
 
     run: Run
@@ -49,22 +49,22 @@ def start_run(
     run_key: str | None = None,
     at: datetime | None = None,
 ) -> Start:
-    """Start a job by hand, unless a run with the same run key has made a processing job.
+    """Start a job manually, unless a run with the same run key has created a processing job.
 
     Args:
-        account: Where the job is.
+        account: The account and region of the job.
         job: The job.
-        parameters: Values for the job's ``Parameter``s; what is left out takes its default. Numbers and truth values
-            are handed over as text: ``0.2``, ``true``.
-        run_key: What makes this run the same as another: where a run with this key and the same parameters has made a
-            processing job, nothing is started, and that run is returned, or its latest redrive. Two starts at the same
-            moment may both begin; one of them ends as ``Duplicate``. Left out, a fresh key, so that every start runs.
-        at: The run's time, ``TRIGGER_TIME``, as if the job had been launched then, to make up for a missed day. A
-            datetime with a timezone. Left out, the moment when the run starts.
+        parameters: Values for the job's ``Parameter``s; the others take their defaults. Numbers and booleans are
+            passed as text: ``0.2``, ``true``.
+        run_key: Identifies the run. If a run with this key and the same parameters has created a processing job,
+            nothing is started, and that run (or its latest redrive) is returned. Two simultaneous starts may both
+            begin; one of them ends as ``Duplicate``. Left out, a new key, so that every start runs.
+        at: The run's ``TRIGGER_TIME``, as if the job had been launched then, for example to catch up on a missed day.
+            A datetime with a timezone. Left out, the time when the run starts.
 
     Raises:
-        InvalidParametersError: A parameter is unknown, missing or not what the job declares, or ``at`` has no timezone;
-            lists every problem.
+        InvalidParametersError: A parameter is unknown, missing or invalid, or ``at`` has no timezone. The error lists
+            every problem.
         RunKeyReusedError: The run key has been used before with other parameters.
     """
     if at is not None and (not isinstance(at, datetime) or at.tzinfo is None):
@@ -80,12 +80,12 @@ def start_run(
 
 
 def attempts_of_run_key(account: Account, job: Job, run_key: str) -> list[Attempt]:
-    """The processing jobs that starts by hand with this run key have made so far, the first first."""
+    """List the processing jobs that manual starts with this run key have created, oldest first."""
     key = run_key_of(StartInput(run_key=run_key).fields(), execution="")
     try:
         found = list(attempts_from(account, JobName(job.base_name, run_id(job.state_machine_arn, key), 1), 1))
     except AwsCallError as error:
-        if error.is_denied:  # A caller may start the job and still not look at it; the run then checks by itself.
+        if error.is_denied:  # The caller may start the job but not describe it. The run then checks itself.
             return []
         raise
     return [attempt for attempt in found if attempt.is_of(job)]
@@ -103,7 +103,7 @@ def _checked(account: Account, job: Job, parameters: Mapping[str, str | float | 
 
 
 def _run_of(account: Account, job: Job, attempts: Sequence[Attempt]) -> Run | None:
-    """The run that made these processing jobs; None where Step Functions has forgotten it, which it does in 90 days."""
+    """Return the run that created these processing jobs; None if Step Functions has deleted it (after 90 days)."""
     name = JobName.parse(attempts[-1].name)
     if name is None:
         return None
@@ -124,7 +124,7 @@ def _refuse_other_parameters(
 
 
 def _used_by(account: Account, job: Job, attempt: Attempt) -> str:
-    """Which run has used a run key before, and with what, as far as Step Functions still knows."""
+    """Say which run used a run key before, and with which parameters, if Step Functions still has it."""
     used = f"{attempt.name} used on {attempt.created:%Y-%m-%d %H:%M}"
     try:
         run = read_run(account, job, str(attempt.execution_arn))

@@ -1,4 +1,4 @@
-"""What a run waits for while no processing job of it runs, and what went wrong last."""
+"""Find out what a run waits for while none of its processing jobs runs, and its last failure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Waiting", "read_waiting"]
 
-# Enough for the state that the execution is in and for the failure before it.
+# Enough events for the current state and the failure before it.
 _LATEST = 30
 
 
@@ -26,8 +26,8 @@ class Waiting:
     """What a run waits for.
 
     Attributes:
-        what: What it waits for: ``to create the processing job again``. Empty while it does not wait.
-        failure: What went wrong last; None where nothing did.
+        what: What it waits for: ``to create the processing job again``. Empty if it does not wait.
+        failure: The last failure; None if there was none.
     """
 
     what: str
@@ -35,7 +35,7 @@ class Waiting:
 
 
 def read_waiting(account: Account, run: Run) -> Waiting:
-    """What a run waits for at the moment, from the latest events of its execution."""
+    """Read what a run waits for now, from the latest events of its execution."""
     with aws_errors_as_ours(f"read the history of {run.name}"):
         events: list[Any] = list(
             account.states.get_execution_history(executionArn=run.arn, reverseOrder=True, maxResults=_LATEST)["events"]
