@@ -165,8 +165,11 @@ def _brings_back(spec: PathSpec[Pattern]) -> bool:
 
 def _spec(folder: str | LocalFolder) -> PathSpec[Pattern]:
     ignore = Path(folder) / _DOCKER_IGNORE
-    # Names of files may be any bytes, and so may their patterns.
-    text = ignore.read_text(encoding="utf-8", errors="surrogateescape") if ignore.is_file() else ""
+    try:
+        # Names of files may be any bytes, and so may their patterns.
+        text = ignore.read_text(encoding="utf-8", errors="surrogateescape") if ignore.is_file() else ""
+    except PermissionError:  # reported when the folder is listed
+        text = ""
     docker = tuple(text.splitlines())
     given = tuple(folder.exclude) if isinstance(folder, LocalFolder) else ()
     if isinstance(folder, LocalFolder) and folder.ignore_mode == "docker":

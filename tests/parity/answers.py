@@ -5,7 +5,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,10 +138,11 @@ def _declare(call: Call, stack: Any, construct_id: str) -> str:
 
 def _requests(template: Path) -> Iterable[tuple[str, dict[str, Any]]]:
     """The request of each state machine of a template, by its job."""
-    for resource in json.loads(template.read_text(encoding="utf-8")).get("Resources", {}).values():
+    whole = json.loads(template.read_text(encoding="utf-8"))
+    for resource in whole.get("Resources", {}).values():
         if resource["Type"] != "AWS::StepFunctions::StateMachine":
             continue
-        states = json.loads(_resolved(resource["Properties"]["DefinitionString"]))["States"]
+        states = json.loads(_resolved(resource["Properties"]["DefinitionString"], whole.get("Mappings", {})))["States"]
         arguments = _evaluated(states["RunJob"]["Arguments"])
         [base] = re.findall(r"'name': ('[^']*') & \$id", states["Prepare"]["Assign"]["run"])
         name = arguments["ProcessingJobName"].replace("$run.name", f"{base} & $run.id & '-'")
@@ -166,20 +167,23 @@ def _bytes(file: Path) -> Any:
     return content_of(file.read_bytes(), file.name)
 
 
-def _resolved(value: Any) -> str:
+def _resolved(value: Any, mappings: Mapping[str, Any]) -> str:
     """A template's text as CloudFormation fills it in; ``<Name>`` where that is known only at deployment."""
     if isinstance(value, str):
         return value
     ((function, argument),) = value.items()
     if function == "Fn::Join":
-        return argument[0].join(_resolved(part) for part in argument[1])
+        return argument[0].join(_resolved(part, mappings) for part in argument[1])
     if function == "Fn::Sub":
         text, values = argument if isinstance(argument, list) else (argument, {})
         known = {f"AWS::{name}": value for name, value in _PSEUDO.items()}
-        known |= {name: _resolved(value) for name, value in values.items()}
+        known |= {name: _resolved(value, mappings) for name, value in values.items()}
         for name, found in known.items():
             text = text.replace(f"${{{name}}}", found)
         return str(text.replace("${!", "${"))
+    if function == "Fn::FindInMap" and all(isinstance(each, str) for each in argument):
+        # What the definitions of a stack of many jobs share.
+        return str(mappings[argument[0]][argument[1]][argument[2]])
     if function == "Ref" and argument.startswith("AWS::"):
         return _PSEUDO[argument.removeprefix("AWS::")]
     return f"<{argument if isinstance(argument, str) else '.'.join(map(str, argument))}>"
