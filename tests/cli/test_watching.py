@@ -52,7 +52,7 @@ def edit(file, old, new):
 
 def test_a_changed_script_is_deployed_told_and_used_while_a_running_job_goes_on(app, start):
     terminal = start()
-    shown, _ = terminal.until(r"(?s)watching \S+/app; a change of the app.*waiting for runs")
+    shown, _ = terminal.until(r"(?s)watching for changes.*waiting for runs")
     session, endpoint = session_of(shown)
     with ProcessingClient(session, endpoint_url=endpoint) as client:
         running = client.start("Sleep")

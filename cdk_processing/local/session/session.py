@@ -117,7 +117,7 @@ def _introduce(report: Report, deployment: Deployment, aws: LocalAws, sources: S
     report.deployed(deployment)
     report.exports(aws.environment())
     if sources is not None:
-        report.line(f"watching {sources.folder}; a change of the app or a script is deployed")
+        report.line("watching for changes of the app and its scripts")
 
 
 def _watch(console: Console, plain: bool, app: AppOfSession, aws: LocalAws, sources: Sources | None) -> None:
