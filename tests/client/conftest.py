@@ -22,6 +22,12 @@ def finish(client):
 
 
 @pytest.fixture(scope="module")
+def runs_of(client):
+    """The runs that a job has had. Their states and their order change as those of earlier tests end."""
+    return lambda job: {run.arn for run in client.runs(job, limit=None)}
+
+
+@pytest.fixture(scope="module")
 def start_anyway(client):
     """Start a job though another run may have its run key, as whoever starts at the same moment does."""
 

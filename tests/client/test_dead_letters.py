@@ -192,27 +192,27 @@ def test_a_run_that_fails_again_leaves_a_letter_of_its_own_and_is_run_once_in_on
     assert letter.message_id not in before
 
 
-def test_what_has_succeeded_in_the_meantime_is_only_deleted(three_jobs, client, finish, queue, given_up):
+def test_what_has_succeeded_in_the_meantime_is_only_deleted(three_jobs, client, finish, queue, given_up, runs_of):
     mend(three_jobs)
     assert finish(client.redrive(given_up)).succeeded
-    before = client.runs("Break", limit=None)
+    before = runs_of("Break")
     (result,) = client.redrive_dead_letters("Break")
     assert (result.run, result.deleted) == (None, True)
     assert "has been redriven already" in result.why
-    assert client.runs("Break", limit=None) == before
+    assert runs_of("Break") == before
     assert queue.visible() == set()
 
 
-def test_several_letters_of_one_run_start_it_once(three_jobs, client, finish, queue, given_up):
+def test_several_letters_of_one_run_start_it_once(three_jobs, client, finish, queue, given_up, runs_of):
     assert finish(client.redrive(given_up)).status == "FAILED"
     assert len(client.dead_letters()) == 2
-    before = len(client.runs("Break", limit=None))
+    before = len(runs_of("Break"))
     mend(three_jobs)
     results = client.redrive_dead_letters()
     assert [result.deleted for result in results] == [True, True]
     (started,) = [result.run for result in results if result.run]
     assert finish(started).succeeded
-    assert len(client.runs("Break", limit=None)) == before + 1
+    assert len(runs_of("Break")) == before + 1
 
 
 def test_the_letter_of_a_run_that_is_running_again_stays(client, stopped, queue):

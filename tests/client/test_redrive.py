@@ -127,9 +127,9 @@ def test_a_run_that_failed_before_any_job_begins_anew_and_is_redriven_as_often_a
     assert len(names) == 3
 
 
-def test_of_two_who_redrive_at_once_one_starts_a_run_and_one_job_is_made(client, stopped):
+def test_of_two_who_redrive_at_once_one_starts_a_run_and_one_job_is_made(client, stopped, runs_of):
     run = stopped(client.start("Sleep", run_key="two people"))
-    before = {each.arn for each in client.runs("Sleep", limit=None)}
+    before = runs_of("Sleep")
     results = []
 
     def redrive():
@@ -143,7 +143,7 @@ def test_of_two_who_redrive_at_once_one_starts_a_run_and_one_job_is_made(client,
         person.start()
     for person in people:
         person.join()
-    started = {each.arn for each in client.runs("Sleep", limit=None)} - before
+    started = runs_of("Sleep") - before
     assert len(started) == 1
     assert {result.arn for result in results if not isinstance(result, NothingToRedriveError)} == started
     (again,) = [each for each in client.runs("Sleep", limit=None) if each.arn in started]

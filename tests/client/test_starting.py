@@ -24,16 +24,16 @@ def test_the_parameters_of_a_deployed_job_are_read_from_its_definition(client):
     assert read_parameters(client.account, client.job("Break")) == ()
 
 
-def test_nothing_is_started_with_parameters_that_do_not_fit(client):
-    before = client.runs("Copy", limit=None)
+def test_nothing_is_started_with_parameters_that_do_not_fit(client, runs_of):
+    before = runs_of("Copy")
     with pytest.raises(
         InvalidParametersError, match=r"sufix must be a parameter of Three/Copy, got 'x'; did you mean su"
     ):
         client.start("Copy", {"sufix": "x"})
     with pytest.raises(InvalidParametersError, match=r"suffix must be left out: Three/Break has no parameters"):
         client.start("Break", {"suffix": "x"})
-    assert client.runs("Copy", limit=None) == before
-    assert client.runs("Break", limit=None) == []
+    assert runs_of("Copy") == before
+    assert runs_of("Break") == set()
 
 
 def test_numbers_and_truth_values_are_handed_over_as_text(client, finish, input_of):
@@ -50,20 +50,20 @@ def test_a_start_with_a_time_of_its_own_hands_it_over_in_utc(client, input_of):
 
 
 @pytest.mark.parametrize("at", [datetime(2026, 3, 28), "2026-03-28"])
-def test_a_time_without_a_timezone_starts_nothing(client, at):
-    before = [run.arn for run in client.runs("Copy", limit=None)]
+def test_a_time_without_a_timezone_starts_nothing(client, at, runs_of):
+    before = runs_of("Copy")
     with pytest.raises(InvalidParametersError, match=r"at must be a datetime with a timezone, got .*; write datetime"):
         client.start("Copy", at=at)
-    assert [run.arn for run in client.runs("Copy", limit=None)] == before
+    assert runs_of("Copy") == before
 
 
-def test_the_same_key_with_the_same_values_in_other_words_finds_the_run_and_starts_nothing(client, finish):
+def test_the_same_key_with_the_same_values_in_other_words_finds_the_run_and_starts_nothing(client, finish, runs_of):
     first = finish(client.start("Copy", run_key="same"))
-    before = client.runs("Copy", limit=None)
+    before = runs_of("Copy")
     again = client.start_or_find("Copy", {"suffix": "-copied"}, run_key="same")
     assert (again.run, again.is_new) == (first, False)
     assert client.start("Copy", run_key="same") == first
-    assert client.runs("Copy", limit=None) == before
+    assert runs_of("Copy") == before
     assert [attempt.execution_arn for attempt in client.attempts_of_run_key("Copy", "same")] == [first.arn]
 
 
@@ -104,14 +104,14 @@ def test_a_key_whose_run_step_functions_has_forgotten_is_started_and_ends_as_a_d
     assert finish(started.run).outcome.status == "Duplicate"
 
 
-def test_the_same_key_with_other_values_is_refused_before_anything_is_started(client, finish):
+def test_the_same_key_with_other_values_is_refused_before_anything_is_started(client, finish, runs_of):
     first = finish(client.start("Copy", {"suffix": "-x"}, run_key="other"))
-    before = client.runs("Copy", limit=None)
+    before = runs_of("Copy")
     with pytest.raises(RunKeyReusedError) as refused:
         client.start("Copy", {"suffix": "-y"}, run_key="other")
     assert "run_key must be a new one for new parameters, got 'other', which three-copy-" in str(refused.value)
     assert f"(run {first.name}) with other parameters: suffix=-x; give another run key" in str(refused.value)
-    assert client.runs("Copy", limit=None) == before
+    assert runs_of("Copy") == before
 
 
 def test_a_key_whose_run_made_no_job_yet_is_free(client):
