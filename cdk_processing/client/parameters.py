@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from cdk_processing.client.errors import InvalidParametersError, nearest
 from cdk_processing.contract.parameters import declared_parameters
 from cdk_processing.errors import Problem
-from cdk_processing.request.runtime import RunTimeValue, parameter_text, value_problem
+from cdk_processing.request.parameter_values import parameter_text, value_problem
+from cdk_processing.request.run_time_value import RunTimeValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -17,7 +17,7 @@ from cdk_processing.contract.parameters import parameters_digest
 from cdk_processing.contract.run_keys import run_id, run_key_of
 from cdk_processing.contract.start import StartInput
 from cdk_processing.errors import Problem
-from cdk_processing.request.runtime import parameter_text
+from cdk_processing.request.parameter_values import parameter_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

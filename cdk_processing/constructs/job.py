@@ -35,7 +35,7 @@ from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.location import JobOutput, S3Location
 from cdk_processing.request.packing import packed
 from cdk_processing.request.request import ProcessingRequest
-from cdk_processing.request.runtime import RunTimeValue
+from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.workflow.launch_policy import PATIENT, LaunchPolicy
 
 if TYPE_CHECKING:

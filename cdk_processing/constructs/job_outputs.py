@@ -7,8 +7,8 @@ from typing import NamedTuple, NoReturn
 
 from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.location import JobOutput, S3Location
+from cdk_processing.request.markers import upstream_output
 from cdk_processing.request.request import ProcessingRequest
-from cdk_processing.request.runtime import upstream_output
 
 __all__ = ["JobOutputs", "OutputPlace", "output_places"]
 

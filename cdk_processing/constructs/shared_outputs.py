@@ -19,8 +19,9 @@ from cdk_processing.constructs.resources import place_of, stack_of, tree_of
 from cdk_processing.constructs.storage import shown
 from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.request.location import S3Location
+from cdk_processing.request.markers import segments
 from cdk_processing.request.request import ProcessingRequest
-from cdk_processing.request.runtime import RunTimeValue, segments
+from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.request.tokens import is_token
 from cdk_processing.workflow.event_fields import EventField
 

@@ -17,7 +17,9 @@ from cdk_processing.constructs.places import state_placement
 from cdk_processing.constructs.triggers.base import ALWAYS_KNOWN
 from cdk_processing.contract.start import StartInput
 from cdk_processing.errors import DeclarationError, Problem
-from cdk_processing.request.runtime import RunTimeValue, has_run_time_value, parameter_text, value_problem
+from cdk_processing.request.parameter_values import parameter_text, value_problem
+from cdk_processing.request.run_time_value import RunTimeValue
+from cdk_processing.request.runtime import has_run_time_value
 from cdk_processing.request.tokens import is_token
 from cdk_processing.workflow.jsonata import EXECUTION_ID, OUTPUT_OF_EXECUTION
 

@@ -11,7 +11,7 @@ from constructs import Construct
 from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.constructs.triggers.schedule import OnSchedule
 from cdk_processing.request.request import ProcessingRequest
-from cdk_processing.request.runtime import RunTimeValue
+from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.request.tokens import is_token
 from cdk_processing.schedules import time_on_another_date
 

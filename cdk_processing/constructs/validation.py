@@ -19,10 +19,12 @@ from cdk_processing.request.files import LocalFile, LocalFiles
 from cdk_processing.request.instances import instance_types
 from cdk_processing.request.likely import near_path, s3_uri
 from cdk_processing.request.location import S3Location
+from cdk_processing.request.markers import segments
 from cdk_processing.request.model import known_instance_types
 from cdk_processing.request.packing import unpacked_problems
+from cdk_processing.request.parameter_values import value_problem
 from cdk_processing.request.request import ProcessingRequest
-from cdk_processing.request.runtime import RunTimeValue, segments, value_problem
+from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.request.tokens import is_token
 from cdk_processing.schedules import likely_expression
 from cdk_processing.workflow.event_fields import EventField

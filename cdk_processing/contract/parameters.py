@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
-from cdk_processing.request.runtime import Room, RunTimeValue
+from cdk_processing.request.run_time_value import Room, RunTimeValue
 
 __all__ = ["FIRST_STATE", "declaration", "declared_parameters", "parameters_digest"]
 

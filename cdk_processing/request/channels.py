@@ -13,7 +13,8 @@ from cdk_processing.request.files import LocalSource, is_local_path, local_sourc
 from cdk_processing.request.likely import here, s3_uri
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.manifests import MANIFEST, check_objects, object_locations
-from cdk_processing.request.runtime import Parameter, Text, has_run_time_value, segments
+from cdk_processing.request.markers import segments
+from cdk_processing.request.runtime import Parameter, Text, has_run_time_value
 from cdk_processing.request.tokens import KNOWN_LATER, is_known
 from cdk_processing.request.types import (
     Bucket,

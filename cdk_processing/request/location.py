@@ -9,7 +9,8 @@ from typing import TypeGuard
 from weakref import WeakKeyDictionary
 
 from cdk_processing.errors import Problem
-from cdk_processing.request.runtime import fixed_prefix, has_run_time_value, text_of
+from cdk_processing.request.markers import fixed_prefix
+from cdk_processing.request.runtime import has_run_time_value, text_of
 from cdk_processing.request.tokens import is_token
 from cdk_processing.request.types import Bucket
 

@@ -15,19 +15,12 @@ from cdk_processing.request.images import ProcessingImage
 from cdk_processing.request.likely import flat_words, nearest
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.manifests import missing_objects
+from cdk_processing.request.markers import INSTANCE_TYPE, values_in
 from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import Program
 from cdk_processing.request.room import default_problems, with_room
-from cdk_processing.request.runtime import (
-    INSTANCE_TYPE,
-    ExecutionVariable,
-    ExecutionVariables,
-    Parameter,
-    RunTimeValue,
-    Text,
-    text_of,
-    values_in,
-)
+from cdk_processing.request.run_time_value import RunTimeValue
+from cdk_processing.request.runtime import ExecutionVariable, ExecutionVariables, Parameter, Text, text_of
 from cdk_processing.request.tokens import is_known, is_list_token, is_number_token
 from cdk_processing.request.types import Json, Key, ListOf, Role, WholeNumber
 

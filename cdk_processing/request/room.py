@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from cdk_processing.errors import Problem
-from cdk_processing.request.runtime import Room, RunTimeValue, segments, value_problem, values_in
+from cdk_processing.request.markers import segments, values_in
+from cdk_processing.request.parameter_values import value_problem
+from cdk_processing.request.run_time_value import Room, RunTimeValue
 from cdk_processing.request.shapes import Shape, Shapes
 from cdk_processing.request.tokens import is_token
 

@@ -1,20 +1,21 @@
 """Values that are known only when a run starts, as text that travels unharmed through f-strings.
 
 A value such as ``ExecutionVariables.RUN_ID`` turns into a marker, ``{{run:RUN_ID}}``, wherever it is put into text.
-This module writes and reads markers; what they become is the business of :mod:`cdk_processing.workflow`.
+:mod:`cdk_processing.request.markers` reads it back.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar, NamedTuple, TypeVar, overload
-from urllib.parse import unquote
+from typing import ClassVar, TypeVar, overload
 
 from cdk_processing.errors import Problem, RunTimeValueError
+from cdk_processing.request.markers import encoded, has_marker
 from cdk_processing.request.number_tokens import is_number_token
+from cdk_processing.request.parameter_values import WORDS, parameter_text, value_problem
+from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.request.times import Moment, check_time_format
 from cdk_processing.request.types import Duration, ListOf
 
@@ -23,97 +24,18 @@ __all__ = [
     "ExecutionVariables",
     "Parameter",
     "ParameterType",
-    "RunTimeValue",
     "Text",
     "TriggerTime",
     "has_run_time_value",
-    "segments",
     "text_of",
-    "upstream_output",
-    "value_problem",
 ]
 
 #: What a parameter's value may be: the types of the SageMaker SDK's ``ParameterString``, ``ParameterInteger``, ...
 ParameterType = type[str] | type[int] | type[float] | type[bool]
 
-# Only what this module writes is a marker; any other text in double braces is text.
-_MARKER = re.compile(
-    r"\{\{run:(?P<name>RUN_ID|TRIGGER_TIME|ATTEMPT|INSTANCE_TYPE|UPSTREAM_RUN_ID|OBJECT_(?:URI|KEY|BUCKET|SIZE|VERSION_ID)"
-    r"|UPSTREAM_OUTPUT|PARAMETER)(?::(?P<argument>[^{}|]*))?(?:\|(?P<format>[^{}]*))?\}\}"
-)
-#: The instance type that a run is at, where it may try several; not among the values that users write.
-INSTANCE_TYPE = "{{run:INSTANCE_TYPE}}"
-#: What every marker begins with.
-_OPENING = "{{run:"
 _PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
-#: What the whole text of a value looks like, by type ("" for anything): one pattern for synth, for the client, and for
-#: the run itself.
-PATTERNS = {
-    "string": "",
-    "integer": r"-?[0-9]+",
-    "number": r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?",
-    "boolean": r"(true|false)",
-}
-#: What Java's dot does not match.
-_LINE_BREAK = re.compile(r"[\n\r\x85\u2028\u2029]")
-# From here on a float is written with an exponent.
-_WHOLE = 1e16
 _TYPES: dict[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
-_WORDS = {"string": "a str", "integer": "an integer", "number": "a number", "boolean": "true or false"}
-
-
-class Room(NamedTuple):
-    """How long a parameter's value may be where it stands, and whether it must be one line.
-
-    Attributes:
-        shortest: The fewest characters.
-        longest: The most characters; 0 for any number.
-        one_line: Whether line breaks are refused.
-    """
-
-    shortest: int = 0
-    longest: int = 0
-    one_line: bool = False
-
-
-class RunTimeValue(NamedTuple):
-    """One marker, read back.
-
-    Attributes:
-        name: ``RUN_ID``, ``TRIGGER_TIME``, ... or ``PARAMETER``.
-        parameter: The parameter's name, when ``name`` is ``PARAMETER``.
-        default: The parameter's default, None where it has none.
-        format: A ``strftime`` format, "" for the plain value.
-        type: The parameter's type: ``string``, ``integer``, ``number`` or ``boolean``.
-        enum_values: What the parameter's value may be; () for any.
-        output: Name of another job's output, when ``name`` is ``UPSTREAM_OUTPUT``.
-        job: Path of that job.
-        folder: What the keys of that output begin with in every run; the value is the rest.
-        moment: What time it is, where ``name`` is ``TRIGGER_TIME`` and it is another than the run's own.
-        room: How long the parameter's value may be; any length, where nobody has looked.
-    """
-
-    name: str
-    parameter: str = ""
-    default: str | None = None
-    format: str = ""
-    type: str = "string"
-    enum_values: tuple[str, ...] = ()
-    output: str = ""
-    job: str = ""
-    folder: str = ""
-    moment: Moment | None = None
-    room: Room = Room()
-
-    @property
-    def label(self) -> str:
-        """The value as a user writes it."""
-        if self.name == "UPSTREAM_OUTPUT":
-            return f"outputs[{self.output!r}] of {self.job}"
-        if self.moment is not None:
-            return self.moment.shown()
-        return f"Parameter({self.parameter!r})" if self.name == "PARAMETER" else f"ExecutionVariables.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +217,7 @@ class Parameter:
             return
         text = parameter_text(value)
         if text is None or (self.type is str and not isinstance(value, str)):
-            word = _WORDS[_TYPES[self.type]]
+            word = WORDS[_TYPES[self.type]]
             raise RunTimeValueError(
                 f"{field} must be {word}, got {value!r}; write Parameter({self.name!r}, {field}={str(value)!r})"
             )
@@ -316,9 +238,9 @@ class Parameter:
 
     def __str__(self) -> str:
         spec = self.spec
-        parts = [self.name, "" if spec.default is None else f"={_encoded(spec.default)}"]
+        parts = [self.name, "" if spec.default is None else f"={encoded(spec.default)}"]
         if spec.type != "string" or spec.enum_values:
-            parts += [f";{spec.type}", *(f";{_encoded(value)}" for value in spec.enum_values)]
+            parts += [f";{spec.type}", *(f";{encoded(value)}" for value in spec.enum_values)]
         return f"{{{{run:PARAMETER:{''.join(parts)}}}}}"
 
     def __format__(self, spec: str) -> str:
@@ -349,117 +271,6 @@ def text_of(value: object) -> object:
     return str(value) if isinstance(value, (ExecutionVariable, Parameter)) or is_number_token(value) else value
 
 
-def segments(text: str) -> Iterator[str | RunTimeValue]:
-    """Split text into what is fixed and what is known at run time, in order; empty fixed parts are left out."""
-    end = 0
-    for match in _MARKER.finditer(text):
-        if match.start() > end:
-            yield text[end : match.start()]
-        end = match.end()
-        yield _read(match)
-    if end < len(text):
-        yield text[end:]
-
-
-def values_in(text: object) -> list[RunTimeValue]:
-    """Every run-time value in a text; none in anything else."""
-    if not isinstance(text, str) or _OPENING not in text:
-        return []
-    return [_read(match) for match in _MARKER.finditer(text)]
-
-
-def values_in_tree(tree: object) -> list[RunTimeValue]:
-    """Every run-time value in the texts of dicts and lists, in order."""
-    if isinstance(tree, dict):
-        return [value for item in tree.values() for value in values_in_tree(item)]
-    if isinstance(tree, (list, tuple)):
-        return [value for item in tree for value in values_in_tree(item)]
-    return values_in(tree)
-
-
 def has_run_time_value(text: object) -> bool:
     """Whether the text, or whatever else was given, holds a run-time value."""
-    return isinstance(text, (ExecutionVariable, Parameter)) or (
-        isinstance(text, str) and _OPENING in text and _MARKER.search(text) is not None
-    )
-
-
-def fixed_prefix(text: str) -> str:
-    """What stands before the first run-time value."""
-    first = _MARKER.search(text)
-    return text if first is None else text[: first.start()]
-
-
-def _read(match: re.Match[str]) -> RunTimeValue:
-    name, argument, spec = match["name"], match["argument"], match["format"]
-    if name == "UPSTREAM_OUTPUT":
-        output, job, folder = (unquote(part) for part in (argument or ";;").split(";"))
-        return RunTimeValue(name, output=output, job=job, folder=folder)
-    if name == "TRIGGER_TIME":
-        return RunTimeValue(name, format=spec or "", moment=Moment.parse(argument or ""))
-    if name != "PARAMETER":
-        return RunTimeValue(name, format=spec or "")
-    declared, *options = (argument or "").split(";")
-    parameter, given, default = declared.partition("=")
-    return RunTimeValue(
-        name,
-        parameter,
-        unquote(default) if given else None,
-        type=options[0] if options else "string",
-        enum_values=tuple(unquote(value) for value in options[1:]),
-    )
-
-
-def upstream_output(job: str, output: str, folder: str) -> str:
-    """Where one run of another job wrote an output, behind the folder that all its runs share; a marker.
-
-    Args:
-        job: The other job's path.
-        output: The output's name.
-        folder: What the output's keys begin with in every run.
-    """
-    return f"{{{{run:UPSTREAM_OUTPUT:{_encoded(output)};{_encoded(job)};{_encoded(folder)}}}}}"
-
-
-def _encoded(text: str) -> str:
-    """Percent-encoded, so that no text can end the marker."""
-    return "".join(f"%{byte:02X}" for byte in text.encode())
-
-
-def parameter_text(value: object) -> str | None:
-    """A parameter's value as the text that the job gets; None for what is no text, number or truth value."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE:
-        return str(int(value))  # as JSON has no other 1.0 than 1, nor has the run
-    return repr(value) if isinstance(value, (int, float)) else None
-
-
-def value_problem(parameter: RunTimeValue, text: str, field: str | None = None) -> Problem | None:
-    """What is wrong with a parameter's value, or None.
-
-    Args:
-        parameter: The parameter.
-        text: The value, as text.
-        field: What the value is called; the parameter's name where left out.
-    """
-    name = field or parameter.parameter
-    if PATTERNS[parameter.type] and not re.fullmatch(PATTERNS[parameter.type], text):
-        return Problem(name, text, _WORDS[parameter.type], "correct the value")
-    if parameter.enum_values and text not in parameter.enum_values:
-        return Problem(name, text, f"one of {', '.join(parameter.enum_values)}", "take one of those")
-    return _room_problem(parameter.room, name, text)
-
-
-def _room_problem(room: Room, name: str, text: str) -> Problem | None:
-    if room.one_line and _LINE_BREAK.search(text):
-        return Problem(name, text, "on one line where the job uses it", "take the line breaks out")
-    if len(text) < room.shortest:
-        allowed = "text that is not empty: SageMaker refuses empty arguments"
-        return Problem(name, text, allowed, "write the word that the script expects")
-    if room.longest and len(text) > room.longest:
-        allowed = f"at most {room.longest:,} characters, which is what SageMaker takes where the job uses it"
-        return Problem(name, text, allowed, "pass long values in a file")
-    return None
+    return isinstance(text, (ExecutionVariable, Parameter)) or has_marker(text)

@@ -14,7 +14,7 @@ from typing import Any
 
 from cdk_processing.contract.environment import EXECUTION_VARIABLE, PARAMETERS_VARIABLE
 from cdk_processing.contract.run_keys import MANUAL_KEY
-from cdk_processing.request.runtime import RunTimeValue
+from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.workflow.failures import PATIENT_RETRY, STOPPED, caught
 from cdk_processing.workflow.jsonata import expression, quoted
 from cdk_processing.workflow.launch_policy import FIRST_LOOK_SECONDS, LaunchPolicy

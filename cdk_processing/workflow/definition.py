@@ -29,9 +29,10 @@ from cdk_processing.contract.environment import JobMarks
 from cdk_processing.contract.outcome import COMPLETED, DUPLICATE, Outcome
 from cdk_processing.contract.success_event import SUCCEEDED, SUCCESS_SOURCE, SuccessEvent
 from cdk_processing.contract.tags import JOB_TAG
+from cdk_processing.request.markers import values_in_tree
 from cdk_processing.request.number_tokens import is_number_token
 from cdk_processing.request.room import with_room
-from cdk_processing.request.runtime import RunTimeValue, values_in_tree
+from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.request.times import Moment
 from cdk_processing.workflow.admission import ADMIT, Admission, Gate, admission_states
 from cdk_processing.workflow.adoption import JOB_STATUS, MADE_BY, adoption_states

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from cdk_processing.request.runtime import RunTimeValue, has_run_time_value, segments
+from cdk_processing.request.markers import segments
+from cdk_processing.request.run_time_value import RunTimeValue
+from cdk_processing.request.runtime import has_run_time_value
 
 __all__ = [
     "EXECUTION_ID",

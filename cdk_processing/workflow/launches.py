@@ -20,7 +20,8 @@ from typing import Any
 
 from cdk_processing.contract.parameters import declaration
 from cdk_processing.contract.run_keys import RUN_KEYS, EventValue, KeyKind, KeyPart
-from cdk_processing.request.runtime import PATTERNS, RunTimeValue
+from cdk_processing.request.parameter_values import PATTERNS
+from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.request.times import Moment
 from cdk_processing.workflow.admission import Admission
 from cdk_processing.workflow.jsonata import expression, quoted

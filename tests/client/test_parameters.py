@@ -6,7 +6,8 @@ from cdk_processing.client import InvalidParametersError
 from cdk_processing.client.parameters import check_parameters
 from cdk_processing.contract.environment import PARAMETERS_VARIABLE
 from cdk_processing.contract.parameters import parameters_digest
-from cdk_processing.request.runtime import Parameter, Room, RunTimeValue
+from cdk_processing.request.run_time_value import Room, RunTimeValue
+from cdk_processing.request.runtime import Parameter
 from cdk_processing.workflow.definition import Workflow, definition
 from tests.workflow.states_language import evaluate
 

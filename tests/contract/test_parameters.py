@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdk_processing.contract.parameters import declaration, declared_parameters
-from cdk_processing.request.runtime import Parameter, Room, RunTimeValue, values_in
+from cdk_processing.request.markers import values_in
+from cdk_processing.request.run_time_value import Room, RunTimeValue
+from cdk_processing.request.runtime import Parameter
 from cdk_processing.workflow.launches import prepare
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

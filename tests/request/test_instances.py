@@ -5,8 +5,8 @@ import pytest
 from cdk_processing import FrameworkProcessor, PyTorch
 from cdk_processing.request.instances import has_local_storage
 from cdk_processing.request.keys import key_name
+from cdk_processing.request.markers import INSTANCE_TYPE
 from cdk_processing.request.request import Bindings
-from cdk_processing.request.runtime import INSTANCE_TYPE
 
 KEY = "arn:aws:kms:us-east-1:111122223333:key/k"
 

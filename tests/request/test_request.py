@@ -15,7 +15,7 @@ from cdk_processing import (
     ScriptProcessor,
 )
 from cdk_processing.request.request import Bindings
-from cdk_processing.request.runtime import RunTimeValue
+from cdk_processing.request.run_time_value import RunTimeValue
 
 CODE = "s3://code/prep.py"
 IN = "/opt/ml/processing/in"

@@ -3,7 +3,7 @@
 import pytest
 
 from cdk_processing import ExecutionVariables, Parameter, ProcessingInput, ProcessingOutput, ScriptProcessor
-from cdk_processing.request.runtime import Room
+from cdk_processing.request.run_time_value import Room
 
 V = ExecutionVariables
 DAY = Parameter("day")

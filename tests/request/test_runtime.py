@@ -3,15 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdk_processing import ExecutionVariables, Parameter, RunTimeValueError
-from cdk_processing.request.runtime import (
-    RunTimeValue,
-    fixed_prefix,
-    has_run_time_value,
-    parameter_text,
-    segments,
-    value_problem,
-    values_in,
-)
+from cdk_processing.request.markers import fixed_prefix, segments, values_in
+from cdk_processing.request.parameter_values import parameter_text, value_problem
+from cdk_processing.request.run_time_value import RunTimeValue
+from cdk_processing.request.runtime import has_run_time_value
 from cdk_processing.request.times import TIME_DIRECTIVES
 
 NAMES = [name for name in vars(ExecutionVariables) if name.isupper()]

@@ -15,7 +15,7 @@ from cdk_processing import (
     SparkJarProcessor,
 )
 from cdk_processing.request.files import LocalFile, LocalFiles, TextFile
-from cdk_processing.request.runtime import RunTimeValue
+from cdk_processing.request.run_time_value import RunTimeValue
 
 V = ExecutionVariables
 APP = "s3://code/app.py"

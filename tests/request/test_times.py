@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdk_processing import ExecutionVariables, Parameter, RunTimeValueError
-from cdk_processing.request.runtime import RunTimeValue, TriggerTime, has_run_time_value, segments, values_in
+from cdk_processing.request.markers import segments, values_in
+from cdk_processing.request.run_time_value import RunTimeValue
+from cdk_processing.request.runtime import TriggerTime, has_run_time_value
 from cdk_processing.request.times import Moment
 
 TIME = ExecutionVariables.TRIGGER_TIME

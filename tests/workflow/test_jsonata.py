@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdk_processing import ExecutionVariables, Parameter
-from cdk_processing.request.runtime import values_in
+from cdk_processing.request.markers import values_in
 from cdk_processing.request.times import TIME_DIRECTIVES
 from cdk_processing.workflow.jsonata import compile_text, compile_tree, expression, quoted
 from cdk_processing.workflow.launches import FAIL_WITH_PROBLEM, prepare

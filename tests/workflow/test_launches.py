@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdk_processing import ExecutionVariables, Parameter
-from cdk_processing.request.runtime import values_in
+from cdk_processing.request.markers import values_in
 from cdk_processing.workflow.definition import Workflow, definition
 from cdk_processing.workflow.launches import ARRIVAL_KEYS, EventMapping, prepare
 from cdk_processing.workflow.newest import NEWEST_ONLY

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 
 from cdk_processing import ExecutionVariables
-from cdk_processing.request.runtime import values_in
+from cdk_processing.request.markers import values_in
 from cdk_processing.schedules.offsets import EPOCH, LAST_YEAR, offset_changes
 from cdk_processing.workflow.depth import DEEPEST, depth
 from cdk_processing.workflow.jsonata import compile_text, expression

@@ -10,7 +10,7 @@ from constructs import Construct
 
 from cdk_processing.errors import Problem
 from cdk_processing.request.location import S3Location
-from cdk_processing.request.runtime import RunTimeValue
+from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.workflow.admission import Admission
 from cdk_processing.workflow.event_fields import EventField
 from cdk_processing.workflow.launches import EventMapping

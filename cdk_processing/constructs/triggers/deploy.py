@@ -11,7 +11,7 @@ from aws_cdk import Aws
 from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger, given_problems, supplies
 from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
-from cdk_processing.request.runtime import RunTimeValue
+from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.workflow.event_mappings import DEPLOYMENT_SOURCE, deployments
 from cdk_processing.workflow.launches import EventMapping
 

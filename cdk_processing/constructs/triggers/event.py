@@ -16,7 +16,7 @@ from cdk_processing.constructs.triggers.base import (
 from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
 from cdk_processing.request.location import S3Location
-from cdk_processing.request.runtime import RunTimeValue
+from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.workflow.event_fields import EventField
 from cdk_processing.workflow.event_mappings import events
 from cdk_processing.workflow.launches import EventMapping

@@ -16,7 +16,8 @@ from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
 from cdk_processing.request.likely import s3_uri
 from cdk_processing.request.location import S3Location
-from cdk_processing.request.runtime import RunTimeValue, has_run_time_value
+from cdk_processing.request.run_time_value import RunTimeValue
+from cdk_processing.request.runtime import has_run_time_value
 from cdk_processing.request.types import Bucket
 from cdk_processing.workflow.admission import Admission
 from cdk_processing.workflow.event_mappings import arrivals

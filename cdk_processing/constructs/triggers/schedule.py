@@ -12,7 +12,7 @@ from cdk_processing.constructs.resources import resource
 from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger, given_problems, supplies
 from cdk_processing.constructs.triggers.missed import expect_schedule
 from cdk_processing.errors import Problem
-from cdk_processing.request.runtime import RunTimeValue
+from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.request.tokens import is_number_token, is_token
 from cdk_processing.schedules import expression_problems, timezone_problems
 from cdk_processing.workflow.admission import Admission
