@@ -8,9 +8,10 @@ from cdk_processing.client.account import Account
 from cdk_processing.client.attempts import Attempt, list_attempts
 from cdk_processing.client.dead_letters import delete_letters, delete_letters_of, list_letters
 from cdk_processing.client.diagnosis import Diagnosis, explain_run
+from cdk_processing.client.errors import UnknownRunError
 from cdk_processing.client.finding import find_run
 from cdk_processing.client.history import run_id_of
-from cdk_processing.client.jobs import Job, find_job, list_jobs
+from cdk_processing.client.jobs import Job, find_job, list_jobs, machine_of_execution
 from cdk_processing.client.letters import DeadLetter
 from cdk_processing.client.logs import LogLine, tail_run
 from cdk_processing.client.redrive import redrive_run
@@ -39,6 +40,10 @@ class ProcessingClient:
 
     Every method that takes a job also takes its name: the construct's path (``Census/Preprocess``), the path's last
     part if that is unique, the base name, or the state machine's ARN.
+
+    Every method that takes a run also takes a job and the run's name, as :meth:`run` does:
+    ``client.logs("Census/Preprocess", "8456984e")``. Without a name, the latest run; for ``stop``, the latest that
+    runs; for ``redrive`` and ``explain``, the latest that failed. An execution's ARN names both job and run.
 
     Args:
         session: A boto3 session; left out, boto3 creates one from the environment.
@@ -93,23 +98,30 @@ class ProcessingClient:
         """List the runs of a job, latest first. `outcomes` takes one more call for each run that succeeded."""
         return list_runs(self.account, self.job(job), status=status, limit=limit, outcomes=outcomes)
 
-    def run(self, job: str | Job, name: str | None = None, *, prefer: RunStatus | None = None) -> Run:
+    def run(self, job: str | Job | Run, name: str | None = None, *, prefer: RunStatus | None = None) -> Run:
         """Find a run of a job; without a name, the latest run.
 
         Args:
-            job: The job.
+            job: The job. The execution's ARN alone also names a run, and a run is returned as it is.
             name: The RUN_ID, the execution's name or ARN, the processing job's name, or a unique beginning of one.
             prefer: Without a name, the latest run with this status, if there is one.
 
         Raises:
+            UnknownJobError: No job has that name. The error lists similar names.
             UnknownRunError: There is no such run.
             AmbiguousRunError: Several runs match.
         """
+        if isinstance(job, Run):
+            if name is not None:
+                raise UnknownRunError(f"name must be left out beside a run, got {name!r}; pass the job and the name")
+            return job
+        if isinstance(job, str) and name is None and (machine := machine_of_execution(job)) is not None:
+            job, name = machine, job
         return find_run(self.account, self.job(job), name, prefer=prefer)
 
-    def run_id(self, run: Run) -> str | None:
+    def run_id(self, run: str | Job | Run, name: str | None = None) -> str | None:
         """Return the RUN_ID of a run; None if its trigger created a run key that only the run itself can read."""
-        return run_id_of(self.account, run)
+        return run_id_of(self.account, self.run(run, name))
 
     def start(
         self,
@@ -119,14 +131,14 @@ class ProcessingClient:
         run_key: str | None = None,
         at: datetime | None = None,
     ) -> Run:
-        """Start a job. If a run with the same `run_key` and parameters exists, return that run and start nothing.
+        """Start a job. If a run with the same `run_key`, parameters and `at` exists, return it and start nothing.
 
         `at`, a datetime with a timezone, sets the run's ``TRIGGER_TIME``, for example to catch up on a missed day.
 
         Raises:
             InvalidParametersError: A parameter is unknown, missing or invalid, or `at` has no timezone. The error lists
                 every problem.
-            RunKeyReusedError: The run key has been used before with other parameters.
+            RunKeyReusedError: The run key has been used before with other parameters or for another time.
         """
         return self.start_or_find(job, parameters, run_key=run_key, at=at).run
 
@@ -145,13 +157,15 @@ class ProcessingClient:
         """List the processing jobs that manual starts with this run key have created, oldest first."""
         return attempts_of_run_key(self.account, self.job(job), run_key)
 
-    def refresh(self, run: Run) -> Run:
+    def refresh(self, run: str | Job | Run, name: str | None = None) -> Run:
         """Read the current state of a run."""
-        return read_run(self.account, run.job, run.arn)
+        found = self.run(run, name)
+        return read_run(self.account, found.job, found.arn)
 
     def wait(
         self,
-        run: Run,
+        run: str | Job | Run,
+        name: str | None = None,
         *,
         timeout: float | None = None,
         poll_seconds: float = 2.0,
@@ -162,13 +176,15 @@ class ProcessingClient:
         Raises:
             WaitTimeoutError: The run has not ended after `timeout` seconds.
         """
-        return wait_for_run(self.account, run, timeout=timeout, poll_seconds=poll_seconds, on_change=on_change)
+        return wait_for_run(
+            self.account, self.run(run, name), timeout=timeout, poll_seconds=poll_seconds, on_change=on_change
+        )
 
-    def stop(self, run: Run) -> Run:
+    def stop(self, run: str | Job | Run, name: str | None = None) -> Run:
         """Stop a run and its processing job."""
-        return stop_run(self.account, run)
+        return stop_run(self.account, self.run(run, name, prefer="RUNNING"))
 
-    def redrive(self, run: Run) -> Run:
+    def redrive(self, run: str | Job | Run, name: str | None = None) -> Run:
         """Continue a failed run with its next attempt: the same run key, so the same output location.
 
         Its dead letter stays in the queue; see :meth:`delete_dead_letters_of`.
@@ -176,7 +192,7 @@ class ProcessingClient:
         Raises:
             NothingToRedriveError: The run has not failed, or another attempt of it runs or has completed.
         """
-        return redrive_run(self.account, run)
+        return redrive_run(self.account, self.run(run, name, prefer="FAILED"))
 
     def dead_letters(self, job: str | Job | None = None) -> list[DeadLetter]:
         """List the dead letters of one or all jobs, oldest first: runs that failed for good, and undelivered events.
@@ -202,17 +218,18 @@ class ProcessingClient:
         """Delete listed dead letters, except unreadable ones. Returns those that were still in their queues."""
         return delete_letters(self.account, letters)
 
-    def delete_dead_letters_of(self, run: Run) -> list[DeadLetter]:
+    def delete_dead_letters_of(self, run: str | Job | Run, name: str | None = None) -> list[DeadLetter]:
         """Delete the dead letters of a redriven run. Returns them."""
-        return delete_letters_of(self.account, run)
+        return delete_letters_of(self.account, self.run(run, name))
 
-    def attempts(self, run: Run) -> list[Attempt]:
+    def attempts(self, run: str | Job | Run, name: str | None = None) -> list[Attempt]:
         """List the processing jobs of a run, first attempt first."""
-        return list_attempts(self.account, run)
+        return list_attempts(self.account, self.run(run, name))
 
     def logs(
         self,
-        run: Run,
+        run: str | Job | Run,
+        name: str | None = None,
         *,
         follow: bool = False,
         poll_seconds: float = 1.0,
@@ -222,8 +239,9 @@ class ProcessingClient:
 
         With `follow`, `on_silence` is called with the run each time there is no new line.
         """
-        return tail_run(self.account, run, follow=follow, poll_seconds=poll_seconds, on_silence=on_silence)
+        found = self.run(run, name)
+        return tail_run(self.account, found, follow=follow, poll_seconds=poll_seconds, on_silence=on_silence)
 
-    def explain(self, run: Run, *, log_lines: int = 20) -> Diagnosis:
+    def explain(self, run: str | Job | Run, name: str | None = None, *, log_lines: int = 20) -> Diagnosis:
         """Explain why a run ended as it did."""
-        return explain_run(self.account, run, log_lines=log_lines)
+        return explain_run(self.account, self.run(run, name, prefer="FAILED"), log_lines=log_lines)

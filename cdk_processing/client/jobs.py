@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
     from cdk_processing.client.account import Account
 
-__all__ = ["Job", "find_job", "list_jobs"]
+__all__ = ["Job", "find_job", "list_jobs", "machine_of_execution"]
+
+_EXECUTION = re.compile(r"(arn:[^:]+:states:[^:]*:[^:]*:)execution:([^:]+):[^:]+")
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,12 @@ def find_job(account: Account, name: str) -> Job:
             refuse_newer(matches[0].contract, matches[0].name)
             return matches[0]
     raise UnknownJobError(name, {job.name for job in jobs}, str(account))
+
+
+def machine_of_execution(text: str) -> str | None:
+    """Return the ARN of the state machine of an execution's ARN; None for another text."""
+    found = _EXECUTION.fullmatch(text)
+    return f"{found[1]}stateMachine:{found[2]}" if found else None
 
 
 def _job(arn: str, tags: dict[str, str]) -> Job | None:

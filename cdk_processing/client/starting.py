@@ -15,7 +15,7 @@ from cdk_processing.client.runs import read_input, read_run, start_with_input
 from cdk_processing.contract.names import JobName
 from cdk_processing.contract.parameters import parameters_digest
 from cdk_processing.contract.run_keys import run_id, run_key_of
-from cdk_processing.contract.start import StartInput
+from cdk_processing.contract.start import TIME_FIELD, StartInput
 from cdk_processing.errors import Problem
 from cdk_processing.request.parameter_values import parameter_text
 
@@ -56,24 +56,23 @@ def start_run(
         job: The job.
         parameters: Values for the job's ``Parameter``s; the others take their defaults. Numbers and booleans are
             passed as text: ``0.2``, ``true``.
-        run_key: Identifies the run. If a run with this key and the same parameters has created a processing job,
-            nothing is started, and that run (or its latest redrive) is returned. Two simultaneous starts may both
-            begin; one of them ends as ``Duplicate``. Left out, a new key, so that every start runs.
+        run_key: Identifies the run. If a run with this key, the same parameters and the same ``at`` has created a
+            processing job, nothing is started, and that run (or its latest redrive) is returned. Two simultaneous
+            starts may both begin; one of them ends as ``Duplicate``. Left out, a new key, so that every start runs.
         at: The run's ``TRIGGER_TIME``, as if the job had been launched then, for example to catch up on a missed day.
             A datetime with a timezone. Left out, the time when the run starts.
 
     Raises:
         InvalidParametersError: A parameter is unknown, missing or invalid, or ``at`` has no timezone. The error lists
             every problem.
-        RunKeyReusedError: The run key has been used before with other parameters.
+        RunKeyReusedError: The run key has been used before with other parameters or for another time.
     """
     if at is not None and (not isinstance(at, datetime) or at.tzinfo is None):
         fix = "write datetime(2026, 3, 28, 6, tzinfo=timezone.utc)"
         raise InvalidParametersError(job.name, [Problem("at", at, "a datetime with a timezone", fix)])
     values = _checked(account, job, parameters or {})
     if run_key is not None and (attempts := attempts_of_run_key(account, job, run_key)):
-        if values.effective:
-            _refuse_other_parameters(account, job, run_key, values, attempts[0])
+        _refuse_other_values(account, job, StartInput(values.given, run_key, at), values, attempts[0])
         if (known := _run_of(account, job, attempts)) is not None:
             return Start(known, is_new=False)
     return Start(start_with_input(account, job, StartInput(values.given, run_key, at).render()), is_new=True)
@@ -112,27 +111,37 @@ def _run_of(account: Account, job: Job, attempts: Sequence[Attempt]) -> Run | No
     return None
 
 
-def _refuse_other_parameters(
-    account: Account, job: Job, run_key: str, values: ParameterValues, attempt: Attempt
+def _refuse_other_values(
+    account: Account, job: Job, start: StartInput, values: ParameterValues, attempt: Attempt
 ) -> None:
-    if attempt.parameters_digest in (None, parameters_digest(values.effective)):
+    """Refuse a start whose run key belongs to a run with other parameters, or for another time."""
+    known = _start_of(account, job, attempt)
+    others = []
+    if values.effective and attempt.parameters_digest not in (None, parameters_digest(values.effective)):
+        given = ", ".join(f"{name}={value}" for name, value in known.parameters.items()) if known else ""
+        others.append(f"parameters: {given or 'none, so the defaults'}" if known else "parameters")
+    if known is not None and _time_of(known) != _time_of(start):
+        others.append(f"at: {_time_of(known) or 'none, so the time of its start'}")
+    if not others:
         return
+    run = f" (run {str(attempt.execution_arn).rsplit(':', 1)[-1]})" if known else ""
     raise RunKeyReusedError(
-        f"run_key must be a new one for new parameters, got {run_key!r}, which {_used_by(account, job, attempt)}; "
-        f"give another run key to run {job.name} with these (with the parameters of that run, nothing is run again)"
+        f"run_key must be a new one for other values, got {start.run_key!r}, which {attempt.name} used on "
+        f"{attempt.created:%Y-%m-%d %H:%M}{run} with other {', and other '.join(others)}; give another run key to run "
+        f"{job.name} with yours (with the values of that run, nothing is run again)"
     )
 
 
-def _used_by(account: Account, job: Job, attempt: Attempt) -> str:
-    """Say which run used a run key before, and with which parameters, if Step Functions still has it."""
-    used = f"{attempt.name} used on {attempt.created:%Y-%m-%d %H:%M}"
+def _start_of(account: Account, job: Job, attempt: Attempt) -> StartInput | None:
+    """Return the start of the run that created a processing job, if Step Functions still has it."""
     try:
-        run = read_run(account, job, str(attempt.execution_arn))
-        given = StartInput.parse(read_input(account, run)).parameters
+        return StartInput.parse(read_input(account, read_run(account, job, str(attempt.execution_arn))))
     except (AwsCallError, ValueError):
-        return f"{used} with other parameters"
-    values = ", ".join(f"{name}={value}" for name, value in given.items()) or "none, so the defaults"
-    return f"{used} (run {run.name}) with other parameters: {values}"
+        return None
+
+
+def _time_of(start: StartInput) -> str | None:
+    return start.fields().get(TIME_FIELD)
 
 
 def _text(value: str | float | bool) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from cdk_processing.contract.redrive import RedriveEnvelope
 from cdk_processing.contract.version import VERSION, VERSION_FIELD, read_version
 
 __all__ = ["PARAMETERS_FIELD", "RUN_KEY_FIELD", "TIME_FIELD", "StartInput", "is_start"]
@@ -18,6 +19,7 @@ RUN_KEY_FIELD = "run_key"
 PARAMETERS_FIELD = "parameters"
 #: The field of the run's time, which events of EventBridge have too.
 TIME_FIELD = "time"
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class StartInput:
         if self.run_key is not None:
             request[RUN_KEY_FIELD] = self.run_key
         if self.at is not None:
-            request[TIME_FIELD] = self.at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+            request[TIME_FIELD] = self.at.astimezone(timezone.utc).strftime(_TIME)
         return {**request, PARAMETERS_FIELD: dict(self.parameters)} if self.parameters else request
 
     def render(self) -> str:
@@ -51,17 +53,32 @@ class StartInput:
 
     @classmethod
     def parse(cls, text: str) -> StartInput:
-        """The start in an execution's input; an empty one if it was no start by hand.
+        """The start in an execution's input, or in the event that it redrives; an empty one if there is none.
 
         Raises:
             NewerContractError: A newer release wrote the input.
         """
-        found: Any = json.loads(text or "{}")
+        request: Any = json.loads(text or "{}")
+        redrive = RedriveEnvelope.parse(request)
+        found = request if redrive is None else redrive.event
         if not isinstance(found, dict):
             return cls()
         version = read_version(found, "the input of a start by hand")
         values, key = found.get(PARAMETERS_FIELD), found.get(RUN_KEY_FIELD)
-        return cls(values if isinstance(values, dict) else {}, key if isinstance(key, str) else None, version=version)
+        return cls(
+            values if isinstance(values, dict) else {},
+            key if isinstance(key, str) else None,
+            _time(found.get(TIME_FIELD)),
+            version,
+        )
+
+
+def _time(text: object) -> datetime | None:
+    """A time as this library writes it; None for others, which somebody wrote by hand."""
+    try:
+        return datetime.strptime(str(text), _TIME).replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
 
 
 def is_start(event: object) -> bool:

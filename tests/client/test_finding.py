@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from cdk_processing.client import AmbiguousRunError, Job, UnknownRunError
+from cdk_processing.client import AmbiguousRunError, Job, NothingToRedriveError, UnknownJobError, UnknownRunError
 from cdk_processing.client.finding import find_run
 from cdk_processing.contract.environment import EXECUTION_VARIABLE
 from cdk_processing.contract.names import JobName
@@ -38,6 +38,41 @@ def test_a_run_is_found_by_each_of_its_names(client, completed, name):
 
     assert [client.run("Copy", each).arn for each in names] == [completed.arn] * len(names)
     assert client.run_id(completed) == name.run_id
+
+
+def test_each_operation_on_a_run_also_takes_its_job_and_one_of_its_names(client, completed, name):
+    (attempt,) = client.attempts(completed)
+
+    for each in (name.run_id[:8], completed.name, str(name), completed.arn):
+        assert client.wait("Copy", each) == completed
+        assert client.refresh("Copy", each) == completed
+        assert client.run_id("Copy", each) == name.run_id
+        assert client.attempts(client.job("Copy"), each) == [attempt]
+        assert client.explain("Copy", each).run == completed
+        assert list(client.logs("Copy", each)) == list(client.logs(completed))
+        assert client.stop("Copy", each) == completed  # it has ended
+        assert client.delete_dead_letters_of("Copy", each) == []
+        with pytest.raises(NothingToRedriveError):
+            client.redrive("Copy", each)
+
+
+def test_the_arn_of_an_execution_names_the_job_too(client, completed):
+    assert client.wait(completed.arn) == completed
+    with pytest.raises(UnknownJobError):
+        client.wait(completed.arn.replace(":execution:", ":execution:No"))
+
+
+def test_without_a_name_stop_means_the_latest_run_that_runs(client, stopped):
+    running = client.start("Sleep")
+    until(lambda: client.attempts(running))
+    stopped(client.start("Sleep"))
+
+    assert client.stop("Sleep").arn == running.arn
+
+
+def test_a_name_beside_a_run_is_refused(client, completed):
+    with pytest.raises(UnknownRunError, match=r"name must be left out beside a run, got 'x'; pass the"):
+        client.wait(completed, "x")
 
 
 def test_without_a_name_the_latest_run_is_meant_or_the_latest_in_a_state(client, completed, finish):

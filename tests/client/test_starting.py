@@ -6,9 +6,12 @@ from botocore.exceptions import ClientError
 
 from cdk_processing.client import InvalidParametersError, RunKeyReusedError
 from cdk_processing.client.parameters import read_parameters
+from cdk_processing.client.runs import start_with_input
 from cdk_processing.contract.environment import EXECUTION_VARIABLE
 from cdk_processing.contract.names import JobName
+from cdk_processing.contract.redrive import RedriveEnvelope
 from cdk_processing.contract.run_keys import run_id
+from cdk_processing.contract.start import StartInput
 from cdk_processing.contract.version import VERSION
 from tests.patience import until
 
@@ -109,9 +112,46 @@ def test_the_same_key_with_other_values_is_refused_before_anything_is_started(cl
     before = runs_of("Copy")
     with pytest.raises(RunKeyReusedError) as refused:
         client.start("Copy", {"suffix": "-y"}, run_key="other")
-    assert "run_key must be a new one for new parameters, got 'other', which three-copy-" in str(refused.value)
+    assert "run_key must be a new one for other values, got 'other', which three-copy-" in str(refused.value)
     assert f"(run {first.name}) with other parameters: suffix=-x; give another run key" in str(refused.value)
     assert runs_of("Copy") == before
+
+
+DAY = datetime(2026, 3, 28, 6, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("at", "again", "told"),
+    [
+        (DAY, DAY + timedelta(days=1), "other at: 2026-03-28T06:00:00Z"),
+        (None, DAY, "other at: none, so the time of its start"),
+        (DAY, None, "other at: 2026-03-28T06:00:00Z"),
+    ],
+)
+def test_the_same_key_for_another_time_is_refused_before_anything_is_started(client, finish, runs_of, at, again, told):
+    key = f"{at} then {again}"
+    first = finish(client.start("Copy", run_key=key, at=at))
+    before = runs_of("Copy")
+    with pytest.raises(RunKeyReusedError, match=rf"\(run {first.name}\) with {told}; give another run key"):
+        client.start("Copy", run_key=key, at=again)
+    assert runs_of("Copy") == before
+
+
+def test_the_same_key_for_the_same_time_in_another_timezone_finds_the_run(client, finish):
+    first = finish(client.start("Copy", run_key="zones", at=DAY))
+    assert client.start("Copy", run_key="zones", at=DAY.astimezone(timezone(timedelta(hours=9)))) == first
+
+
+def test_a_used_key_is_compared_with_the_start_that_a_redrive_repeats(client, stopped):
+    """The first execution ended before it made a job; its redrive made the first one."""
+    event = StartInput(run_key="redriven first", at=DAY).fields()
+    envelope = RedriveEnvelope(event, attempt=1).render()
+    run = start_with_input(client.account, client.job("Sleep"), envelope)
+    until(lambda: client.attempts(run))
+    with pytest.raises(RunKeyReusedError, match=r"with other at: 2026-03-28T06:00:00Z;"):
+        client.start("Sleep", run_key="redriven first")
+    assert client.start("Sleep", run_key="redriven first", at=DAY).arn == run.arn
+    stopped(run)
 
 
 def test_a_key_whose_run_made_no_job_yet_is_free(client):
