@@ -38,6 +38,11 @@ def _checked_region(ctx: click.Context, option: click.Parameter, value: str | No
     callback=_checked_account,
     help="Account of the embedded AWS. [the stacks', else 000000000000]",
 )
+@click.option(
+    "--stand-in-roles",
+    is_flag=True,
+    help="Make execution roles that the app names by ARN and that do not exist here. They may do everything.",
+)
 @click.option("--no-watch", is_flag=True, help="Do not deploy again when a file of the app changes.")
 @click.option("--plain", is_flag=True, help="Print a line for each change, as when the output is not a terminal.")
 def local(
@@ -47,6 +52,7 @@ def local(
     python: str | None,
     region: str | None,
     account: str | None,
+    stand_in_roles: bool,
     no_watch: bool,
     plain: bool,
 ) -> None:
@@ -60,4 +66,4 @@ def local(
         raise click.ClickException(
             f"{error.name} is missing; install the embedded AWS: pip install 'cdk-processing[local]'"
         ) from None
-    run_session(Options(port, app, not no_deploy, python, region, account, plain, not no_watch))
+    run_session(Options(port, app, not no_deploy, python, region, account, plain, not no_watch, stand_in_roles))

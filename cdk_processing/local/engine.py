@@ -47,6 +47,8 @@ class LocalAws:
         account_id: The account of :meth:`environment` and :meth:`client`.
         wait_scale: A factor from 0 to 1 for Wait states and for delays before a Retry. With 0.01, 100 seconds take one.
             ``TimeoutSeconds`` and everything else keep their time.
+        stand_in_roles: Make execution roles that a stack names by ARN and that do not exist. A stand-in may do
+            everything, so it does not show which permissions the real role has. Left out, such a stack is refused.
         allow_origins: Origins of web pages that may read answers (CORS), such as ``http://localhost:3000``; left out,
             none. Their requests must be signed too.
         runner: ``module:function`` that runs a job, for tests of the embedded AWS itself.
@@ -64,6 +66,7 @@ class LocalAws:
         region: str = DEFAULT_REGION,
         account_id: str = DEFAULT_ACCOUNT,
         wait_scale: float = 1.0,
+        stand_in_roles: bool = False,
         allow_origins: Sequence[str] = (),
         runner: str | None = None,
     ) -> None:
@@ -78,6 +81,7 @@ class LocalAws:
         self.port = port or 0
         self._python = os.fspath(python) if python is not None else None
         self._wait_scale = float(wait_scale)
+        self._stand_in_roles = stand_in_roles
         self._allow_origins = tuple(allow_origins)
         self._runner = runner
         self._secrets = ServerSecrets.make()
@@ -300,6 +304,8 @@ class LocalAws:
             command.append(f"--python={self._python}")
         if self._runner:
             command.append(f"--runner={self._runner}")
+        if self._stand_in_roles:
+            command.append("--stand-in-roles")
         command += [f"--allow-origin={origin}" for origin in self._allow_origins]
         with (work_dir / "server.log").open("wb") as log:
             self._process = subprocess.Popen(

@@ -10,6 +10,8 @@ Settings, in ``pytest.ini`` or ``[tool.pytest.ini_options]``:
 - ``cdk_processing_app``: the command that synthesizes the app, run in pytest's root folder; left out, the ``app``
   of the ``cdk.json`` there. ``none`` deploys nothing: the test then calls ``local_aws.deploy(app)``.
 - ``cdk_processing_python``: the interpreter for all jobs, instead of an environment like their image's.
+- ``cdk_processing_stand_in_roles``: ``true`` makes execution roles that a stack names by ARN and that do not exist. A
+  stand-in may do everything. Left out, such a stack is refused.
 - ``cdk_processing_wait_scale``: a factor from 0 to 1 for the waits and retry delays of Step Functions, so that tests
   with faults are quick. Left out, they take as long as in AWS.
 
@@ -34,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the settings."""
     parser.addini("cdk_processing_app", "Command that synthesizes the app for local_aws; cdk.json's by default")
     parser.addini("cdk_processing_python", "Interpreter that jobs run with; one like their image's by default")
+    parser.addini("cdk_processing_stand_in_roles", "Make execution roles that do not exist", type="bool", default=False)
     parser.addini("cdk_processing_wait_scale", "Share of their time that waits of Step Functions take", default="1")
 
 
@@ -47,7 +50,9 @@ def local_aws(pytestconfig: pytest.Config) -> Iterator[DeployedAws]:
     app = pytestconfig.getini("cdk_processing_app") or None
     python = pytestconfig.getini("cdk_processing_python") or None
     wait_scale = _wait_scale(pytestconfig.getini("cdk_processing_wait_scale"))
-    with LocalAws(python=python, wait_scale=wait_scale) as aws, DeployedAws(aws) as deployed:
+    stand_in_roles = bool(pytestconfig.getini("cdk_processing_stand_in_roles"))
+    embedded = LocalAws(python=python, wait_scale=wait_scale, stand_in_roles=stand_in_roles)
+    with embedded as aws, DeployedAws(aws) as deployed:
         if app != "none":
             deployed.deploy(app, folder=folder)
         yield deployed

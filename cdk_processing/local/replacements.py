@@ -51,6 +51,7 @@ from cdk_processing.local.aws.s3.transfers import (
     send_in_chunks,
 )
 from cdk_processing.local.aws.s3.versions_in_events import add_version, remember_version
+from cdk_processing.local.aws.sagemaker.deployed_jobs import DeployedJobs
 from cdk_processing.local.aws.scheduler.clock import Scheduler, keep_every_property
 from cdk_processing.local.aws.sns.topics import deliver_if_key_admits, keep_key
 from cdk_processing.local.aws.stepfunctions import calls, deletion, execution, history, limits, processing, times
@@ -90,6 +91,7 @@ class Parts:
     secrets: ServerSecrets
     files: ObjectFiles
     log_files: FileStore
+    deployed_jobs: DeployedJobs
 
 
 def replacements(parts: Parts) -> Iterator[Replacement]:
@@ -243,10 +245,11 @@ def extend_iam() -> None:
         handlers[operation] = refuse_large_managed(handlers[operation])
 
 
-def extend_provisioning() -> None:
+def extend_provisioning(parts: Parts) -> None:
     """Make CloudFormation keep what MiniStack drops, delete and revert as AWS does, and handle the CDK's resources."""
     for resource_type in LIMITS:
         before_provisioning(resource_type, limit_problem)
+    before_provisioning("AWS::StepFunctions::StateMachine", parts.deployed_jobs.problem)
     after_provisioning("AWS::DynamoDB::Table", keep_table_key)
     after_provisioning("AWS::IAM::Role", keep_boundary)
     after_provisioning("AWS::S3::Bucket", buckets.keep_encryption)

@@ -25,6 +25,8 @@ from cdk_processing.local.folders import remove_tree
 from cdk_processing.local.server_secrets import ServerSecrets
 
 if TYPE_CHECKING:
+    from cdk_processing.local.aws.sagemaker.deployed_jobs import ImageCheck
+    from cdk_processing.local.container.runner import RunnerSettings
     from cdk_processing.local.job_runner import JobResult, ProgressObserver, RoleSession, RunJob
 
 __all__ = ["main"]
@@ -43,9 +45,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int, required=True, help="the port it listens on")
     parser.add_argument("--work-dir", type=Path, required=True, help="where jobs run; removed at the end")
     parser.add_argument("--python", help="interpreter for the jobs, instead of an environment like the image's")
-    parser.add_argument(
-        "--runner", default="cdk_processing.local.container.runner:run_processing_job", help=argparse.SUPPRESS
-    )
+    parser.add_argument("--runner", default=_RUNNER, help=argparse.SUPPRESS)
+    parser.add_argument("--stand-in-roles", action="store_true", help="make execution roles that do not exist")
     parser.add_argument("--allow-origin", action="append", default=[], help="a web page's origin that may read answers")
     options = parser.parse_args(arguments)
     with contextlib.suppress(KeyboardInterrupt):
@@ -151,6 +152,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     from cdk_processing.local.aws.ecr.registry import Registry
     from cdk_processing.local.aws.iam.assumed_roles import AssumedRoles
     from cdk_processing.local.aws.s3.stored import ObjectFiles
+    from cdk_processing.local.aws.sagemaker.deployed_jobs import DeployedJobs
     from cdk_processing.local.aws.sagemaker.jobs import ProcessingJobs
     from cdk_processing.local.aws.sagemaker.service import SageMaker
     from cdk_processing.local.aws.scheduler.clock import Scheduler
@@ -192,6 +194,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
         secrets,
         ObjectFiles(FileStore(options.work_dir / "objects")),
         FileStore(options.work_dir / "logs"),
+        DeployedJobs(_image_check(options), stand_in_roles=options.stand_in_roles),
     )
     ministack.register_service("sagemaker", "SageMaker.", sagemaker.handle, reset)
     ministack.register_service("cloudcontrol", "CloudApiService.", cloud_control.handle, cloud_control.reset)
@@ -199,7 +202,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     ministack.replace_all(replacements(parts))
     extend_iam()
     extend_tasks(parts)
-    extend_provisioning()
+    extend_provisioning(parts)
     close_all_else()
     metrics.observe(alarms.evaluate_those_of)
     admin = Admin(jobs, scheduler, faults, alarms)
@@ -208,19 +211,33 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     return _Server(guard, [scheduler.close, lambda: jobs.close(_JOBS_END_WITHIN)])
 
 
+def _settings(options: argparse.Namespace) -> RunnerSettings:
+    from cdk_processing.local.container.runner import RunnerSettings
+
+    return RunnerSettings(work_dir=options.work_dir, python=options.python, registry=f"127.0.0.1:{options.port}")
+
+
+def _image_check(options: argparse.Namespace) -> ImageCheck:
+    """Check images for the runner of this library. What another runner needs is not known."""
+
+    def problem(image: str, account_id: str, has_entrypoint: bool) -> str | None:
+        if options.runner != _RUNNER:
+            return None
+        from cdk_processing.local.container.runner import image_problem
+
+        return image_problem(image, account_id, has_entrypoint, _settings(options))
+
+    return problem
+
+
 def _runner(options: argparse.Namespace) -> RunJob:
     module, _, name = options.runner.partition(":")
 
     def run(
         description: Mapping[str, Any], session: RoleSession, observer: ProgressObserver, stop: threading.Event
     ) -> JobResult:
-        from cdk_processing.local.container.runner import RunnerSettings
-
-        settings = RunnerSettings(
-            work_dir=options.work_dir, python=options.python, registry=f"127.0.0.1:{options.port}"
-        )
         result: JobResult = getattr(importlib.import_module(module), name)(
-            description, session, observer, stop, settings
+            description, session, observer, stop, _settings(options)
         )
         return result
 

@@ -1,8 +1,10 @@
-"""A role that is named by its ARN: where it does not exist in the embedded AWS, the deployment says so."""
+"""A role that is named by its ARN must exist in the embedded AWS. If it does not, the deployment fails."""
 
 import json
 
 import pytest
+
+from cdk_processing.local.deployment.deploy import StackFailedError
 
 from .conftest import SCRIPTS
 
@@ -19,31 +21,18 @@ def declare_with(role):
     return declare
 
 
-@pytest.fixture
-def warnings_of(embedded, deploy):
-    """What a deployment warns of for a role."""
+def test_a_role_that_does_not_exist_fails_the_deployment(deploy):
+    with pytest.raises(StackFailedError) as caught:
+        deploy(declare_with(ARN.format("Gone")))
 
-    def of(role):
-        before = len(embedded.deployment.warnings)
-        return deploy(declare_with(role)), list(embedded.deployment.warnings[before:])
-
-    return of
+    assert f"RoleArn must be a role that exists in the embedded AWS, got '{ARN.format('Gone')}'" in str(caught.value)
+    assert "/Job)" in str(caught.value)
 
 
-def test_a_role_that_does_not_exist_is_told_when_it_is_deployed(warnings_of):
-    stack, warnings = warnings_of(ARN.format("Gone"))
-
-    assert warnings == [
-        f"role must be one that exists in the embedded AWS, got {ARN.format('Gone')!r}; declare it in the app "
-        "(iam.Role), leave role out to have one made, or make it with `aws iam create-role`; "
-        f"without it every run of the job fails ({stack}/Job)"
-    ]
-
-
-def test_a_role_that_exists_or_is_made_is_not_warned_of(embedded, warnings_of):
+def test_a_role_that_exists_or_is_made_is_not_refused(embedded, deploy):
     trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     embedded.client("iam").create_role(RoleName="There", Path="/team/", AssumeRolePolicyDocument=document)
 
-    assert warnings_of(ARN.format("There"))[1] == []
-    assert warnings_of(None)[1] == []
+    for role in (ARN.format("There"), None):
+        assert deploy(declare_with(role))

@@ -1,7 +1,7 @@
 """Finds or builds the Python environment that replaces an image if there is no Docker.
 
-For AWS's scikit-learn and Spark images, uv builds a virtual environment with the image's releases once and keeps it in
-the user's cache. Any other image needs Docker, or an interpreter that the user names.
+For the images of AWS in ``*_images.py`` and ``spark/images.py``, uv builds a virtual environment with the image's
+releases once and keeps it in the user's cache. Any other image needs Docker, or an interpreter that the user names.
 """
 
 from __future__ import annotations
@@ -15,20 +15,30 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import filelock
 
 from cdk_processing.local.container.failures import JobFailedError
+from cdk_processing.local.container.framework_images import FRAMEWORK_IMAGES, framework_image
 from cdk_processing.local.container.installing import cache_folder, run_uv
 from cdk_processing.local.container.sklearn_images import SKLEARN_IMAGES, SklearnImage, sklearn_image
 from cdk_processing.local.container.spark.images import SPARK_IMAGES, SparkImage, spark_image
 from cdk_processing.local.container.spark.java import java_home
 from cdk_processing.local.container.spark.stand_in import spark_stand_in
 
-__all__ = ["SKLEARN_IMAGES", "Environment", "SklearnImage", "cache_folder", "environment_for", "sklearn_image"]
+__all__ = [
+    "SKLEARN_IMAGES",
+    "Environment",
+    "SklearnImage",
+    "cache_folder",
+    "environment_for",
+    "environment_problem",
+    "sklearn_image",
+]
 
 SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 
@@ -65,6 +75,31 @@ class Environment:
     layered: Path | None = None
 
 
+class _Contents(Protocol):
+    """What an environment is built from: one of the images in ``*_images.py``."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def release(self) -> str: ...
+
+    @property
+    def pythons(self) -> tuple[str, ...]: ...
+
+    @property
+    def exact(self) -> tuple[str, ...]: ...
+
+    @property
+    def loose(self) -> tuple[str, ...]: ...
+
+    @property
+    def from_source(self) -> bool: ...
+
+    @property
+    def uses_torch(self) -> bool: ...
+
+
 def _say_nothing(doing: str) -> None:
     """For callers that do not show progress."""
 
@@ -85,16 +120,50 @@ def environment_for(image: str, python: str | None = None, tell: Callable[[str],
         return _with_spark(spark, python, tell)
     if python is not None:
         return _probed(python)
-    known = sklearn_image(image)
+    known = sklearn_image(image) or framework_image(image)
     if known is None:
-        raise JobFailedError(
-            "ClientError",
-            f'The image "{image}" is not on this machine. Start Docker and build or pull it, or run with '
-            "--python /path/to/python to use an interpreter of yours instead of the image. Without Docker, AWS's "
-            f"scikit-learn images are known: {', '.join(SKLEARN_IMAGES)}; and AWS's Spark images: "
-            f"{', '.join('-'.join(each) for each in SPARK_IMAGES)}.",
-        )
+        raise JobFailedError("ClientError", f'The image "{image}" is not on this machine. {_ways_out()}')
     return _probed(str(_built(known, tell)))
+
+
+def environment_problem(image: str, has_entrypoint: bool) -> str | None:
+    """Say why no environment can be built for an image, and what to do. Builds nothing.
+
+    Args:
+        image: ``ImageUri``.
+        has_entrypoint: Whether the job gives ``ContainerEntrypoint``.
+
+    Returns:
+        The reason; None if there is an environment, or one can be built.
+    """
+    spark = spark_image(image)
+    known = spark or sklearn_image(image) or framework_image(image)
+    if known is None:
+        return _ways_out()
+    if spark is None and not has_entrypoint:
+        return "without Docker, its entrypoint is not known: give ContainerEntrypoint (entrypoint=[...])"
+    try:
+        if not _folder(known).is_dir():
+            _interpreter(known)
+    except JobFailedError as error:
+        return f"{error}; or {_OTHER_WAYS}"
+    return None
+
+
+_OTHER_WAYS = (
+    "start Docker and build or pull the image, or run with --python /path/to/python to use an interpreter of yours "
+    "instead of the image"
+)
+
+
+def _ways_out() -> str:
+    families = {
+        "scikit-learn": tuple(SKLEARN_IMAGES),
+        "Spark": tuple("-".join(each) for each in SPARK_IMAGES),
+        **FRAMEWORK_IMAGES,
+    }
+    known = "; ".join(f"{name} {', '.join(releases)}" for name, releases in families.items())
+    return f"{_OTHER_WAYS[:1].upper()}{_OTHER_WAYS[1:]}. Without Docker, these images of AWS are known: {known}."
 
 
 def _with_spark(image: SparkImage, python: str | None, tell: Callable[[str], None]) -> Environment:
@@ -112,10 +181,14 @@ def _with_spark(image: SparkImage, python: str | None, tell: Callable[[str], Non
     )
 
 
-def _built(image: SklearnImage | SparkImage, tell: Callable[[str], None] = _say_nothing) -> Path:
-    """Build an image's environment, unless it exists; return its interpreter."""
+def _folder(image: _Contents) -> Path:
     key = hashlib.sha256(repr((image, _LAYOUT)).encode()).hexdigest()[:8]
-    folder = cache_folder() / "environments" / f"{image.name}-{image.release}-{image.pythons[0]}-{key}"
+    return cache_folder() / "environments" / f"{image.name}-{image.release}-{image.pythons[0]}-{key}"
+
+
+def _built(image: _Contents, tell: Callable[[str], None] = _say_nothing) -> Path:
+    """Build an image's environment, unless it exists; return its interpreter."""
+    folder = _folder(image)
     python = folder / "bin" / "python"
     if python.exists():
         return python
@@ -134,20 +207,19 @@ def _built(image: SklearnImage | SparkImage, tell: Callable[[str], None] = _say_
     return python
 
 
-def _build(image: SklearnImage | SparkImage, folder: Path) -> None:
+def _build(image: _Contents, folder: Path) -> None:
     version, interpreter = _interpreter(image)
-    own = version == image.pythons[0]
     # With pip (--seed): the images have it, and code bundles install their requirements with it.
     run_uv("venv", "--quiet", "--no-project", "--relocatable", "--seed", "--python", interpreter, str(folder))
     install = ("pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), "--compile-bytecode")
     framework = f"{image.name}=={image.release}"
-    attempts = ([image.exact] if own else []) + [image.loose]
-    for number, requirements in enumerate(attempts, start=1):
+    attempts = list(_attempts(image, own=version == image.pythons[0]))
+    for number, (options, requirements) in enumerate(attempts, start=1):
         wheels = requirements if image.from_source else (framework, *requirements)
         try:
-            run_uv(*install, "--only-binary", ":all:", *wheels)
+            run_uv(*install, "--only-binary", ":all:", *options, *wheels)
         except JobFailedError:
-            # A platform may lack a wheel that the image has, and an index may be incomplete.
+            # A platform may lack a wheel that the image has, and an index may be incomplete or out of reach.
             if number == len(attempts):
                 raise
         else:
@@ -156,7 +228,16 @@ def _build(image: SklearnImage | SparkImage, folder: Path) -> None:
         run_uv(*install, framework)
 
 
-def _interpreter(image: SklearnImage | SparkImage) -> tuple[str, str]:
+def _attempts(image: _Contents, *, own: bool) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Options and requirements to try, the best first. `own` is whether the Python version is the image's."""
+    for requirements in dict.fromkeys(([image.exact] if own else []) + [image.loose]):
+        if image.uses_torch:
+            # Without CUDA, PyTorch takes a tenth of the space. Those wheels are in PyTorch's own index.
+            yield ("--torch-backend", "cpu"), requirements
+        yield (), requirements
+
+
+def _interpreter(image: _Contents) -> tuple[str, str]:
     """Find the first fitting Python that is installed."""
     for version in image.pythons:
         try:

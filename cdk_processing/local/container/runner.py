@@ -21,7 +21,7 @@ from typing import Any
 from cdk_processing.local.container.channels import download_inputs
 from cdk_processing.local.container.containers import Container, run_side_by_side
 from cdk_processing.local.container.docker import image_here, start_docker
-from cdk_processing.local.container.environments import environment_for
+from cdk_processing.local.container.environments import environment_for, environment_problem
 from cdk_processing.local.container.failures import REASON_LIMIT, Halt, JobFailedError, JobStoppedError
 from cdk_processing.local.container.sandbox import HOME, Limits, start_sandbox
 from cdk_processing.local.container.specification import JobSpecification
@@ -29,7 +29,7 @@ from cdk_processing.local.container.uploads import ContinuousUpload, make_output
 from cdk_processing.local.folders import remove_tree
 from cdk_processing.local.job_runner import JobResult, ProgressObserver, RoleSession
 
-__all__ = ["RunnerSettings", "run_processing_job"]
+__all__ = ["RunnerSettings", "image_problem", "run_processing_job"]
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +65,23 @@ class RunnerSettings:
     work_dir: Path
     python: str | None = None
     registry: str | None = None
+
+
+def image_problem(image: str, account_id: str, has_entrypoint: bool, settings: RunnerSettings) -> str | None:
+    """Say why jobs with an image cannot run on this machine. Builds and pulls nothing.
+
+    Args:
+        image: ``ImageUri``.
+        account_id: The jobs' account.
+        has_entrypoint: Whether they give ``ContainerEntrypoint``.
+        settings: How jobs run.
+
+    Returns:
+        The reason, with ways out; None if they can run.
+    """
+    if settings.python is not None or image_here(image, account_id, settings.registry) is not None:
+        return None
+    return environment_problem(image, has_entrypoint)
 
 
 def run_processing_job(

@@ -40,6 +40,11 @@ class SklearnImage:
         return self.scikit_learn
 
     @property
+    def uses_torch(self) -> bool:
+        """Whether it contains PyTorch."""
+        return False
+
+    @property
     def from_source(self) -> bool:
         """Whether the framework has no wheels."""
         return False

@@ -16,7 +16,7 @@ from cdk_processing.errors import CdkProcessingError
 from cdk_processing.local.deployment import assets
 from cdk_processing.local.deployment.expressions import resolve_text, substitute
 from cdk_processing.local.deployment.images import build_image
-from cdk_processing.local.deployment.roles import missing_roles
+from cdk_processing.local.deployment.roles import stand_in_warnings
 from cdk_processing.local.deployment.stacks import DeployedStack, StackFailedError, delete_stack, deploy_stack
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def deploy(
                 tell(f"{stack.display_name}: {published} asset{'s' if published > 1 else ''} published")
             deployed.append(deploy_stack(client("cloudformation", region), stack, region, places))
             tell(f"{stack.display_name}: {deployed[-1].action}")
-        warnings += missing_roles(client("iam", target.region), deployed)
+        warnings += stand_in_warnings(client("iam", target.region))
     return Deployment(tuple(deployed), tuple(warnings))
 
 

@@ -1,51 +1,25 @@
-"""Check the roles that an app refers to by ARN. They exist here only if a stack or a user has created them."""
+"""Warn about stand-ins: roles that the embedded AWS made, because an app names roles that exist only in AWS."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from cdk_processing.contract.description import JobDescription
-from cdk_processing.errors import Problem
-from cdk_processing.local.deployment.stacks import DeployedStack
+from cdk_processing.local.stand_in import STAND_IN
 
-__all__ = ["missing_roles"]
-
-#: Matches the execution role in a state machine definition. The template contains the definition as a JSON string.
-_ROLE = re.compile(r'RoleArn[\\": ]+(arn:[a-z-]+:iam::\d{12}:role/[\w+=,.@/-]+)')
+__all__ = ["stand_in_warnings"]
 
 
-def missing_roles(iam: Any, stacks: Iterable[DeployedStack]) -> Iterator[str]:
-    """Yield a warning for each job whose execution role does not exist.
+def stand_in_warnings(iam: Any) -> Iterator[str]:
+    """Yield a warning for each stand-in.
 
     Args:
         iam: A client of the embedded IAM.
-        stacks: The deployed stacks.
     """
-    for stack in stacks:
-        for logical_id, resource in stack.template.get("Resources", {}).items():
-            about = JobDescription.parse(resource)
-            if about is None:
-                continue
-            text = json.dumps(resource.get("Properties", {}).get("DefinitionString", ""))
-            for arn in dict.fromkeys(_ROLE.findall(text)):
-                if not _exists(iam, arn):
-                    yield str(_problem(arn).on(about.job or logical_id))
-
-
-def _problem(arn: str) -> Problem:
-    fix = (
-        "declare it in the app (iam.Role), leave role out to have one made, or make it with `aws iam create-role`; "
-        "without it every run of the job fails"
-    )
-    return Problem("role", arn, "one that exists in the embedded AWS", fix)
-
-
-def _exists(iam: Any, arn: str) -> bool:
-    try:
-        iam.get_role(RoleName=arn.rpartition("/")[2])
-    except iam.exceptions.NoSuchEntityException:
-        return False
-    return True
+    for page in iam.get_paginator("list_roles").paginate():
+        for role in page["Roles"]:
+            if role.get("Description") == STAND_IN:
+                yield (
+                    f"role {role['Arn']} is a stand-in that may do everything: what the role of this name may do in "
+                    "AWS is not checked"
+                )

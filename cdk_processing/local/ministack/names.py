@@ -170,6 +170,7 @@ INTERNALS: dict[str, str] = {
     "ministack.services.cloudformation.handlers:_evaluate_conditions": "template params",
     "ministack.services.cloudformation.changesets:_evaluate_conditions": "template params",
     "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS": "",
+    "ministack.services.cloudformation.provisioners:_sfn_definition": "props",
     "ministack.services.cloudformation.provisioners:_replacing_change": "resource_type old_props new_props",
     "ministack.services.cloudformation.provisioners:_update_resource": (
         "resource_type physical_id old_props new_props stack_name logical_id"

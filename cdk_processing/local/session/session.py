@@ -46,6 +46,7 @@ class Options:
     account: str | None = None
     plain: bool = False
     watch: bool = True
+    stand_in_roles: bool = False
 
 
 class _EndedError(BaseException):
@@ -90,7 +91,13 @@ def _run(options: Options, console: Console, plain: bool) -> None:
         account = options.account or _account_of(assembly)
         with report.step("starting the embedded AWS") as done:
             aws = session.enter_context(
-                LocalAws(port=options.port, python=options.python, region=region, account_id=account)
+                LocalAws(
+                    port=options.port,
+                    python=options.python,
+                    region=region,
+                    account_id=account,
+                    stand_in_roles=options.stand_in_roles,
+                )
             )
             done.append(f"embedded AWS on {aws.endpoint_url}")
         if assembly is not None:

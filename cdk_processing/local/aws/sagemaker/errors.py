@@ -20,9 +20,9 @@ def validation(message: str) -> ServiceError:
     return ServiceError("ValidationException", message)
 
 
-def unsupported(what: str) -> ServiceError:
-    """The request is valid in AWS, but the embedded AWS does not support it yet."""
-    return validation(f"The embedded AWS does not support {what} yet; AWS itself does.")
+def unsupported(problem: str) -> ServiceError:
+    """The request is valid in AWS, but the embedded AWS does not support it."""
+    return validation(f"AWS accepts this, the embedded AWS does not: {problem}")
 
 
 def in_use(arn: str) -> ServiceError:

@@ -1,4 +1,4 @@
-"""Rules for CreateProcessingJob requests beyond the service model, and requests that are not supported here."""
+"""Rules for CreateProcessingJob requests beyond the service model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cdk_processing.local.aws.sagemaker.errors import ServiceError, unsupported, validation
+from cdk_processing.local.aws.sagemaker.missing_features import missing_features
 from cdk_processing.request.instances import has_local_storage
 from cdk_processing.request.limits import LOCAL_PATH_PREFIX
 
@@ -17,10 +18,13 @@ def check_request(request: Mapping[str, Any]) -> None:
     """Check the rules that involve several fields.
 
     Raises:
-        ServiceError: ``ValidationException`` for the first rule that the request breaks.
+        ServiceError: ``ValidationException`` for the first rule that the request breaks, or for a feature that the
+            embedded AWS lacks.
     """
     for problem in _problems(request):
         raise problem
+    for missing in missing_features(request):
+        raise unsupported(str(missing))
 
 
 def _problems(request: Mapping[str, Any]) -> Iterator[ServiceError]:
@@ -59,37 +63,31 @@ def _duplicates(kind: str, names: Sequence[str]) -> Iterator[ServiceError]:
 
 def _input_problems(item: Mapping[str, Any]) -> Iterator[ServiceError]:
     name = item["InputName"]
-    if item.get("DatasetDefinition") is not None:
-        yield unsupported(f"DatasetDefinition (input '{name}')")
-    if item.get("AppManaged"):
-        yield unsupported(f"AppManaged inputs (input '{name}')")
-    s3 = item.get("S3Input")
-    if not s3:
+    s3, dataset = item.get("S3Input"), item.get("DatasetDefinition")
+    if not s3 and dataset is None:
         yield validation(f"ProcessingInput '{name}' must have an S3Input or a DatasetDefinition")
-        return
-    yield from _path_problems("S3Input", name, s3.get("LocalPath"))
-    if s3.get("S3CompressionType") == "Gzip" and s3.get("S3InputMode") != "Pipe":
+    for field, source in (("S3Input", s3), ("DatasetDefinition", dataset)):
+        if source is not None:
+            yield from _path_problems(field, name, source.get("LocalPath"), bool(item.get("AppManaged")))
+    if s3 and s3.get("S3CompressionType") == "Gzip" and s3.get("S3InputMode") != "Pipe":
         yield validation(f"S3CompressionType Gzip needs S3InputMode Pipe (input '{name}')")
-    if s3.get("S3InputMode") == "Pipe":
-        yield unsupported(f"S3InputMode Pipe (input '{name}')")
 
 
 def _output_problems(item: Mapping[str, Any]) -> Iterator[ServiceError]:
-    name = item["OutputName"]
+    name, s3 = item["OutputName"], item.get("S3Output")
     if item.get("FeatureStoreOutput") is not None:
-        yield unsupported(f"FeatureStoreOutput (output '{name}')")
-    if item.get("AppManaged"):
-        yield unsupported(f"AppManaged outputs (output '{name}')")
-    s3 = item.get("S3Output")
-    if not s3:
+        if not item.get("AppManaged"):
+            yield validation(f"FeatureStoreOutput is supported only with AppManaged true (output '{name}')")
+    elif not s3:
         yield validation(f"ProcessingOutput '{name}' must have an S3Output or a FeatureStoreOutput")
-        return
-    yield from _path_problems("S3Output", name, s3.get("LocalPath"))
+    if s3:
+        yield from _path_problems("S3Output", name, s3.get("LocalPath"), bool(item.get("AppManaged")))
 
 
-def _path_problems(field: str, name: str, path: str | None) -> Iterator[ServiceError]:
+def _path_problems(field: str, name: str, path: str | None, app_managed: bool) -> Iterator[ServiceError]:
     if not path:
-        yield validation(f"LocalPath is required in {field} '{name}' unless AppManaged is true")
+        if not app_managed:
+            yield validation(f"LocalPath is required in {field} '{name}' unless AppManaged is true")
     elif not path.startswith(LOCAL_PATH_PREFIX):
         yield validation(f"LocalPath must start with {LOCAL_PATH_PREFIX} ({field} '{name}' has {path})")
 
@@ -97,11 +95,8 @@ def _path_problems(field: str, name: str, path: str | None) -> Iterator[ServiceE
 def _cluster_problems(request: Mapping[str, Any]) -> Iterator[ServiceError]:
     cluster = request["ProcessingResources"]["ClusterConfig"]
     if not cluster.get("InstanceType"):
-        yield (
-            unsupported("InstancePreferences")
-            if cluster.get("InstancePreferences")
-            else validation("InstanceType is required in ProcessingResources.ClusterConfig")
-        )
+        if not cluster.get("InstancePreferences"):
+            yield validation("InstanceType is required in ProcessingResources.ClusterConfig")
         return
     if cluster.get("VolumeKmsKeyId") and has_local_storage(str(cluster["InstanceType"])):
         yield validation(

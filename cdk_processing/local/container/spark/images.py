@@ -37,6 +37,11 @@ class SparkImage:
         return "pyspark"
 
     @property
+    def uses_torch(self) -> bool:
+        """Whether it contains PyTorch."""
+        return False
+
+    @property
     def from_source(self) -> bool:
         """Whether the framework has no wheels: pyspark's source archive holds the jars."""
         return True

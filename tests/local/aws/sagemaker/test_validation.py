@@ -11,6 +11,8 @@ from tests.request.declarations import profile
 from tests.request.service_model import refusals, requests, sdk_refusals
 
 ROLE = "arn:aws:iam::000000000000:role/r"
+QUERY = {"AthenaDatasetDefinition": {"QueryString": "select 1"}}
+FEATURES = {"FeatureStoreOutput": {"FeatureGroupName": "people"}}
 
 
 def request(**changes):
@@ -52,6 +54,15 @@ def test_an_ordinary_request_passes():
         Environment={"A": "b\nc"},
         Tags=[{"Key": "Grün 1", "Value": "x=1"}],
     )
+    validate("CreateProcessingJob", whole)
+    check_request(whole)
+
+
+def test_channels_that_the_application_manages_need_no_local_path():
+    uri = {"S3Uri": "s3://b/k", "S3DataType": "S3Prefix"}
+    taken = {"InputName": "in", "AppManaged": True, "S3Input": uri}
+    given = {"OutputName": "out", "AppManaged": True, "S3Output": {"S3Uri": "s3://b/k", "S3UploadMode": "EndOfJob"}}
+    whole = request(ProcessingInputs=[taken], ProcessingOutputConfig={"Outputs": [given]})
     validate("CreateProcessingJob", whole)
     check_request(whole)
 
@@ -105,17 +116,45 @@ def test_a_value_of_the_wrong_type_is_a_serialization_error():
     ("changes", "text"),
     [
         ({"ProcessingInputs": [s3_input(S3CompressionType="Gzip")]}, "Gzip needs S3InputMode Pipe"),
-        ({"ProcessingInputs": [s3_input(S3InputMode="Pipe")]}, "does not support S3InputMode Pipe (input 'in') yet"),
+        (
+            {"ProcessingInputs": [s3_input(S3InputMode="Pipe")]},
+            "ProcessingInputs[in].S3Input.S3InputMode must be 'File' in the embedded AWS, got 'Pipe'",
+        ),
         ({"ProcessingInputs": [s3_input(LocalPath="/tmp/x")]}, "LocalPath must start with /opt/ml/processing/"),
         ({"ProcessingInputs": [s3_input(), s3_input()]}, "Processing input names must be unique: 'in'"),
         ({"ProcessingInputs": [{"InputName": "a"}]}, "must have an S3Input or a DatasetDefinition"),
-        ({"ProcessingInputs": [{"InputName": "a", "DatasetDefinition": {"LocalPath": "/x"}}]}, "DatasetDefinition"),
-        ({"ProcessingInputs": [{**s3_input(), "AppManaged": True}]}, "does not support AppManaged inputs"),
+        ({"ProcessingInputs": [s3_input(S3Uri="https://b/k")]}, "S3Uri must be an s3:// URI in the embedded AWS"),
+        (
+            {"ProcessingInputs": [{"InputName": "a", "DatasetDefinition": {"LocalPath": "/x"}}]},
+            "LocalPath must start with /opt/ml/processing/ (DatasetDefinition 'a' has /x)",
+        ),
+        (
+            {"ProcessingInputs": [{"InputName": "a", "AppManaged": True, "DatasetDefinition": QUERY}]},
+            "ProcessingInputs[a].DatasetDefinition must be left out in the embedded AWS, which runs no queries, got "
+            "'Athena'",
+        ),
         ({"ProcessingOutputConfig": {"Outputs": [s3_output(), s3_output()]}}, "output names must be unique"),
         ({"ProcessingOutputConfig": {"Outputs": [s3_output(LocalPath="/x")]}}, "LocalPath must start with"),
         (
             {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "FeatureStoreOutput": {}}]}},
-            "does not support FeatureStoreOutput (output 'o') yet",
+            "FeatureStoreOutput is supported only with AppManaged true (output 'o')",
+        ),
+        (
+            {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "AppManaged": True, **FEATURES}]}},
+            "ProcessingOutputConfig.Outputs[o].FeatureStoreOutput must be left out in the embedded AWS, which has no "
+            "feature store, got 'people'",
+        ),
+        (
+            {
+                "ProcessingResources": {
+                    "ClusterConfig": {
+                        "InstanceCount": 1,
+                        "VolumeSizeInGB": 1,
+                        "InstancePreferences": [{"InstanceType": "ml.m5.large"}],
+                    }
+                }
+            },
+            "ClusterConfig.InstancePreferences must be left out in the embedded AWS",
         ),
         (cluster(InstanceType="ml.g4dn.xlarge", VolumeKmsKeyId="k"), "VolumeKmsKeyId is not supported"),
     ],
