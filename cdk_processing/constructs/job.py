@@ -11,6 +11,7 @@ from constructs import Construct
 from cdk_processing.constructs.alarms import alarm_on_failure
 from cdk_processing.constructs.bound_request import BoundRequest
 from cdk_processing.constructs.checks import checks_of
+from cdk_processing.constructs.circles import circle_problems
 from cdk_processing.constructs.job_outputs import JobOutputs, output_places
 from cdk_processing.constructs.launching import Launching
 from cdk_processing.constructs.naming import base_name_for, claim_base_name
@@ -114,6 +115,8 @@ class ProcessingJob(Construct):
         #: What the job shares with others.
         self.platform: IProcessingPlatform = platform or ProcessingPlatform.of(self)
         self._request = packed(self._placed(request))
+        if problems := circle_problems(self, self.path, self._request, triggers):
+            raise DeclarationError(self.path, [problem.on(construct_id) for problem in problems])
         warn_of_shared_outputs(self, self.path, self._request, triggers)
         warn_of_utc_dates(self, self._request, triggers)
 
@@ -173,6 +176,7 @@ class ProcessingJob(Construct):
         placements = trigger_placements(self, [trigger])
         problems = trigger_problems(self._request, [trigger]) or self._cycle_problems(trigger)
         problems += place_problems(placements)
+        problems = problems or circle_problems(self, self.path, self._request, [trigger])
         if problems:
             raise DeclarationError(self.path, [problem.on(self.node.id) for problem in problems])
         warn_of_places(self, placements)

@@ -25,7 +25,7 @@ from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.request.tokens import is_token
 from cdk_processing.workflow.event_fields import EventField
 
-__all__ = ["warn_of_shared_outputs"]
+__all__ = ["bucket_key", "warn_of_shared_outputs"]
 
 #: How many other outputs a warning names, and is remembered of a folder.
 _NAMED = 3
@@ -86,7 +86,7 @@ def warn_of_shared_outputs(job: Construct, path: str, request: ProcessingRequest
             continue
         output = _Output(path, index, location, channel.s3_upload_mode == "Continuous")
         buckets = _written.setdefault(tree_of(stack_of(job))[0], {})
-        bucket = buckets.setdefault(_bucket_key(job, location), _Bucket())
+        bucket = buckets.setdefault(bucket_key(job, location), _Bucket())
         folder = _folder(location, path, triggers)
         _warn(job, output, bucket, folder)
         bucket.add(folder, output)
@@ -131,7 +131,7 @@ def _listed(others: Sequence[_Output], job: str) -> str:
     return ", ".join(other.named(job) for other in others[:_NAMED]) + more
 
 
-def _bucket_key(job: Construct, location: S3Location) -> tuple[str, ...]:
+def bucket_key(job: Construct, location: S3Location) -> tuple[str, ...]:
     """What tells a bucket from others; a name made of the account or region is another bucket in another place."""
     name = location.bucket_name
     if not (is_token(name) and "Token[AWS." in name):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from cdk_processing.constructs.image import image_problems
 from cdk_processing.constructs.network import network_problems
 from cdk_processing.constructs.storage import shown
 from cdk_processing.constructs.triggers.base import Trigger
+from cdk_processing.constructs.written_places import can_begin_with, folder_of, written_places
 from cdk_processing.errors import Problem
 from cdk_processing.request.files import LocalFile, LocalFiles
 from cdk_processing.request.instances import instance_types
 from cdk_processing.request.likely import near_path, s3_uri
 from cdk_processing.request.location import S3Location
-from cdk_processing.request.markers import segments
 from cdk_processing.request.model import known_instance_types
 from cdk_processing.request.packing import unpacked_problems
 from cdk_processing.request.parameter_values import value_problem
@@ -42,8 +42,6 @@ __all__ = [
 
 #: Values that only the success of another job brings.
 _ONLY_FROM_UPSTREAM = frozenset({"UPSTREAM_OUTPUT", "UPSTREAM_RUN_ID"})
-#: Values that can hold any text, so that a key made of them can begin with anything.
-_ANY_TEXT = frozenset({"OBJECT_KEY", "OBJECT_URI", "PARAMETER", "UPSTREAM_OUTPUT"})
 
 
 def declaration_problems(request: ProcessingRequest, triggers: Sequence[Trigger], region: str) -> list[Problem]:
@@ -249,46 +247,15 @@ def _loops(request: ProcessingRequest, trigger: Trigger) -> list[Problem]:
             f"outside {shown(watched)}, which launches this job",
             "write to another prefix or bucket",
         )
-        for field, location in _written(request)
+        for field, location in written_places(request)
         if location is not None
         and _same_bucket(location, watched)
-        and _can_begin_with(_folder(location.key), watched.key)
+        and can_begin_with(folder_of(location.key), watched.key)
     ]
-
-
-def _written(request: ProcessingRequest) -> Iterator[tuple[str, S3Location | None]]:
-    """Where objects come to lie, by the field that says so: outputs, and results of queries."""
-    for index, output in enumerate(request.named_outputs):
-        yield f"outputs[{index}].destination", output.location
-    for index, channel in enumerate(request.inputs):
-        for name in ("athena_dataset_definition", "redshift_dataset_definition"):
-            query = getattr(channel.dataset_definition, name, None)
-            field = f"inputs[{index}].dataset_definition.{name}.output_s3_uri"
-            yield field, getattr(query, "location", None)
 
 
 def _same_bucket(one: S3Location, other: S3Location) -> bool:
     return one.bucket is other.bucket or one.bucket_name == other.bucket_name
-
-
-def _folder(key: str) -> str:
-    """What keys of an output begin with: SageMaker writes ``<key>/<file>``, whether the slash is there or not."""
-    return key if not key or key.endswith("/") else f"{key}/"
-
-
-def _can_begin_with(key: str, prefix: str) -> bool:
-    """Whether a key that may hold run-time values can come to begin with a prefix."""
-    rest = prefix
-    for part in segments(key):
-        if not isinstance(part, str):
-            # A date or an id would have to spell the prefix's very text; an object's key or a parameter easily does.
-            return not rest or part.name in _ANY_TEXT
-        if not rest.startswith(part[: len(rest)]):
-            return False
-        rest = rest[len(part) :]
-        if not rest:
-            return True
-    return not rest
 
 
 def _missing_fix(given: str) -> str:
