@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from cdk_processing.cli.dead_letters import dead_letters
+from cdk_processing.cli.interrupts import repeated_interrupts
 from cdk_processing.cli.jobs import jobs
 from cdk_processing.cli.launching import redrive, start, stop
 from cdk_processing.cli.local import local
@@ -22,7 +23,8 @@ class _Commands(click.Group):
         from cdk_processing.errors import CdkProcessingError
 
         try:
-            return super().invoke(ctx)
+            with repeated_interrupts():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             # Ctrl-C gives the same exit code as for any program in a shell: https://tldp.org/LDP/abs/html/exitcodes.html
             raise click.exceptions.Exit(130) from None
