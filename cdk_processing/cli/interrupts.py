@@ -1,7 +1,8 @@
 """Ctrl-C that Python would drop.
 
-An exception in a callback has no caller that could take it: Python prints "Exception ignored in" and goes on. That is so
-for KeyboardInterrupt too, and an import runs such callbacks: https://docs.python.org/3/library/sys.html#sys.unraisablehook
+An exception in a callback has no caller that could take it: Python prints "Exception ignored in" and goes on. That is
+so for KeyboardInterrupt too, and an import runs such callbacks.
+Source: https://docs.python.org/3/library/sys.html#sys.unraisablehook
 """
 
 from __future__ import annotations
