@@ -41,6 +41,8 @@ from .request.runtime import ExecutionVariables as ExecutionVariables
 from .request.runtime import Parameter as Parameter
 from .request.spark import PySparkProcessor as PySparkProcessor
 from .request.spark import SparkJarProcessor as SparkJarProcessor
+from .standards.exemption import Exemption as Exemption
+from .standards.standards import Standards as Standards
 from .workflow.event_fields import EventField as EventField
 from .workflow.launch_policy import LaunchPolicy as LaunchPolicy
 

@@ -41,11 +41,17 @@ def test_the_job_and_the_test_of_the_readme_work_as_they_stand(blocks, tmp_path)
 
 @pytest.mark.parametrize(
     "number",
-    [1, 2, 3, 4],
-    ids=["jobs that launch each other", "yesterday's partition", "events of another account", "platform teams"],
+    [1, 2, 3, 4, 5],
+    ids=[
+        "jobs that launch each other",
+        "yesterday's partition",
+        "events of another account",
+        "platform teams",
+        "standards",
+    ],
 )
 def test_the_other_apps_of_the_readme_synthesize(blocks, tmp_path, number):
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     (tmp_path / "app.py").write_text(blocks[number], encoding="utf-8")
 
     status, told = run(tmp_path, "app.py")

@@ -20,6 +20,7 @@ from cdk_processing.constructs.places import grantee_placement, job_placements, 
 from cdk_processing.constructs.platform import IProcessingPlatform, ProcessingPlatform, platform_problems
 from cdk_processing.constructs.resources import known_as, node_of, path_of, place_below, place_of, stack_of
 from cdk_processing.constructs.shared_outputs import warn_of_shared_outputs
+from cdk_processing.constructs.standards import HeldJob, hold_to_standards
 from cdk_processing.constructs.triggers.base import Trigger, Upstream, upstream_chain
 from cdk_processing.constructs.utc_dates import warn_of_utc_dates
 from cdk_processing.constructs.validation import (
@@ -131,6 +132,7 @@ class ProcessingJob(Construct):
         )
         self._launching.bind(triggers)
         node_of(self).default_child = self._launching.machine
+        hold_to_standards(self._held(launch_policy), self.platform)
         # Triggers may be added until the end of synth.
         checks_of(stack_of(self)).late.append(lambda: unlaunched_problems(self.path, request, self._launching.triggers))
         self._describe()
@@ -281,6 +283,17 @@ class ProcessingJob(Construct):
         if not any(channel.needs_place for channel in request.outputs):
             return request
         return request.placed(S3Location(self.platform.data_bucket, f"{self.base_name}/"))
+
+    def _held(self, policy: LaunchPolicy) -> HeldJob:
+        return HeldJob(
+            self,
+            self.path,
+            self._launching.role,
+            request=self._launching.request,
+            instance_types=self._request.instance_types,
+            attempts=policy.attempts,
+            edited=self._launching.edited_definition,
+        )
 
     def _cycle_problems(self, trigger: Trigger) -> list[Problem]:
         """Refuses jobs that launch each other in a circle: they would never end."""

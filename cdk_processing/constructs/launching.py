@@ -84,6 +84,7 @@ class Launching:
         self._machine_policies: set[str] = set()
         self._known_version: str | None = None
         self._is_own = True
+        self._run_tags: Sequence[Mapping[str, str]] = ()
         self.metadata: dict[str, Any] = {}
         self.triggers: list[Trigger] = list(triggers)
         self._own_tags = MachineTags(self._path, base_name, platform.dead_letter_queue_url).render()
@@ -142,8 +143,9 @@ class Launching:
         given = {**self._checks.stack_tags(), **tags}
         declared = [JOB_TAG, *(tag["Key"] for tag in self._request.processor.tag_list or ())]
         self._is_own = written == self._written  # else somebody has put a definition of his own in its place
+        self._run_tags = run_tags(given, declared)
         if self._is_own:
-            self._write(self._with_tags(run_tags(given, declared)))
+            self._write(self._with_tags(self._run_tags))
         return tag_problems(self._path, given, declared, self._own_tags)
 
     def _with_tags(self, tags: Sequence[Mapping[str, str]]) -> str:
@@ -158,6 +160,25 @@ class Launching:
     def _put(self, written: str) -> None:
         self._written = written
         self.machine.write("DefinitionString", written)
+
+    # -- what standards ask of it -------------------------------------------------------------------------------------
+
+    @property
+    def role(self) -> TypedResource:
+        """The role that creates the processing jobs."""
+        return self._role
+
+    def request(self) -> dict[str, Any]:
+        """The CreateProcessingJob request, with the tags that the app has given until now."""
+        request = self._bound.render()
+        own = {"Key": JOB_TAG, "Value": self._path}
+        return {**request, "Tags": [*self._run_tags, *request.get("Tags", []), own]}
+
+    def edited_definition(self) -> Any:
+        """The definition that somebody has put in place of this library's; None if nobody has."""
+        if self._is_own:
+            return None
+        return self.machine.read("DefinitionString") or self.machine.read("Definition")
 
     # -- what the stack's definitions share ---------------------------------------------------------------------------
 

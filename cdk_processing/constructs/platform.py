@@ -14,10 +14,12 @@ from cdk_processing.constructs.pseudo_parameters import account_token
 from cdk_processing.constructs.resources import acknowledge, arn_of, known_as, path_of, resource, stack_of
 from cdk_processing.constructs.roles import ManagedPolicy, RoleStandards
 from cdk_processing.constructs.service_key import admit_services, key_statements, shared_key_problems
+from cdk_processing.constructs.standards import standards_problems
 from cdk_processing.constructs.typed import TypedResource
 from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.keys import key_name
 from cdk_processing.request.types import Bucket, Key
+from cdk_processing.standards.standards import Standards
 from cdk_processing.workflow.items import EXPIRES, ITEM_ID
 
 if TYPE_CHECKING:
@@ -132,6 +134,8 @@ class ProcessingPlatform(Construct):
         role_path: The path of all roles of the jobs, such as ``/data/``. Left out, ``/``.
         role_name_prefix: 1-32 characters that the names of all roles of the jobs begin with. Left out, CloudFormation
             makes the names.
+        standards: What the jobs must be. Synth rejects a job that breaks a rule, and the roles that create processing
+            jobs are denied what SageMaker has a condition key for. Left out, all jobs are allowed.
 
     Raises:
         DeclarationError: An argument is not what it must be.
@@ -153,11 +157,15 @@ class ProcessingPlatform(Construct):
         permissions_boundary: ManagedPolicy | str | None = None,
         role_path: str | None = None,
         role_name_prefix: str | None = None,
+        standards: Standards | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         #: What the roles of the jobs have in common.
         self.role_standards: RoleStandards = RoleStandards(permissions_boundary, role_path, role_name_prefix)
+        #: What the jobs must be; None for no standards.
+        self.standards: Standards | None = standards
         problems = self.role_standards.problems() + shared_key_problems(encryption_key, self)
+        problems += standards_problems(standards)
         if problems:
             raise DeclarationError(path_of(self), [problem.on(construct_id) for problem in problems])
         self._given_key = encryption_key

@@ -15,7 +15,14 @@ from cdk_processing.request.model import known_instance_types
 from cdk_processing.request.tokens import is_list_token, is_token
 from cdk_processing.request.types import ListOf
 
-__all__ = ["check_instance_types", "check_volume_key", "instance_types", "is_instance_type"]
+__all__ = [
+    "check_instance_types",
+    "check_volume_key",
+    "families_with_local_storage",
+    "has_local_storage",
+    "instance_types",
+    "is_instance_type",
+]
 
 #: The limit of the API's ``InstancePreferences``.
 MOST_TYPES = 5
@@ -65,7 +72,7 @@ def check_volume_key(key: object, given: object, owner: str) -> list[Problem]:
 def has_local_storage(instance_type: str) -> bool:
     """Whether a type has local NVMe storage, as far as this library knows."""
     parts = instance_type.split(".")
-    return len(parts) == 3 and parts[1] in _families_with_local_storage()
+    return len(parts) == 3 and parts[1] in families_with_local_storage()
 
 
 def _check_type(field: str, given: object, fix: str) -> list[Problem]:
@@ -124,6 +131,7 @@ def _families() -> frozenset[str]:
 
 
 @cache
-def _families_with_local_storage() -> frozenset[str]:
+def families_with_local_storage() -> frozenset[str]:
+    """The families of which every size has local NVMe storage, as far as this library knows."""
     table = json.loads((Path(__file__).parent / "instance_storage.json").read_text(encoding="utf-8"))
     return frozenset(table["families"])

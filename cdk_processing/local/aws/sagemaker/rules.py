@@ -110,10 +110,16 @@ def create_context(request: Mapping[str, Any]) -> dict[str, Any]:
     network = request.get("NetworkConfig") or {}
     vpc = network.get("VpcConfig") or {}
     tags = request.get("Tags") or []
+    volume_key = cluster.get("VolumeKmsKeyId")
+    output_key = (request.get("ProcessingOutputConfig") or {}).get("KmsKeyId")
+    # Each key of KMS has an older and a newer name:
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemakerai.html
     context: dict[str, Any] = {
         "sagemaker:InstanceTypes": [cluster["InstanceType"]] if cluster.get("InstanceType") else None,
-        "sagemaker:VolumeKmsKey": cluster.get("VolumeKmsKeyId"),
-        "sagemaker:OutputKmsKey": (request.get("ProcessingOutputConfig") or {}).get("KmsKeyId"),
+        "sagemaker:VolumeKmsKey": volume_key,
+        "sagemaker:VolumeKmsKeyArn": volume_key,
+        "sagemaker:OutputKmsKey": output_key,
+        "sagemaker:OutputKmsKeyArn": output_key,
         "sagemaker:MaxRuntimeInSeconds": (request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds"),
         "sagemaker:NetworkIsolation": str(bool(network.get("EnableNetworkIsolation"))).lower(),
         "sagemaker:InterContainerTrafficEncryption": str(
