@@ -20,7 +20,7 @@ from constructs import Dependable, DependencyGroup, IConstruct, IValidation
 from cdk_processing.access.statement import Statement, policy_document
 from cdk_processing.constructs import sharing
 from cdk_processing.constructs.list_tokens import with_split_lists
-from cdk_processing.constructs.sharing import Definition, map_parts, shared_parts, with_references
+from cdk_processing.constructs.sharing import Definition, map_parts, shared_parts
 from cdk_processing.constructs.typed import TypedResource
 
 __all__ = ["TEMPLATE_BYTES", "StackChecks", "checks_of"]
@@ -66,7 +66,7 @@ class StackChecks:
         self.problems: list[str] = []
         self._tags: dict[str, str] | None = None
         self._is_validated = False
-        self._references: dict[str, str] = {}
+        self._parts: dict[str, Any] = {}
 
     def stack_tags(self) -> dict[str, str]:
         """The tags that CloudFormation gives everything in the stack, read once a synth."""
@@ -78,8 +78,10 @@ class StackChecks:
         """Do what was left for the end, and have the CDK tell what AWS would refuse."""
         self._tags = None
         found = [problem for check in self.late for problem in check()]
-        self._share_definitions()
-        self.problems = [*found, *self._policy_problems(), *self._template_problems()]
+        is_large = sum(len(each.text) for each in self.definitions.values()) > sharing.SHARED_FROM
+        self._write_definitions(is_large)
+        # A stack that need not share is far below the limit of a template.
+        self.problems = [*found, *self._policy_problems(), *(self._template_problems() if is_large else [])]
         # Only cdk-nag has rules to acknowledge, and an app that uses it has imported it.
         if (self.problems or "cdk_nag" in sys.modules) and not self._is_validated:
             self._stack.node.add_validation(_Validation(self))
@@ -123,21 +125,17 @@ class StackChecks:
                 )
         return found
 
-    def _share_definitions(self) -> None:
-        """Hold what the definitions have in common once, where there are many."""
-        definitions = [(each.text, each.own_texts) for each in self.definitions.values()]
-        if not self._is_large() and not self._references:
-            return
-        self._references = map_parts(self._stack, shared_parts(definitions) if self._is_large() else [])
-        for definition in self.definitions.values():
-            definition.write_shared(self._references)
-
-    def _is_large(self) -> bool:
-        return sum(len(each.text) for each in self.definitions.values()) > sharing.SHARED_FROM
+    def _write_definitions(self, is_large: bool) -> None:
+        """Put the definitions into the template; what they have in common once, where there are many."""
+        definitions = self.definitions.values()
+        parts = shared_parts([(each.text, each.own_texts) for each in definitions]) if is_large else []
+        if parts or self._parts:
+            self._parts = map_parts(self._stack, parts)
+        for definition in definitions:
+            definition.write(self._parts)
 
     def _template_problems(self) -> list[str]:
-        # A stack that need not share is far below the limit.
-        if not self._is_large() or self._estimated_bytes() < TEMPLATE_BYTES * 3 // 4:
+        if self._estimated_bytes() < TEMPLATE_BYTES * 3 // 4:
             return []
         is_compact = bool(self._stack.node.try_get_context(_COMPACT))
         written = self._stack.resolve(self._made())
@@ -155,11 +153,11 @@ class StackChecks:
 
         JSON is written without indentation, which Python does many times faster, and the indentation is added.
         """
-        written = json.dumps([self.resources, [dict(each.metadata) for each in self.definitions.values()]], default=str)
-        lines = written.count(",") + 2 * (written.count("{") + written.count("["))
-        texts = [with_references(each.text, self._references) for each in self.definitions.values()]
-        tokens = written.count(_TOKEN) + sum(text.count(_TOKEN) for text in texts)
-        return len(written) + lines * _INDENTATION + sum(map(len, [*texts, *self._references])) + tokens * _TOKEN_BYTES
+        described = json.dumps([self.resources, [dict(each.metadata) for each in self.definitions.values()]])
+        lines = described.count(",") + 2 * (described.count("{") + described.count("["))
+        texts = json.dumps([[each.written for each in self.definitions.values()], list(self._parts)])
+        tokens = described.count(_TOKEN) + texts.count(_TOKEN)
+        return len(described) + lines * _INDENTATION + len(texts) + tokens * _TOKEN_BYTES
 
     def _made(self) -> dict[str, Any]:
         """What this library has made, as it is in the template; a definition beside its other properties."""
@@ -171,7 +169,7 @@ class StackChecks:
             job: {"Properties": {"DefinitionString": each.written}, "Metadata": dict(each.metadata)}
             for job, each in self.definitions.items()
         }
-        return {"Resources": resources, "Definitions": definitions, "Mappings": {"": {"": list(self._references)}}}
+        return {"Resources": resources, "Definitions": definitions, "Mappings": {"": {"": list(self._parts)}}}
 
 
 def checks_of(stack: Stack) -> StackChecks:

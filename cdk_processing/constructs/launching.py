@@ -22,7 +22,6 @@ from cdk_processing.constructs.platform import IProcessingPlatform
 from cdk_processing.constructs.pseudo_parameters import account_token, partition_token
 from cdk_processing.constructs.resources import acknowledge, allow, arn_of, known_as, place_of, resource, role, stack_of
 from cdk_processing.constructs.run_tags import run_tags, tag_problems
-from cdk_processing.constructs.sharing import with_references
 from cdk_processing.constructs.substitution import filled_in, substituted
 from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger
 from cdk_processing.constructs.typed import TypedResource
@@ -46,18 +45,22 @@ _NO_TRACING = (
 )
 #: Stands in the definition where the tags go that are known at the end of synth; the library's own tag follows it.
 _LATE = {"Key": "cdk-processing:late", "Value": ""}
+#: Stands in for the definition until the end of synth.
+_WRITTEN_LATE = "written at the end of synth"
 
 
 class Launching:
     """The launching of one job.
 
-    What a trigger asks of the state machine (a run key of its own, an admission, events for other jobs) is known when
-    the trigger is: what is added later is written over what was made first.
+    What a trigger asks of the state machine (a run key of its own, an admission, events for other jobs) and what tags
+    the app gives it may be said until the end of synth. So its definition is written then, once.
 
     Attributes:
         triggers: What launches the job, in the order of the declaration.
         metadata: What the template says of the job.
         machine: The state machine.
+        text: The definition as JSON, with CDK tokens; complete when :meth:`take_tags` was called.
+        written: What the template has of it: text, or an ``Fn::Sub``.
     """
 
     def __init__(
@@ -91,12 +94,13 @@ class Launching:
         self._checks = checks_of(stack_of(scope))
         self._event_mappings = self._mappings_of(triggers)
         self._role = self._make_role()
-        self._text = self._render()
-        self._plain = self._with_tags([])
-        self._written = substituted(self._plain)
+        self._template = self._render()
+        self.text: str = self._with_tags([])
+        self.written: Any = None
+        self._last_read = _WRITTEN_LATE
         self.machine: TypedResource = self._make_machine()
         self.machine_arn: str = self.machine.attribute("ref")
-        self._checks.late.append(self.write_tags)
+        self._checks.late.append(self.take_tags)
         self._checks.definitions[self._path] = self
 
     def bind(self, triggers: Sequence[Trigger]) -> None:
@@ -137,29 +141,10 @@ class Launching:
             self._announces = True
             self._write_again()
 
-    def write_tags(self) -> list[str]:
-        """Give the processing jobs the tags that the app has given until now; returns what is wrong with those."""
-        tags, written = self.machine.tags_and("DefinitionString")
-        given = {**self._checks.stack_tags(), **tags}
-        declared = [JOB_TAG, *(tag["Key"] for tag in self._request.processor.tag_list or ())]
-        self._is_own = written == self._written  # else somebody has put a definition of his own in its place
-        self._run_tags = run_tags(given, declared)
-        if self._is_own:
-            self._write(self._with_tags(self._run_tags))
-        return tag_problems(self._path, given, declared, self._own_tags)
-
-    def _with_tags(self, tags: Sequence[Mapping[str, str]]) -> str:
-        late = "".join(f"{_dump(tag)}," for tag in tags)
-        return self._text.replace(f"{_dump(_LATE)},", late)
-
-    def _write(self, text: str) -> None:
-        if text != self._plain:
-            self._plain = text
-            self._put(substituted(text))
-
-    def _put(self, written: str) -> None:
-        self._written = written
-        self.machine.write("DefinitionString", written)
+    def describe(self, metadata: dict[str, Any]) -> None:
+        """Say in the template what the state machine is."""
+        self.metadata = metadata
+        self.machine.describe(METADATA, metadata)
 
     # -- what standards ask of it -------------------------------------------------------------------------------------
 
@@ -180,32 +165,32 @@ class Launching:
             return None
         return self.machine.read("DefinitionString") or self.machine.read("Definition")
 
-    # -- what the stack's definitions share ---------------------------------------------------------------------------
+    # -- the definition, at the end of synth --------------------------------------------------------------------------
 
-    @property
-    def text(self) -> str:
-        """The definition as JSON, with CDK tokens."""
-        return self._plain
+    def take_tags(self) -> list[str]:
+        """Give the processing jobs the tags that the app has given until now; returns what is wrong with those."""
+        tags, read = self.machine.tags_and("DefinitionString")
+        self._is_own = read == self._last_read  # else somebody has put a definition of his own in its place
+        given = {**self._checks.stack_tags(), **tags}
+        declared = [JOB_TAG, *(tag["Key"] for tag in self._request.processor.tag_list or ())]
+        self._run_tags = run_tags(given, declared)
+        self.text = self._with_tags(self._run_tags)
+        return tag_problems(self._path, given, declared, self._own_tags)
 
-    @property
-    def written(self) -> str:
-        """What the template has of it: text, or the token of an ``Fn::Sub``."""
-        return self._written
-
-    def describe(self, metadata: dict[str, Any]) -> None:
-        """Say in the template what the state machine is."""
-        self.metadata = metadata
-        self.machine.describe(METADATA, metadata)
+    def _with_tags(self, tags: Sequence[Mapping[str, str]]) -> str:
+        late = "".join(f"{_dump(tag)}," for tag in tags)
+        return self._template.replace(f"{_dump(_LATE)},", late)
 
     @property
     def own_texts(self) -> list[str]:
         """Where the job's name and path stand in the definition."""
         return [name_expression(self._base_name), f" of {self._path}, ", _dump(self._path)]
 
-    def write_shared(self, tokens: Mapping[str, str]) -> None:
-        """Write the definition with tokens in place of parts: those by which the stack's mapping is read."""
+    def write(self, parts: Mapping[str, Any]) -> None:
+        """Put the definition into the template, with functions in place of parts that the stack's mapping holds."""
+        self.written = substituted(self.text, parts)
         if self._is_own:
-            self._put(substituted(with_references(self._plain, tokens)))
+            self._last_read = self.machine.write("DefinitionString", self.written)
 
     # -- the state machine --------------------------------------------------------------------------------------------
 
@@ -226,7 +211,7 @@ class Launching:
             "StateMachine",
             "AWS::StepFunctions::StateMachine",
             {
-                "DefinitionString": self._written,
+                "DefinitionString": _WRITTEN_LATE,
                 "RoleArn": arn_of(self._role),
                 "LoggingConfiguration": {"Destinations": [logs], "IncludeExecutionData": True, "Level": "ALL"},
                 "Tags": [{"Key": key, "Value": value} for key, value in self._own_tags.items()],
@@ -269,10 +254,9 @@ class Launching:
         return self._known_version
 
     def _write_again(self) -> None:
-        """Write the state machine and its role again, after something was added to the job."""
+        """Write the definition and the role again, after something was added to the job."""
         allow(self._role, self._scope, workflow_statements(self._access()))
-        self._text = self._render()
-        self._write(self._with_tags([]))
+        self._template = self._render()
 
     def _access(self) -> LaunchAccess:
         return LaunchAccess(

@@ -46,6 +46,7 @@ _places: WeakKeyDictionary[Stack, Place] = WeakKeyDictionary()
 _trees: WeakKeyDictionary[Stack, tuple[IConstruct, str]] = WeakKeyDictionary()
 _nodes: WeakKeyDictionary[Construct, Node] = WeakKeyDictionary()
 _paths: WeakKeyDictionary[Construct, str] = WeakKeyDictionary()
+_parents: WeakKeyDictionary[Construct, Construct] = WeakKeyDictionary()
 
 
 def resource(scope: Construct, construct_id: str, kind: str, properties: dict[str, Any]) -> TypedResource:
@@ -79,7 +80,7 @@ def role(
         DeclarationError: The app makes no roles by itself (``iam.Role.customize_roles``).
     """
     path = f"{path_of(scope)}/{construct_id}"
-    problem = customized_roles_problem(scope, path)
+    problem = customized_roles_problem(scope, _parents.get(scope, scope), path)
     if problem is not None:
         raise DeclarationError(path_of(scope), [problem])
     properties = {
@@ -186,7 +187,7 @@ def stack_of(scope: Construct) -> Stack:
 
 def place_below(scope: Construct, parent: Construct, construct_id: str) -> None:
     """Note where a new construct is in the tree, so that Node need not be asked for its stack and its path."""
-    _stacks[scope] = stack_of(parent)
+    _parents[scope], _stacks[scope] = parent, stack_of(parent)
     # constructs writes so what would separate two ids: https://github.com/aws/constructs/blob/10.x/src/construct.ts
     own, above = construct_id.replace("/", "--"), path_of(parent)
     _paths[scope] = f"{above}/{own}" if above else own

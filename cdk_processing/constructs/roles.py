@@ -134,7 +134,7 @@ _customized: WeakKeyDictionary[Construct, Any] = WeakKeyDictionary()
 _NOT_REPORTED = "cdk-processing:role-not-in-report"
 
 
-def customized_roles_problem(scope: Construct, path: str) -> Problem | None:
+def customized_roles_problem(scope: Construct, above: Construct, path: str) -> Problem | None:
     """What is wrong with a role where the app has called ``iam.Role.customize_roles``.
 
     Where the call forbids roles, a role of this library's would be made all the same, and nobody would notice. Where it
@@ -142,14 +142,16 @@ def customized_roles_problem(scope: Construct, path: str) -> Problem | None:
 
     Args:
         scope: The construct that the role belongs to.
+        above: The parent of that construct.
         path: The role's path.
     """
     # The call is a method of this module, which is slow to load; so an app without it has made no such call.
     if "aws_cdk.aws_iam" not in sys.modules:
         return None
-    if scope not in _customized:  # asked of Node once for all roles of a job
-        _customized[scope] = scope.node.try_get_context(_CUSTOMIZED)
-    customized = _customized[scope]
+    # A construct takes context only until it has its first child. So all jobs side by side have the same.
+    if above not in _customized:
+        _customized[above] = above.node.try_get_context(_CUSTOMIZED)
+    customized = _customized[above]
     if customized is None:
         return None
     if customized.get("preventSynthesis") is False:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
-from aws_cdk import CfnMapping, Fn, Stack
+from aws_cdk import CfnMapping, Stack
 
 from cdk_processing.constructs.substitution import TOKEN
 
@@ -23,7 +24,6 @@ __all__ = [
     "Definition",
     "map_parts",
     "shared_parts",
-    "with_references",
 ]
 
 #: From so many characters on, a stack's definitions share what is the same: some 30 jobs of the usual size.
@@ -32,6 +32,8 @@ SHARED_FROM = 300_000
 MAPPING = "ProcessingDefinitions"
 
 _KEY = "Shared"
+# A character that no definition holds.
+_END = "\0"
 # A reference takes some 110 bytes.
 _SHORTEST = 300
 # Where one job's definition may differ from another's: between states, and before what tells of the job's outputs.
@@ -46,8 +48,8 @@ class Definition(Protocol):
         """The definition as JSON, with CDK tokens."""
 
     @property
-    def written(self) -> str:
-        """What the template has of it: text, or the token of an ``Fn::Sub``."""
+    def written(self) -> Any:
+        """What the template has of it: text, or an ``Fn::Sub``."""
 
     @property
     def metadata(self) -> Mapping[str, Any]:
@@ -57,8 +59,8 @@ class Definition(Protocol):
     def own_texts(self) -> Collection[str]:
         """Texts in it that no other job's definition has in that place."""
 
-    def write_shared(self, tokens: Mapping[str, str]) -> None:
-        """Write it with tokens in place of parts: those by which the mapping is read."""
+    def write(self, parts: Mapping[str, Any]) -> None:
+        """Put it into the template, with functions in place of parts: those by which the mapping is read."""
 
 
 def shared_parts(definitions: Sequence[tuple[str, Collection[str]]]) -> list[str]:
@@ -73,28 +75,27 @@ def shared_parts(definitions: Sequence[tuple[str, Collection[str]]]) -> list[str
     return [part for part, count in parts.items() if count > 1 and len(part) >= _SHORTEST]
 
 
-def map_parts(stack: Stack, parts: Sequence[str]) -> dict[str, str]:
-    """Put parts into the stack's mapping; returns a token for each of them."""
+def map_parts(stack: Stack, parts: Sequence[str]) -> dict[str, Any]:
+    """Put parts into the stack's mapping; returns the function for each by which the mapping is read."""
     stack.node.try_remove_child(MAPPING)  # of an earlier synth
     if not parts:
         return {}
     keys = {part: f"S{number}" for number, part in enumerate(parts)}
     CfnMapping(stack, MAPPING, mapping={_KEY: {key: part for part, key in keys.items()}})
-    return {part: Fn.find_in_map(MAPPING, _KEY, key) for part, key in keys.items()}
+    return {part: {"Fn::FindInMap": [MAPPING, _KEY, key]} for part, key in keys.items()}
 
 
-def with_references(text: str, tokens: Mapping[str, str]) -> str:
-    """A definition with tokens in place of the parts that a mapping holds."""
-    for part in sorted(tokens, key=len, reverse=True):
-        text = text.replace(part, tokens[part])
-    return text
-
-
-def _runs(text: str, own: Collection[str]) -> Iterator[list[str]]:
+def _runs(text: str, own: Collection[str]) -> Iterator[Sequence[str]]:
     """The text between tokens and what is the job's own, each run of it in chunks."""
-    ends = "|".join([TOKEN.pattern, *(re.escape(each) for each in own)])
-    for run in re.split(ends, text):
-        yield [chunk for chunk in _BOUNDARY.split(run) if chunk]
+    for each in own:
+        text = text.replace(each, _END)
+    return map(_chunks, TOKEN.sub(_END, text).split(_END))
+
+
+@lru_cache(maxsize=1024)
+def _chunks(run: str) -> Sequence[str]:
+    # Most runs are the same in many definitions.
+    return [chunk for chunk in _BOUNDARY.split(run) if chunk]
 
 
 def _joined(run: Sequence[str], common: Mapping[str, int]) -> Iterator[str]:

@@ -7,9 +7,9 @@ state machine's definition the same few values come up again and again; here eac
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
-
-from aws_cdk import Fn
 
 from cdk_processing.constructs.pseudo_parameters import pseudo_parameters
 from cdk_processing.request.number_tokens import NUMBER_TOKEN
@@ -20,17 +20,31 @@ __all__ = ["TOKEN", "filled_in", "substituted"]
 #: A CDK token in text.
 TOKEN = re.compile(rf"\$\{{Token\[[^\]]*\]\}}|{NUMBER_TOKEN.pattern}")
 _LITERAL = re.compile(r"\$\{(?!Token\[)")
+# A character that no text in JSON holds.
+_MARK = "\0"
+_MARKED = re.compile(rf"{_MARK}(\d+){_MARK}")
 
 
-def substituted(text: str) -> str:
-    """The text as CloudFormation fills it in, as a token; the text itself where there is nothing to fill in."""
+def substituted(text: str, parts: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """The text as CloudFormation fills it in; the text itself where there is nothing to fill in.
+
+    Args:
+        text: Text with CDK tokens.
+        parts: Parts of the text, each with the intrinsic function that stands for it.
+    """
+    functions: dict[str, Any] = {}
+    for number, part in enumerate(sorted(parts, key=len, reverse=True)):
+        if part in text:
+            # What a part holds is not looked at again, so it is marked before the rest is written.
+            text, functions[f"S{number}"] = text.replace(part, f"{_MARK}{number}{_MARK}"), parts[part]
     tokens = dict.fromkeys(TOKEN.findall(text))
-    if not tokens:
+    if not tokens and not functions:
         return text
     pseudo = pseudo_parameters()
     others = {token: f"V{number}" for number, token in enumerate(each for each in tokens if each not in pseudo)}
-    body = _body(text, {**pseudo, **others})
-    return Fn.sub(body, {name: token for token, name in others.items()}) if others else Fn.sub(body)
+    body = _MARKED.sub(r"${S\1}", _body(text, {**pseudo, **others}))
+    values = {**functions, **{name: token for token, name in others.items()}}
+    return {"Fn::Sub": [body, values] if values else body}
 
 
 def filled_in(document: Any) -> Any:

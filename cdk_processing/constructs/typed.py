@@ -49,9 +49,15 @@ class TypedResource(CfnResource):
             self._known[name] = cast(str, jsii.kernel.get(self, name if name == "ref" else f"attr{name}"))
         return self._known[name]
 
-    def write(self, name: str, value: Any) -> None:
-        """Set a property, in a template's words, as an aspect would: what an aspect sets later holds."""
-        jsii.kernel.set(self, _camel_name(name), value if name in _DOCUMENTS else _camel(value))
+    def write(self, name: str, value: Any) -> Any:
+        """Set a property, in a template's words, as an aspect would: what an aspect sets later holds.
+
+        Returns:
+            The value as it is read again.
+        """
+        written = value if name in _DOCUMENTS else _camel(value)
+        jsii.kernel.set(self, _camel_name(name), written)
+        return written
 
     def read(self, name: str) -> Any:
         """A property as it is now."""
@@ -109,7 +115,8 @@ def _camel(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref")):
-        return Token.as_string(value)
+        # Token.as_string(value) looks up the types of its arguments at each call.
+        return jsii.kernel.sinvoke(Token, "asString", [value])
     return {_camel_name(name): item if name in _DOCUMENTS else _camel(item) for name, item in value.items()}
 
 

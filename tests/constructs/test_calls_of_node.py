@@ -31,13 +31,11 @@ DECLARING = {
     "get ref": 1,
     "invoke addFileAsset": 1,
     "invoke addMetadata": 1,
-    "sinvoke sub": 1,
-    "get node": 2,
-    "invoke tryGetContext": 1,
+    "get node": 1,
     "set defaultChild": 1,
 }
-#: The tags of the job and its definition, when aspects have run.
-SYNTHESIZING = {"get cfnProperties": 1}
+#: The tags of the job, when aspects have run, and its definition, which is written then.
+SYNTHESIZING = {"get cfnProperties": 1, "sinvoke asString": 1, "set definitionString": 1}
 PROCESSOR = SKLearnProcessor(framework_version="1.4-2", instance_type="ml.m5.xlarge", instance_count=1)
 
 
@@ -106,7 +104,7 @@ def test_one_more_job_asks_for_its_resources_and_hardly_more(make, declare, call
     assert calls() == DECLARING
 
 
-def test_one_more_job_is_asked_for_its_tags_alone_at_synth(declare, calls, monkeypatch):
+def test_one_more_job_is_asked_for_its_tags_and_given_its_definition_at_synth(declare, calls, monkeypatch):
     monkeypatch.delitem(sys.modules, "cdk_nag", raising=False)  # what it would find is acknowledged, call by call
     asked = []
     for jobs in (2, 3):
