@@ -19,6 +19,7 @@ from cdk_processing.local.aws.cloudformation.provisioning import (
     before_provisioning,
     replace_deletion,
 )
+from cdk_processing.local.aws.cloudformation.recorded import record_resources
 from cdk_processing.local.aws.cloudformation.refusals import refuse_by_name
 from cdk_processing.local.aws.cloudformation.stack_events import announce_stack_status
 from cdk_processing.local.aws.cloudwatch.alarms import Alarms, refuse_too_long
@@ -258,6 +259,7 @@ def extend_provisioning(parts: Parts) -> None:
     after_provisioning("AWS::Scheduler::Schedule", keep_every_property)
     after_provisioning("AWS::StepFunctions::StateMachine", lambda arn, _properties: deletion.forget_orphans(arn))
     provide_bus_policies()
+    record_resources()
     provide_cdk_handlers(buckets, refusing("AWS::Lambda::Function"))
     replace_deletion("AWS::StepFunctions::StateMachine", deletion.mark_for_deletion)
     compare_state_machines()

@@ -51,6 +51,9 @@ _HANDLERS = {"cloudcontrolapi": "cloudcontrol"}
 RESOURCE_TYPES = frozenset(
     {
         "AWS::CDK::Metadata",
+        # Chat channels are only records: nothing here sends a message.
+        "AWS::Chatbot::MicrosoftTeamsChannelConfiguration",
+        "AWS::Chatbot::SlackChannelConfiguration",
         "AWS::CloudFormation::Stack",
         "AWS::CloudWatch::Alarm",
         "AWS::CloudWatch::Dashboard",
@@ -60,6 +63,7 @@ RESOURCE_TYPES = frozenset(
         "AWS::EC2::Route",
         "AWS::EC2::RouteTable",
         "AWS::EC2::SecurityGroup",
+        "AWS::EC2::SecurityGroupIngress",
         "AWS::EC2::Subnet",
         "AWS::EC2::SubnetRouteTableAssociation",
         "AWS::EC2::VPC",
