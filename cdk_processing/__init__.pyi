@@ -1,8 +1,12 @@
 from .constructs.bucket import DataBucket as DataBucket
+from .constructs.chat_channels import SlackChannel as SlackChannel
+from .constructs.chat_channels import TeamsChannel as TeamsChannel
 from .constructs.job import ProcessingJob as ProcessingJob
-from .constructs.platform import IProcessingPlatform as IProcessingPlatform
 from .constructs.platform import ProcessingPlatform as ProcessingPlatform
+from .constructs.platform_interface import IProcessingPlatform as IProcessingPlatform
+from .constructs.repository import ProcessingRepository as ProcessingRepository
 from .constructs.roles import RoleStandards as RoleStandards
+from .constructs.shared_tags import CostAllocation as CostAllocation
 from .constructs.triggers.deploy import OnDeploy as OnDeploy
 from .constructs.triggers.event import OnEvent as OnEvent
 from .constructs.triggers.object_created import OnObjectCreated as OnObjectCreated

@@ -41,17 +41,18 @@ def test_the_job_and_the_test_of_the_readme_work_as_they_stand(blocks, tmp_path)
 
 @pytest.mark.parametrize(
     "number",
-    [1, 2, 3, 4, 5],
+    [1, 2, 3, 4, 5, 6],
     ids=[
         "jobs that launch each other",
         "yesterday's partition",
         "events of another account",
-        "platform teams",
+        "one platform for each account",
+        "settings of all stages",
         "standards",
     ],
 )
 def test_the_other_apps_of_the_readme_synthesize(blocks, tmp_path, number):
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     (tmp_path / "app.py").write_text(blocks[number], encoding="utf-8")
 
     status, told = run(tmp_path, "app.py")

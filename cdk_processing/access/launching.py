@@ -24,7 +24,7 @@ class LaunchAccess:
         base_name: The prefix of its job names.
         execution_role_arn: The role that the job runs as.
         queue_arn: The dead-letter queue.
-        key_arn: The key that encrypts the queue and the table.
+        key_arn: The key that encrypts the queue and the table; None if AWS's own keys do.
         manifests: Where the state machine writes manifests: a bucket's ARN and a prefix; None if it writes none.
         manifest_key: The key that encrypts the manifests; None if S3 manages it.
         admitting: The statements that the job's admissions need.
@@ -35,7 +35,7 @@ class LaunchAccess:
     base_name: str
     execution_role_arn: str
     queue_arn: str
-    key_arn: str
+    key_arn: str | None
     manifests: str | None = None
     manifest_key: str | None = None
     admitting: Sequence[Statement] = ()
@@ -66,8 +66,9 @@ def send_dead_letters(access: LaunchAccess) -> Iterator[Statement]:
     """The statements to send messages to the encrypted dead-letter queue."""
     yield Statement("SendDeadLetters", ["sqs:SendMessage"], [access.queue_arn])
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
-    actions = ["kms:GenerateDataKey", "kms:Decrypt"]
-    yield Statement("EncryptDeadLetters", actions, [access.key_arn], through_service("sqs"))
+    if access.key_arn is not None:
+        actions = ["kms:GenerateDataKey", "kms:Decrypt"]
+        yield Statement("EncryptDeadLetters", actions, [access.key_arn], through_service("sqs"))
 
 
 def _run_jobs(access: LaunchAccess) -> Iterator[Statement]:

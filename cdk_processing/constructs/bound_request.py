@@ -15,7 +15,7 @@ from cdk_processing.constructs.image import bind_image
 from cdk_processing.constructs.keys import permitted_key
 from cdk_processing.constructs.list_tokens import with_joined_lists, with_split_lists
 from cdk_processing.constructs.network import bind_network
-from cdk_processing.constructs.platform import IProcessingPlatform
+from cdk_processing.constructs.platform_interface import IProcessingPlatform
 from cdk_processing.constructs.resources import allow, arn_of, known_as, place_of, role, stack_of
 from cdk_processing.constructs.role_view import role_view
 from cdk_processing.constructs.storage import bucket_access, result_access
@@ -57,7 +57,7 @@ class BoundRequest:
         self._request = request
         self._base_name = base_name
         self._image = bind_image(request.processor.image, scope)
-        self._network = bind_network(request.network, scope, request.processor.instance_count)
+        self._network = bind_network(request.network, platform.network_config, scope, request.processor.instance_count)
         self._queries = [channel.dataset_definition.query for channel in request.channels if channel.dataset_definition]
         self.manifest_bucket: str | None = None
         self.manifest_objects: str | None = None

@@ -23,6 +23,8 @@ class DataBucket(s3.Bucket):
         encryption_key: ``kms.IKey`` to encrypt with; jobs may use it. Left out, S3 manages the key.
         bucket_name: Left out, CloudFormation chooses a unique name.
         removal_policy: What happens to the bucket when the stack is deleted. Left out, it stays with its objects.
+        auto_delete_objects: Whether a bucket that is deleted is emptied first, by a Lambda function of the CDK's own.
+            Otherwise CloudFormation deletes an empty bucket only. Needs ``RemovalPolicy.DESTROY``.
         lifecycle_rules: Your own ``s3.LifecycleRule``. One more deletes unfinished uploads after 7 days.
 
     Example:
@@ -40,6 +42,7 @@ class DataBucket(s3.Bucket):
         encryption_key: Any = None,
         bucket_name: str | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        auto_delete_objects: bool = False,
         lifecycle_rules: Sequence[Any] = (),
     ) -> None:
         unfinished = s3.LifecycleRule(
@@ -48,6 +51,7 @@ class DataBucket(s3.Bucket):
         super().__init__(
             scope,
             construct_id,
+            auto_delete_objects=auto_delete_objects or None,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             bucket_name=bucket_name,
             encryption=s3.BucketEncryption.S3_MANAGED if encryption_key is None else s3.BucketEncryption.KMS,

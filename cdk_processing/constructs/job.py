@@ -17,9 +17,11 @@ from cdk_processing.constructs.launching import Launching
 from cdk_processing.constructs.naming import base_name_for, claim_base_name
 from cdk_processing.constructs.placement import place_problems, warn_of_places
 from cdk_processing.constructs.places import grantee_placement, job_placements, trigger_placements
-from cdk_processing.constructs.platform import IProcessingPlatform, ProcessingPlatform, platform_problems
+from cdk_processing.constructs.platform import ProcessingPlatform
+from cdk_processing.constructs.platform_interface import IProcessingPlatform, platform_problems
 from cdk_processing.constructs.resources import known_as, node_of, path_of, place_below, place_of, stack_of
 from cdk_processing.constructs.shared_outputs import warn_of_shared_outputs
+from cdk_processing.constructs.shared_tags import add_tags
 from cdk_processing.constructs.standards import HeldJob, hold_to_standards
 from cdk_processing.constructs.triggers.base import Trigger, Upstream, upstream_chain
 from cdk_processing.constructs.utc_dates import warn_of_utc_dates
@@ -100,7 +102,7 @@ class ProcessingJob(Construct):
         #: The construct's path, which names the job.
         self.path: str = known_as(self)
         problems = declaration_problems(request, triggers, self._place.region)
-        problems += platform_problems(platform) + policy_problems(launch_policy)
+        problems += platform_problems(platform, self) + policy_problems(launch_policy)
         placements = job_placements(self, request, triggers, platform)
         problems += place_problems(placements)
         if not problems:
@@ -132,6 +134,7 @@ class ProcessingJob(Construct):
         )
         self._launching.bind(triggers)
         node_of(self).default_child = self._launching.machine
+        add_tags(self, self.platform.job_tags)
         hold_to_standards(self._held(launch_policy), self.platform)
         # Triggers may be added until the end of synth.
         checks_of(stack_of(self)).late.append(lambda: unlaunched_problems(self.path, request, self._launching.triggers))

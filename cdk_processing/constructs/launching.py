@@ -18,7 +18,7 @@ from cdk_processing.access.launching import (
 from cdk_processing.access.statement import Statement, policy_document, service_trust
 from cdk_processing.constructs.bound_request import BoundRequest
 from cdk_processing.constructs.checks import checks_of
-from cdk_processing.constructs.platform import IProcessingPlatform
+from cdk_processing.constructs.platform_interface import IProcessingPlatform
 from cdk_processing.constructs.pseudo_parameters import account_token, partition_token
 from cdk_processing.constructs.resources import acknowledge, allow, arn_of, known_as, place_of, resource, role, stack_of
 from cdk_processing.constructs.run_tags import run_tags, tag_problems

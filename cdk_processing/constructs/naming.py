@@ -1,4 +1,4 @@
-"""Base names of jobs: made from construct paths, and held by one job alone in each account and region.
+"""Base names of jobs: made from construct paths, and held by one job alone in each account and region; like platforms'.
 
 A role reaches what is named after its job. Two jobs with one base name would reach each other's processing jobs, log
 streams and manifests.
@@ -20,7 +20,7 @@ from cdk_processing.errors import Problem
 from cdk_processing.request.limits import BASE_NAME_LENGTH
 from cdk_processing.request.tokens import is_token
 
-__all__ = ["base_name_for", "claim_base_name"]
+__all__ = ["base_name_for", "claim_base_name", "claim_platform_name"]
 
 _DIGEST_LENGTH = 6
 
@@ -63,10 +63,10 @@ def _kebab(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A base name that a job has.
+    """A base name that a job has, or the name of a platform.
 
     Attributes:
-        path: The job's path.
+        path: The path of the job or platform.
         place: The account and region of its stack; CDK tokens where the stack does not say.
         stage: The path of its stage.
     """
@@ -113,6 +113,21 @@ def claim_base_name(job: Construct, base_name: str) -> list[Problem]:
         if claim.may_be_beside(other):
             _warn(job, base_name, other)
             break
+    others.append(claim)
+    return []
+
+
+def claim_platform_name(platform: Construct, name: str) -> list[Problem]:
+    """Let a platform have a name; returns what is wrong where another platform of its account and region has it."""
+    stack = stack_of(platform)
+    root, stage_path = tree_of(stack)
+    claim = _Claim(path_of(platform), place_of(stack), stage_path)
+    # No base name holds a space.
+    others = _claims.setdefault(root, {}).setdefault(f"platform {name}", [])
+    for other in others:
+        if claim.is_beside(other):
+            allowed = f"one that no other platform in the same account and region has; {other.path} has it"
+            return [Problem("name", name, allowed, "rename one, or use ProcessingPlatform.from_name")]
     others.append(claim)
     return []
 

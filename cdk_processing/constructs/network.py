@@ -13,15 +13,20 @@ from cdk_processing.errors import Problem
 from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.types import WholeNumber
 
-__all__ = ["bind_network", "network_problems"]
+__all__ = ["bind_network", "network_problems", "shared_network"]
 
 _MOST_SUBNETS = 16
 #: Fields of an ``ec2.SubnetSelection``.
 _SELECTION = ("availability_zones", "one_per_az", "subnet_filters", "subnet_group_name", "subnets", "subnet_type")
 
 
-def network_problems(config: Any) -> list[Problem]:
-    """Problems that only the VPC knows: whether it has the selected subnets."""
+def network_problems(config: Any, field: str = "network_config.") -> list[Problem]:
+    """Problems that only the VPC knows: whether it has the selected subnets.
+
+    Args:
+        config: The options as declared.
+        field: What the arguments are called before their own names.
+    """
     if not isinstance(config, NetworkConfig) or config.vpc is None or config.problems():
         return []
     if config.subnets is not None and not config.selects_subnets:
@@ -30,24 +35,41 @@ def network_problems(config: Any) -> list[Problem]:
     if 1 <= found <= _MOST_SUBNETS:
         return []
     chosen = "the selection" if config.selects_subnets else "the VPC's private subnets"
-    fix = "name subnets on NetworkConfig; hosts in a public subnet have no public address, so they reach nothing"
-    return [Problem("network_config.subnets", f"{chosen}: {found} subnets", f"1-{_MOST_SUBNETS} subnets", fix)]
+    fix = "name subnets; hosts in a public subnet have no public address, so they reach nothing"
+    return [Problem(f"{field}subnets", f"{chosen}: {found} subnets", f"1-{_MOST_SUBNETS} subnets", fix)]
 
 
-def bind_network(config: NetworkConfig, scope: Construct, hosts: WholeNumber | None) -> NetworkConfig:
+def bind_network(
+    config: NetworkConfig, shared: NetworkConfig | None, scope: Construct, hosts: WholeNumber | None
+) -> NetworkConfig:
     """The same options with ids for constructs.
 
     Args:
         config: The options as declared.
+        shared: Subnets and groups of the platform, for a job that names none.
         scope: The job. It gets a security group if the options name a VPC without one.
         hosts: The number of the job's hosts; several must reach each other.
     """
     if not config.in_vpc:
-        return config
+        if shared is None:
+            return config
+        return replace(config, security_group_ids=shared.ids("security_group_ids"), subnets=shared.ids("subnets"))
     groups = config.security_group_ids
     if groups is None:
         groups = [_make_group(config.vpc, scope, hosts)]
     return replace(config, security_group_ids=groups, subnets=_subnet_ids(config), vpc=None)
+
+
+def shared_network(config: NetworkConfig, platform: Construct) -> NetworkConfig | None:
+    """The subnets and groups of a platform as ids, for all its jobs; None if it names no VPC.
+
+    Args:
+        config: What the platform names.
+        platform: The platform. It gets a security group if it names a VPC without one.
+    """
+    if not config.in_vpc:
+        return None
+    return bind_network(config, None, platform, None)
 
 
 def _subnet_ids(config: NetworkConfig) -> list[str]:
@@ -63,7 +85,7 @@ def _subnet_ids(config: NetworkConfig) -> list[str]:
 
 
 def _make_group(vpc: Any, scope: Construct, hosts: WholeNumber | None) -> str:
-    """A security group for the job, as plain resources, because aws_ec2 is slow to load."""
+    """A security group for a job or for all jobs of a platform, as plain resources, because aws_ec2 is slow to load."""
     everywhere = {"CidrIp": "0.0.0.0/0", "IpProtocol": "-1", "Description": "All traffic may leave"}
     group = resource(
         scope,

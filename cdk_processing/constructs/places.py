@@ -14,7 +14,7 @@ from constructs import Construct
 from cdk_processing.access.statement import Place
 from cdk_processing.constructs.image import location_of
 from cdk_processing.constructs.placement import Placement
-from cdk_processing.constructs.platform import is_platform
+from cdk_processing.constructs.platform_interface import is_platform
 from cdk_processing.constructs.resources import path_of, place_of, stack_of
 from cdk_processing.constructs.whereabouts import Spot, Whereabouts, is_settled, where_is
 from cdk_processing.request.datasets import AthenaDatasetDefinition, RedshiftDatasetDefinition
@@ -114,7 +114,7 @@ def _platform_placements(job: Construct, platform: Any) -> Iterator[Placement]:
         ("alert_topic_arn", "a topic", True),
         ("key_arn", "a key", True),
     ):
-        where = where_is(getattr(platform, field))
+        where = where_is(getattr(platform, field) or "")
         yield Placement(f"platform.{field}", name, where, here, _PLATFORM_FIX, any_account)
 
 

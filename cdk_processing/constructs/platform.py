@@ -1,125 +1,58 @@
-"""What jobs share: a key, a dead-letter queue, a topic for alerts, a log group, and what their roles have in common."""
+"""What jobs share: a key, a dead-letter queue, a topic for alerts, logs, a network, and settings of their roles."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 from weakref import WeakKeyDictionary
 
 from aws_cdk import Stack
 from constructs import Construct
 
 from cdk_processing.constructs.alarms import alarm_on_dead_letters
-from cdk_processing.constructs.pseudo_parameters import account_token
-from cdk_processing.constructs.resources import acknowledge, arn_of, known_as, path_of, resource, stack_of
+from cdk_processing.constructs.alerts import admit_alarms, email_problems, make_topic, subscribe_emails, topic_problems
+from cdk_processing.constructs.chat_channels import SlackChannel, TeamsChannel, channel_problems, subscribe_channels
+from cdk_processing.constructs.imported_platform import ImportedPlatform
+from cdk_processing.constructs.naming import claim_platform_name
+from cdk_processing.constructs.network import network_problems, shared_network
+from cdk_processing.constructs.platform_export import export_platform
+from cdk_processing.constructs.platform_stores import (
+    LOG_RETENTION_DAYS,
+    make_key,
+    make_log_group,
+    make_queue,
+    make_table,
+)
+from cdk_processing.constructs.removal import removal_policy_problems, removes_data
+from cdk_processing.constructs.resources import arn_of, path_of, place_of, stack_of
 from cdk_processing.constructs.roles import ManagedPolicy, RoleStandards
-from cdk_processing.constructs.service_key import admit_services, key_statements, shared_key_problems
+from cdk_processing.constructs.service_key import admit_services, shared_key_problems
+from cdk_processing.constructs.shared_tags import CostAllocation, add_tags, shared_tags, tags_problems
 from cdk_processing.constructs.standards import standards_problems
 from cdk_processing.constructs.typed import TypedResource
+from cdk_processing.contract.platform_parameters import PlatformValue, platform_name_problems
+from cdk_processing.contract.texts import digest
 from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.keys import key_name
-from cdk_processing.request.types import Bucket, Key
+from cdk_processing.request.network import NetworkConfig
+from cdk_processing.request.types import Key, ListOf, SecurityGroup, Subnet, SubnetSelection, Topic, Vpc
 from cdk_processing.standards.standards import Standards
-from cdk_processing.workflow.items import EXPIRES, ITEM_ID
 
 if TYPE_CHECKING:
+    from aws_cdk import RemovalPolicy
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_sns as sns
     from aws_cdk import aws_sqs as sqs
 
     from cdk_processing.constructs.bucket import DataBucket
 
-__all__ = ["IProcessingPlatform", "ProcessingPlatform", "is_platform", "platform_problems"]
+__all__ = ["ProcessingPlatform"]
 
-_FOURTEEN_DAYS = 1_209_600
 _DEFAULT_ID = "ProcessingPlatform"
+_AWS_OWNED = "aws-owned"
 _defaults: WeakKeyDictionary[Stack, ProcessingPlatform] = WeakKeyDictionary()
-
-
-class IProcessingPlatform(Protocol):
-    """What a job needs of a platform, created in this app or imported.
-
-    A class of your own that has these members is a platform: ``ProcessingJob(..., platform=CompanyPlatform(...))``. Its
-    queue's policy must admit ``events.amazonaws.com`` (``sqs:SendMessage``), its topic's ``cloudwatch.amazonaws.com``
-    (``sns:Publish``), and its key's both of them (``kms:Decrypt``, ``kms:GenerateDataKey``), as those of
-    :class:`ProcessingPlatform` do. Members that no job asks for may raise.
-    """
-
-    @property
-    def key_arn(self) -> str:
-        """ARN of the key that encrypts the queue, the topic, the logs and the table."""
-
-    @property
-    def dead_letter_queue_arn(self) -> str:
-        """ARN of the dead-letter queue."""
-
-    @property
-    def dead_letter_queue_url(self) -> str:
-        """URL of the dead-letter queue."""
-
-    @property
-    def alert_topic_arn(self) -> str:
-        """ARN of the topic that gets the alarms."""
-
-    @property
-    def log_group_arn(self) -> str:
-        """ARN of the log group of the state machines."""
-
-    @property
-    def table_arn(self) -> str:
-        """ARN of the table in which runs of a job know of each other."""
-
-    @property
-    def table_name(self) -> str:
-        """Name of the table in which runs of a job know of each other. Its partition key is the text ``id``."""
-
-    @property
-    def work_bucket(self) -> Bucket:
-        """Where manifests are written: an ``s3.IBucket``."""
-
-    @property
-    def data_bucket(self) -> Bucket:
-        """Where outputs go that name no destination: an ``s3.IBucket``."""
-
-    @property
-    def role_standards(self) -> RoleStandards:
-        """What the roles of the jobs have in common; ``RoleStandards()`` for nothing."""
-
-
-def is_platform(given: object) -> bool:
-    """Whether something has what a job needs of a platform."""
-    return not _missing_members(given)
-
-
-def platform_problems(platform: object) -> list[Problem]:
-    """What is wrong with the platform that a job is given; None means the stack's own."""
-    if platform is None:
-        return []
-    missing = _missing_members(platform)
-    if not missing:
-        return _queue_problems(platform)
-    if len(missing) == len(_MEMBERS):
-        fix = "leave it out for the stack's own, or pass ProcessingPlatform(stack, 'Platform')"
-        return [Problem("platform", platform, "a ProcessingPlatform", fix)]
-    allowed = "a ProcessingPlatform, or have all members of IProcessingPlatform"
-    return [Problem("platform", platform, allowed, f"add {', '.join(missing)} to {type(platform).__name__}")]
-
-
-_MEMBERS = sorted(name for name in vars(IProcessingPlatform) if not name.startswith("_"))
-
-
-def _missing_members(given: object) -> list[str]:
-    """What something lacks of a platform; looks at its type, because asking may make resources."""
-    return [name for name in _MEMBERS if not hasattr(type(given), name) and name not in getattr(given, "__dict__", {})]
-
-
-def _queue_problems(platform: Any) -> list[Problem]:
-    queue = platform.dead_letter_queue_arn
-    if isinstance(queue, str) and queue.endswith(".fifo"):
-        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-        fix = "name a standard queue: EventBridge and Scheduler send no dead letters to a FIFO queue"
-        return [Problem("platform.dead_letter_queue_arn", queue, "the ARN of a standard queue", fix)]
-    return []
 
 
 class ProcessingPlatform(Construct):
@@ -128,17 +61,36 @@ class ProcessingPlatform(Construct):
     Args:
         scope: The parent construct.
         construct_id: The construct's id.
+        name: 1-63 letters, digits, ``_``, ``-`` and ``.``, by which other stacks of the account and region use the
+            platform (:meth:`from_name`). They find it by SSM parameters. Left out, only stacks of this app use it.
         encryption_key: A ``kms.IKey`` for the queue, the topic, the logs, the table and the platform's buckets. The
-            services that need it are admitted in its policy. Left out, a key is made.
+            services that need it are admitted in its policy. Left out, a key is made. ``"aws-owned"`` for no KMS key:
+            SSE-SQS, SSE-S3, and what the other services encrypt with by themselves. The topic then has no key, because
+            alarms cannot publish to a topic with AWS's own key ``aws/sns``.
+        alert_topic: An ``sns.ITopic`` that gets the alarms. Left out, a topic is made.
+        alert_emails: Addresses that get the alarms. SNS asks each of them to confirm.
+        alert_channels: Chat channels that get the alarms.
+        log_retention_days: How long the logs of the state machines are kept, one of the numbers that CloudWatch takes.
+        vpc: The ``ec2.IVpc`` of the hosts of all jobs whose ``network_config`` names no VPC, subnets and groups.
+            Whether their containers have a network stays as it is without. Left out, no VPC.
+        subnets: 1-16 subnets, or an ``ec2.SubnetSelection`` of ``vpc``. Left out beside ``vpc``, its private subnets.
+        security_group_ids: 1-5 security groups or ids. Left out beside ``vpc``, one is made for all jobs: all traffic
+            may leave, and only hosts in the group may enter.
         permissions_boundary: An ``iam.IManagedPolicy`` or the ARN of one, for all roles of the jobs. Left out, none.
         role_path: The path of all roles of the jobs, such as ``/data/``. Left out, ``/``.
         role_name_prefix: 1-32 characters that the names of all roles of the jobs begin with. Left out, CloudFormation
             makes the names.
         standards: What the jobs must be. Synth rejects a job that breaks a rule, and the roles that create processing
             jobs are denied what SageMaker has a condition key for. Left out, all jobs are allowed.
+        tags: Tags of the platform, of its jobs, their resources and their processing jobs. Where the app tags one of
+            them itself with the same key, that tag holds.
+        cost_allocation: Who pays; tags like the others.
+        removal_policy: What happens to the key, the dead letters, the logs and the buckets when the stack is deleted.
+            Left out, they stay. ``RemovalPolicy.DESTROY`` deletes them, and the buckets' objects, if the context
+            ``cdk-processing:remove-data`` is true too.
 
     Raises:
-        DeclarationError: An argument is not what it must be.
+        DeclarationError: An argument is not what it must be. The error lists all problems.
 
     Example:
         >>> import aws_cdk
@@ -153,32 +105,116 @@ class ProcessingPlatform(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        encryption_key: Key | None = None,
+        name: str | None = None,
+        encryption_key: Key | Literal["aws-owned"] | None = None,
+        alert_topic: Topic | None = None,
+        alert_emails: ListOf[str] = (),
+        alert_channels: ListOf[SlackChannel | TeamsChannel] = (),
+        log_retention_days: int = 90,
+        vpc: Vpc | None = None,
+        subnets: ListOf[Subnet | str] | SubnetSelection | None = None,
+        security_group_ids: ListOf[SecurityGroup | str] | None = None,
         permissions_boundary: ManagedPolicy | str | None = None,
         role_path: str | None = None,
         role_name_prefix: str | None = None,
         standards: Standards | None = None,
+        tags: Mapping[str, str] | None = None,
+        cost_allocation: CostAllocation | None = None,
+        removal_policy: RemovalPolicy | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         #: What the roles of the jobs have in common.
         self.role_standards: RoleStandards = RoleStandards(permissions_boundary, role_path, role_name_prefix)
         #: What the jobs must be; None for no standards.
         self.standards: Standards | None = standards
-        problems = self.role_standards.problems() + shared_key_problems(encryption_key, self)
-        problems += standards_problems(standards)
+        network = NetworkConfig(vpc=vpc, subnets=subnets, security_group_ids=security_group_ids)
+        problems = [
+            *([] if name is None else platform_name_problems(name) or claim_platform_name(self, name)),
+            *self.role_standards.problems(),
+            *([] if encryption_key == _AWS_OWNED else shared_key_problems(encryption_key, self)),
+            *topic_problems(alert_topic, self),
+            *email_problems(alert_emails),
+            *channel_problems(alert_channels, place_of(stack_of(self)).region),
+            *_retention_problems(log_retention_days),
+            *_network_problems(network),
+            *standards_problems(standards),
+            *tags_problems(tags, cost_allocation),
+            *removal_policy_problems(removal_policy),
+        ]
         if problems:
             raise DeclarationError(path_of(self), [problem.on(construct_id) for problem in problems])
-        self._given_key = encryption_key
-        self.key_arn: str = self._prepare_key(encryption_key)
-        self._queue = self._make_queue()
-        self._topic = self._make_topic()
-        self._log_group = self._make_log_group()
-        self.dead_letter_queue_arn: str = self._queue.attribute("Arn")
+        self._removes_data = removes_data(self, removal_policy)
+        self._given_key = None if isinstance(encryption_key, str) else encryption_key
+        #: ARN of the key that encrypts the queue, the topic, the logs and the table; None if AWS's own keys do.
+        self.key_arn: str | None = self._prepare_key(encryption_key)
+        self._queue = make_queue(self, self.key_arn, removes_data=self._removes_data)
+        self.dead_letter_queue_arn: str = arn_of(self._queue)
         self.dead_letter_queue_url: str = self._queue.attribute("ref")
-        self.alert_topic_arn: str = self._topic.attribute("ref")
-        self.log_group_arn: str = self._log_group.attribute("Arn")
-        queue_name = self._queue.attribute("QueueName")
-        alarm_on_dead_letters(self, "DeadLettersAlarm", queue_name=queue_name, topic_arn=self.alert_topic_arn)
+        self.alert_topic_arn: str = (
+            make_topic(self, self.key_arn) if alert_topic is None else admit_alarms(alert_topic, self)
+        )
+        subscribe_emails(self, alert_emails, self.alert_topic_arn)
+        subscribe_channels(self, alert_channels, self.alert_topic_arn, self.role_standards)
+        self.log_group_arn: str = make_log_group(
+            self, self.key_arn, log_retention_days, removes_data=self._removes_data
+        )
+        alarm_on_dead_letters(
+            self, "DeadLettersAlarm", queue_name=self._queue.attribute("QueueName"), topic_arn=self.alert_topic_arn
+        )
+        #: Subnets and security groups of the jobs that name none; None for no VPC.
+        self.network_config: NetworkConfig | None = shared_network(network, self)
+        #: Tags of all jobs.
+        self.job_tags: Mapping[str, str] = shared_tags(tags, cost_allocation)
+        add_tags(self, self.job_tags)
+        if name is not None:
+            export_platform(self, name, self._exported(cost_allocation))
+
+    @staticmethod
+    def from_name(
+        scope: Construct,
+        construct_id: str,
+        name: str,
+        *,
+        in_vpc: bool = False,
+        tags: Mapping[str, str] | None = None,
+        cost_allocation: CostAllocation | None = None,
+        standards: Standards | None = None,
+    ) -> ImportedPlatform:
+        """The platform that has been deployed with a name in the account and region of the scope's stack.
+
+        CloudFormation reads what the stack needs of it at each deployment. Nothing is looked up at synth, and neither
+        stack locks the other. If there is no such platform, the deployment fails and names the missing parameter.
+
+        Args:
+            scope: The parent construct, in the stack of the jobs.
+            construct_id: The construct's id.
+            name: The platform's name.
+            in_vpc: Whether the platform has a VPC. The deployment fails if it is otherwise.
+            tags: Tags of the jobs. Those of the platform are on the platform alone, because a template has its keys at
+                synth.
+            cost_allocation: Who pays for the jobs. The deployment fails if the platform has one and this is left out.
+            standards: What the jobs must be. The deployment fails if the platform has standards and this is left out.
+                Synth judges the jobs, so give the same value as to the platform, such as one of a package that both
+                apps install.
+
+        Raises:
+            DeclarationError: An argument is not what it must be.
+
+        Example:
+            >>> import aws_cdk
+            >>> stack = aws_cdk.Stack(aws_cdk.App(), "Census")
+            >>> ProcessingPlatform.from_name(stack, "Platform", "data").node.path
+            'Census/Platform'
+        """
+        return ImportedPlatform(
+            scope,
+            construct_id,
+            name,
+            in_vpc=in_vpc,
+            tags=tags,
+            cost_allocation=cost_allocation,
+            standards=standards,
+        )
 
     @classmethod
     def of(cls, scope: Construct) -> ProcessingPlatform:
@@ -190,13 +226,16 @@ class ProcessingPlatform(Construct):
         return _defaults[stack]
 
     @cached_property
-    def key(self) -> kms.IKey:
-        """The key that encrypts the queue, the topic, the logs, the table and the platform's buckets."""
+    def key(self) -> kms.IKey | None:
+        """The key that encrypts the queue, the topic, the logs, the table and the platform's buckets, if there is one.
+
+        None with ``encryption_key="aws-owned"``.
+        """
         from aws_cdk import aws_kms
 
         if self._given_key is not None:
             return cast("kms.IKey", self._given_key)
-        return aws_kms.Key.from_key_arn(self, "ImportedKey", self.key_arn)
+        return None if self.key_arn is None else aws_kms.Key.from_key_arn(self, "ImportedKey", self.key_arn)
 
     @cached_property
     def dead_letter_queue(self) -> sqs.IQueue:
@@ -212,25 +251,31 @@ class ProcessingPlatform(Construct):
 
         return aws_sns.Topic.from_topic_arn(self, "ImportedAlerts", self.alert_topic_arn)
 
-    @cached_property
+    # Type checkers take a cached_property for no property of a protocol, so what a job needs is a property.
+
+    @property
     def work_bucket(self) -> DataBucket:
         """The bucket for manifests, created when the first job needs it. A manifest is deleted after 30 days."""
+        return self._work
+
+    @cached_property
+    def _work(self) -> DataBucket:
         from aws_cdk import Duration
         from aws_cdk import aws_s3 as s3
-
-        from cdk_processing.constructs.bucket import DataBucket
 
         expiry = s3.LifecycleRule(
             id="DropManifests", expiration=Duration.days(30), noncurrent_version_expiration=Duration.days(1)
         )
-        return DataBucket(self, "Work", encryption_key=self.key, lifecycle_rules=[expiry])
+        return self._make_bucket("Work", lifecycle_rules=[expiry])
 
-    @cached_property
+    @property
     def data_bucket(self) -> DataBucket:
         """The bucket for outputs without a destination, created when the first job needs it."""
-        from cdk_processing.constructs.bucket import DataBucket
+        return self._data
 
-        return DataBucket(self, "Data", encryption_key=self.key)
+    @cached_property
+    def _data(self) -> DataBucket:
+        return self._make_bucket("Data")
 
     @property
     def table_arn(self) -> str:
@@ -245,117 +290,59 @@ class ProcessingPlatform(Construct):
     @cached_property
     def _table(self) -> TypedResource:
         """The table of turns and newest arrivals, created when the first trigger needs it."""
-        made = resource(
-            self,
-            "Turns",
-            "AWS::DynamoDB::Table",
-            {
-                "AttributeDefinitions": [{"AttributeName": ITEM_ID, "AttributeType": "S"}],
-                "KeySchema": [{"AttributeName": ITEM_ID, "KeyType": "HASH"}],
-                "BillingMode": "PAY_PER_REQUEST",
-                "SSESpecification": {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": self.key_arn},
-                "TimeToLiveSpecification": {"AttributeName": EXPIRES, "Enabled": True},
-            },
-        )
-        reason = "It holds the current runs and the newest arrivals. An earlier state of it is of no use."
-        acknowledge(made, self, "AwsSolutions-DDB3", reason)
-        return made
+        return make_table(self, self.key_arn)
 
-    def _prepare_key(self, given: Key | None) -> str:
-        """ARN of the key: one that is given and admits the services, or one that is made."""
-        if given is not None:
-            admit_services(given, self)
-            return str(key_name(given))
-        made = resource(
-            self,
-            "Key",
-            "AWS::KMS::Key",
-            {
-                "Description": f"What the processing jobs under {known_as(self)} share",
-                "EnableKeyRotation": True,
-                "KeyPolicy": {"Version": "2012-10-17", "Statement": key_statements()},
-            },
-        )
-        return made.attribute("Arn")
+    def _exported(self, cost_allocation: CostAllocation | None) -> dict[PlatformValue, str | list[str] | None]:
+        """What other stacks need; the buckets and the table are made for them."""
+        network, roles = self.network_config, self.role_standards
+        return {
+            PlatformValue.KEY_ARN: self.key_arn or place_of(stack_of(self)).arn("kms", "key/aws-owned"),
+            PlatformValue.DEAD_LETTER_QUEUE_ARN: self.dead_letter_queue_arn,
+            PlatformValue.DEAD_LETTER_QUEUE_URL: self.dead_letter_queue_url,
+            PlatformValue.ALERT_TOPIC_ARN: self.alert_topic_arn,
+            PlatformValue.LOG_GROUP_ARN: self.log_group_arn,
+            PlatformValue.TABLE_ARN: self.table_arn,
+            PlatformValue.TABLE_NAME: self.table_name,
+            PlatformValue.WORK_BUCKET_NAME: self.work_bucket.bucket_name,
+            PlatformValue.DATA_BUCKET_NAME: self.data_bucket.bucket_name,
+            PlatformValue.PERMISSIONS_BOUNDARY: roles.boundary_arn,
+            PlatformValue.ROLE_PATH: roles.role_path or "/",
+            PlatformValue.ROLE_PATH_MARK: digest(roles.role_path or "/")[:4],
+            PlatformValue.ROLE_NAME_PREFIX: roles.role_name_prefix,
+            PlatformValue.NETWORK: None if network is None else "vpc",
+            PlatformValue.SUBNET_IDS: None if network is None else network.ids("subnets"),
+            PlatformValue.SECURITY_GROUP_IDS: None if network is None else network.ids("security_group_ids"),
+            PlatformValue.COST_ALLOCATION: None if cost_allocation is None else "required",
+            PlatformValue.STANDARDS: None if self.standards is None else "required",
+        }
 
-    def _make_queue(self) -> TypedResource:
-        queue = resource(
-            self,
-            "DeadLetters",
-            "AWS::SQS::Queue",
-            {"KmsMasterKeyId": self.key_arn, "MessageRetentionPeriod": _FOURTEEN_DAYS},
-        )
-        acknowledge(queue, self, "AwsSolutions-SQS3", "This is the dead-letter queue; it has none of its own.")
-        resource(
-            self,
-            "DeadLettersPolicy",
-            "AWS::SQS::QueuePolicy",
-            {
-                "Queues": [queue.attribute("ref")],
-                "PolicyDocument": {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        _tls_only("sqs:*", arn_of(queue)),
-                        _admit("events.amazonaws.com", "sqs:SendMessage", arn_of(queue)),
-                    ],
-                },
-            },
-        )
-        return queue
+    def _make_bucket(self, construct_id: str, **options: Any) -> DataBucket:
+        from aws_cdk import RemovalPolicy
 
-    def _make_topic(self) -> TypedResource:
-        topic = resource(self, "Alerts", "AWS::SNS::Topic", {"KmsMasterKeyId": self.key_arn})
-        resource(
-            self,
-            "AlertsPolicy",
-            "AWS::SNS::TopicPolicy",
-            {
-                "Topics": [topic.attribute("ref")],
-                "PolicyDocument": {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        _tls_only("sns:Publish", topic.attribute("ref")),
-                        _admit("cloudwatch.amazonaws.com", "sns:Publish", topic.attribute("ref")),
-                    ],
-                },
-            },
-        )
-        return topic
+        from cdk_processing.constructs.bucket import DataBucket
 
-    def _make_log_group(self) -> TypedResource:
-        # Step Functions can write to groups under /aws/vendedlogs/ without a resource policy for each; the name is
-        # CloudFormation's own otherwise, so that two stacks never meet.
-        return resource(
-            self,
-            "Logs",
-            "AWS::Logs::LogGroup",
-            {
-                "LogGroupName": {
-                    "Fn::Sub": f"/aws/vendedlogs/states/cdk-processing/${{AWS::StackName}}-{self.node.addr[-8:]}"
-                },
-                "KmsKeyId": self.key_arn,
-                "RetentionInDays": 90,
-            },
-        )
+        if self._removes_data:
+            options |= {"removal_policy": RemovalPolicy.DESTROY, "auto_delete_objects": True}
+        return DataBucket(self, construct_id, encryption_key=self.key, **options)
+
+    def _prepare_key(self, given: Key | str | None) -> str | None:
+        """ARN of the key: one that is given and admits the services, or one that is made; None for AWS's own keys."""
+        if given is None:
+            return make_key(self, removes_data=self._removes_data)
+        if isinstance(given, str):
+            return None
+        admit_services(given, self)
+        return str(key_name(given))
 
 
-def _tls_only(action: str, target: Any) -> dict[str, Any]:
-    return {
-        "Sid": "TlsOnly",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": action,
-        "Resource": target,
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
+def _network_problems(network: NetworkConfig) -> list[Problem]:
+    """Problems of ``vpc``, ``subnets`` and ``security_group_ids``, which are arguments of the platform itself."""
+    found = network.problems() or network_problems(network, "")
+    return [replace(problem, fix=problem.fix.replace(" on NetworkConfig", "")) for problem in found]
 
 
-def _admit(service: str, action: str, target: Any) -> dict[str, Any]:
-    return {
-        "Sid": "Service",
-        "Effect": "Allow",
-        "Principal": {"Service": service},
-        "Action": action,
-        "Resource": target,
-        "Condition": {"StringEquals": {"aws:SourceAccount": account_token()}},
-    }
+def _retention_problems(days: object) -> Iterator[Problem]:
+    if days not in LOG_RETENTION_DAYS or isinstance(days, bool):
+        longer = [each for each in LOG_RETENTION_DAYS if isinstance(days, int) and each > days]
+        fix = f"write {min(longer) if longer else max(LOG_RETENTION_DAYS)}"
+        yield Problem("log_retention_days", days, f"one of {', '.join(map(str, LOG_RETENTION_DAYS))}", fix)

@@ -11,7 +11,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import jsii
-from aws_cdk import CfnResource, IStringProducer, Lazy, Stack, Stage
+from aws_cdk import CfnResource, Fn, IStringProducer, Lazy, Stack, Stage
 from constructs import Construct, IConstruct, Node
 
 from cdk_processing.access.statement import Place, Statement, policy_document, service_trust
@@ -23,6 +23,7 @@ from cdk_processing.constructs.substitution import filled_in
 from cdk_processing.constructs.typed import TypedResource, typed_resource
 from cdk_processing.contract.texts import ROLE_DESCRIPTION, TAG_VALUE, fit
 from cdk_processing.errors import DeclarationError, Problem
+from cdk_processing.request.tokens import is_token
 
 __all__ = [
     "acknowledge",
@@ -101,7 +102,7 @@ def role(
 def _name_by_path(made: TypedResource, stack: Stack, path: str, standards: RoleStandards, given: str) -> list[str]:
     """Give a role another name where an aspect has given it another path: CloudFormation makes it anew."""
     now = stack.resolve(made.read("Path"))
-    if now != standards.role_path and made.read("RoleName") == given:
+    if now != stack.resolve(standards.role_path) and made.read("RoleName") == given:
         made.write("RoleName", standards.name(path, now if now is None else str(now)))
     return []
 
@@ -153,7 +154,12 @@ class _RoleFolder:
         """The text."""
         del context
         path = self._made.read("Path")
-        return path.rstrip("/") if isinstance(path, str) else ""
+        if not isinstance(path, str):
+            return ""
+        if not is_token(path):
+            return path.rstrip("/")
+        # CloudFormation can take the slash from the end only together with what follows it.
+        return Fn.select(0, Fn.split("/|", f"{path}|"))
 
 
 def place_of(stack: Stack) -> Place:

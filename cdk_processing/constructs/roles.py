@@ -15,7 +15,7 @@ from cdk_processing.contract.texts import digest
 from cdk_processing.errors import Problem
 from cdk_processing.request.tokens import is_token
 
-__all__ = ["RoleStandards", "customized_roles_problem"]
+__all__ = ["STACK_MARK", "RoleStandards", "customized_roles_problem"]
 
 #: https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 _NAME_LENGTH = 64
@@ -25,9 +25,11 @@ _PATH_LENGTH = 512
 _PATH = re.compile(r"/([\x21-\x7e]+/)?")
 _BOUNDARY = re.compile(r"arn:[a-z0-9-]+:iam::([0-9]{12}|aws):policy/.+")
 _DIGEST_LENGTH = 8
+#: A hyphen and four digits, as of a platform's role path.
+_MARK_LENGTH = 5
 #: The first part of the id that CloudFormation gives a stack once for all:
 #: arn:aws:cloudformation:region:account:stack/name/51af3dc0-da77-11e4-872e-1234567db123
-_STACK_MARK = {
+STACK_MARK = {
     "Fn::Select": [
         0,
         {"Fn::Split": ["-", {"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]}]},
@@ -74,7 +76,7 @@ class RoleStandards:
         """Properties of the role at a construct's path, as in a template."""
         properties: dict[str, Any] = {}
         if self.permissions_boundary is not None:
-            properties["PermissionsBoundary"] = self._boundary_arn
+            properties["PermissionsBoundary"] = self.boundary_arn
         if self.role_path is not None:
             properties["Path"] = self.role_path
         if self.role_name_prefix is not None:
@@ -88,13 +90,27 @@ class RoleStandards:
             construct_path: The construct's path.
             path: The role's path. A role of another path is another role, and its name must be free.
         """
-        mark = digest(f"{construct_path}|{path or '/'}")
-        room = _NAME_LENGTH - len(self.role_name_prefix or "") - 2 * (_DIGEST_LENGTH + 1)
+        return self.name_with(self.role_name_prefix or "", "", construct_path, path)
+
+    @staticmethod
+    def name_with(prefix: str, mark: str, construct_path: str, path: str | None) -> dict[str, Any]:
+        """A role's name.
+
+        Args:
+            prefix: What it begins with; a CDK token counts as the longest prefix.
+            mark: What else tells it from others; a CDK token counts as 5 characters.
+            construct_path: The construct's path.
+            path: The role's path, as far as it is known at synth.
+        """
+        own = digest(f"{construct_path}|{path or '/'}")
+        taken = (_PREFIX_LENGTH if is_token(prefix) else len(prefix)) + (_MARK_LENGTH if is_token(mark) else len(mark))
+        room = _NAME_LENGTH - taken - 2 * (_DIGEST_LENGTH + 1)
         readable = re.sub(r"[^A-Za-z0-9]", "", construct_path)[-room:]
-        return {"Fn::Join": ["", [f"{self.role_name_prefix}{readable}-{mark}-", _STACK_MARK]]}
+        return {"Fn::Join": ["", [f"{prefix}{readable}-{own}{mark}-", STACK_MARK]]}
 
     @property
-    def _boundary_arn(self) -> str:
+    def boundary_arn(self) -> str:
+        """ARN of the permissions boundary; "" if there is none."""
         given = self.permissions_boundary
         return given if isinstance(given, str) else getattr(given, "managed_policy_arn", "")
 

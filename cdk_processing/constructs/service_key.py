@@ -8,7 +8,12 @@ from aws_cdk import Annotations
 from constructs import Construct
 
 from cdk_processing.constructs.placement import Placement, place_problems
-from cdk_processing.constructs.pseudo_parameters import account_token, partition_token, region_token
+from cdk_processing.constructs.pseudo_parameters import (
+    account_token,
+    partition_token,
+    region_token,
+    url_suffix_token,
+)
 from cdk_processing.constructs.resources import place_of, stack_of
 from cdk_processing.constructs.whereabouts import where_is
 from cdk_processing.errors import Problem
@@ -31,7 +36,7 @@ def key_statements() -> list[dict[str, Any]]:
         "Action": "kms:*",
         "Resource": _EVERYTHING,
     }
-    return [account, *_service_statements(partition_token(), region_token(), account_token())]
+    return [account, *_service_statements(partition_token(), region_token(), account_token(), url_suffix_token())]
 
 
 def shared_key_problems(key: object, platform: Construct) -> list[Problem]:
@@ -40,7 +45,7 @@ def shared_key_problems(key: object, platform: Construct) -> list[Problem]:
         return []
     if not hasattr(key, "key_arn") or not hasattr(key, "add_to_resource_policy"):
         fix = 'write kms.Key.from_key_arn(stack, "Key", arn), or leave it out to have a key made'
-        return [Problem("encryption_key", key, "a kms.IKey", fix)]
+        return [Problem("encryption_key", key, "a kms.IKey or 'aws-owned'", fix)]
     name = key_name(key) or ""
     if "alias/" in name:
         fix = "import the key itself: kms.Key.from_key_arn, or kms.Key.from_lookup(stack, 'Key', alias_name=...)"
@@ -59,7 +64,7 @@ def admit_services(key: Any, platform: Construct) -> None:
     """
     from aws_cdk import aws_iam as iam
 
-    for statement in _service_statements(partition_token(), region_token(), account_token()):
+    for statement in _service_statements(partition_token(), region_token(), account_token(), url_suffix_token()):
         added = key.add_to_resource_policy(iam.PolicyStatement.from_json(statement), True)
         if not added.statement_added:
             _warn(key, platform)
@@ -68,11 +73,14 @@ def admit_services(key: Any, platform: Construct) -> None:
 
 def _warn(key: Any, platform: Construct) -> None:
     place = place_of(stack_of(platform))
-    known = [
+    partition, region, account = (
         f"<{name}>" if is_token(value) else value
         for name, value in (("partition", place.partition), ("region", place.region), ("account", place.account))
-    ]
-    needed = ", ".join(str(statement).replace("'", '"') for statement in _service_statements(*known))
+    )
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    needed = ", ".join(
+        str(statement).replace("'", '"') for statement in _service_statements(partition, region, account, suffix)
+    )
     Annotations.of(platform).add_warning_v2(
         _WARNING,
         f"this app cannot change the policy of the key {key.node.path}. Without these statements in it, alarms reach "
@@ -81,7 +89,7 @@ def _warn(key: Any, platform: Construct) -> None:
     )
 
 
-def _service_statements(partition: str, region: str, account: str) -> list[dict[str, Any]]:
+def _service_statements(partition: str, region: str, account: str, suffix: str) -> list[dict[str, Any]]:
     groups = f"arn:{partition}:logs:{region}:{account}:log-group:/aws/vendedlogs/states/*"
     return [
         {
@@ -106,7 +114,7 @@ def _service_statements(partition: str, region: str, account: str) -> list[dict[
         {
             "Sid": "Logs",
             "Effect": "Allow",
-            "Principal": {"Service": f"logs.{region}.amazonaws.com"},
+            "Principal": {"Service": f"logs.{region}.{suffix}"},
             "Action": [
                 "kms:Decrypt",
                 "kms:DescribeKey",

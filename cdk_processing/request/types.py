@@ -26,6 +26,7 @@ __all__ = [
     "SecurityGroup",
     "Subnet",
     "SubnetSelection",
+    "Topic",
     "UploadMode",
     "Vpc",
     "WholeNumber",
@@ -81,6 +82,15 @@ class Key(Protocol):
 
     @property
     def key_arn(self) -> str: ...  # noqa: D102
+
+
+class Topic(Protocol):
+    """An ``sns.ITopic``."""
+
+    @property
+    def topic_arn(self) -> str: ...  # noqa: D102
+    @property
+    def fifo(self) -> bool: ...  # noqa: D102
 
 
 class Node(Protocol):

@@ -27,25 +27,25 @@ _USE_KEY = [
 _CONDITION_FAILED = "$contains($failure.Error & ' ' & $failure.Cause, 'ConditionalCheckFailed')"
 
 
-def item_statements(table_arn: str, key_arn: str, job: str) -> list[Statement]:
+def item_statements(table_arn: str, key_arn: str | None, job: str) -> list[Statement]:
     """The permissions to read and write the items of a job.
 
     Args:
         table_arn: The platform's table.
-        key_arn: The key that encrypts it.
+        key_arn: The key that encrypts it; None if DynamoDB's own does.
         job: The construct's path.
     """
-    return [
-        Statement(
-            "KeepItems",
-            ["dynamodb:GetItem", "dynamodb:UpdateItem"],
-            [table_arn],
-            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
-            {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{literal(f'{job}#')}*"]}},
-        ),
-        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
-        Statement("EncryptItems", _USE_KEY, [key_arn], through_service("dynamodb")),
-    ]
+    keep = Statement(
+        "KeepItems",
+        ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+        [table_arn],
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{literal(f'{job}#')}*"]}},
+    )
+    if key_arn is None:
+        return [keep]
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+    return [keep, Statement("EncryptItems", _USE_KEY, [key_arn], through_service("dynamodb"))]
 
 
 def update_item(

@@ -490,6 +490,8 @@ class Imported:
     table_name = "turns"
     work_bucket = data_bucket = None
     role_standards = RoleStandards()
+    network_config = None
+    job_tags = {"team": "data"}  # noqa: RUF012
 
 
 def test_a_platform_may_be_anything_that_has_what_a_job_needs(stack, request_for, synth, resources):

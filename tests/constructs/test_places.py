@@ -342,6 +342,8 @@ class Named:
         self.table_name = "turns"
         self.work_bucket = self.data_bucket = None
         self.role_standards = RoleStandards()
+        self.network_config = None
+        self.job_tags = {}
         for name, value in given.items():
             setattr(self, name, value)
 

@@ -145,6 +145,8 @@ def test_a_platform_that_another_app_has_deployed_is_a_class_of_ones_own(embedde
             work_bucket = imported("PlatformWork")
             data_bucket = imported("PlatformData")
             role_standards = RoleStandards(role_path="/company/")
+            network_config = None
+            job_tags = {}  # noqa: RUF012
 
         declare_jobs(stack, Company())
 

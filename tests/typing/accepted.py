@@ -3,15 +3,17 @@
 from datetime import timedelta
 from pathlib import Path
 
-from aws_cdk import CfnParameter, Duration, Fn, Stack
+from aws_cdk import CfnParameter, Duration, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
 
 from cdk_processing import (
     AthenaDatasetDefinition,
+    CostAllocation,
     DataBucket,
     DatasetDefinition,
     ExecutionVariables,
@@ -24,6 +26,8 @@ from cdk_processing import (
     ProcessingInput,
     ProcessingJob,
     ProcessingOutput,
+    ProcessingPlatform,
+    ProcessingRepository,
     Processor,
     PySparkProcessor,
     PyTorch,
@@ -33,7 +37,9 @@ from cdk_processing import (
     S3Location,
     ScriptProcessor,
     SKLearnProcessor,
+    SlackChannel,
     SparkJarProcessor,
+    TeamsChannel,
 )
 
 IN, OUT = "/opt/ml/processing/in", "/opt/ml/processing/out"
@@ -55,6 +61,7 @@ def constructs(
     any_vpc: ec2.IVpc,
     group: ec2.SecurityGroup,
     any_group: ec2.ISecurityGroup,
+    topic: sns.ITopic,
     parameter: CfnParameter,
 ) -> None:
     ProcessingInput(data.at("in/"), IN)
@@ -124,3 +131,15 @@ def constructs(
     spark.run("app.py", configuration=memory, spark_event_logs_s3_uri=data.at("events/"))
     SparkJarProcessor(framework_version="3.5").run("app.jar", "com.x.Main", submit_files=["log4j.properties"])
     ProcessingJob(stack, "Job", script.run("prep.py"))
+    platform = ProcessingPlatform(stack, "Platform", encryption_key=any_key, alert_topic=topic, vpc=any_vpc)
+    ProcessingPlatform(stack, "Plain", encryption_key="aws-owned", tags={"class": "internal"}, name="data")
+    ProcessingPlatform(stack, "In", vpc=vpc, subnets=["subnet-1"], security_group_ids=[any_group, "sg-1"])
+    ProcessingPlatform(stack, "A", alert_channels=[SlackChannel("T1", "C1"), TeamsChannel("tenant", "team", "channel")])
+    ProcessingPlatform(stack, "Told", alert_emails=("a@example.com",), alert_channels=[SlackChannel("T1", "C1")])
+    ProcessingPlatform(stack, "Gone", removal_policy=RemovalPolicy.DESTROY, log_retention_days=30)
+    ProcessingJob(stack, "Other", script.run("prep.py"), platform=platform)
+    team = CostAllocation(team="census")
+    shared = ProcessingPlatform.from_name(stack, "Shared", "data", in_vpc=True, cost_allocation=team)
+    ProcessingJob(stack, "Third", script.run("prep.py"), platform=shared)
+    images = ProcessingRepository(stack, "Images", encryption_key=platform.key, pull_accounts=("111122223333",))
+    Processor(image_uri=images.image(tag="1.0"))

@@ -19,6 +19,8 @@ from cdk_processing import (
     ProcessingInput,
     ProcessingJob,
     ProcessingOutput,
+    ProcessingPlatform,
+    ProcessingRepository,
     Processor,
     PySparkProcessor,
     RedshiftDatasetDefinition,
@@ -141,3 +143,16 @@ def wrong(
     Parameter("ratio", type=list)
     Parameter("mode", enum_values="File")
     ProcessingJob(stack, "Job", script)
+    ProcessingPlatform(stack, "P", encryption_key="alias/data")
+    ProcessingPlatform(stack, "P", alert_topic="arn:aws:sns:eu-central-1:111122223333:alerts")
+    ProcessingPlatform(stack, "P", alert_emails="a@example.com")
+    ProcessingPlatform(stack, "P", alert_channels=["C0123"])
+    ProcessingPlatform(stack, "P", log_retention_days="90")
+    ProcessingPlatform(stack, "P", vpc="vpc-1")
+    ProcessingPlatform(stack, "P", tags=["team"])
+    ProcessingPlatform(stack, "P", cost_allocation={"team": "census"})
+    ProcessingPlatform(stack, "P", removal_policy="destroy")
+    ProcessingPlatform.from_name(stack, "P")
+    ProcessingPlatform.from_name(stack, "P", "data", in_vpc="yes")
+    ProcessingRepository(stack, "R", pull_accounts="111122223333")
+    ProcessingJob(stack, "Job", script.run("prep.py"), platform="data")
