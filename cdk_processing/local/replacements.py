@@ -56,7 +56,11 @@ from cdk_processing.local.aws.sagemaker.deployed_jobs import DeployedJobs
 from cdk_processing.local.aws.scheduler.clock import Scheduler, keep_every_property
 from cdk_processing.local.aws.sns.topics import deliver_if_key_admits, keep_key
 from cdk_processing.local.aws.stepfunctions import calls, deletion, execution, history, limits, processing, times
+from cdk_processing.local.aws.stepfunctions.api_errors import with_words_of_aws
 from cdk_processing.local.aws.stepfunctions.definitions import refuse_wrong_definitions
+from cdk_processing.local.aws.stepfunctions.interpreter.expressions import sequence_of_one
+from cdk_processing.local.aws.stepfunctions.interpreter.machine import interpret
+from cdk_processing.local.aws.stepfunctions.nested import NestedExecutions
 from cdk_processing.local.files import FileStore
 from cdk_processing.local.injection import Faults
 from cdk_processing.local.ministack import Replacement, internal
@@ -198,34 +202,32 @@ def _metrics_and_alarms(metrics: Metrics, alarms: Alarms) -> Iterator[Replacemen
 def _step_functions(metrics: Metrics, role_calls: calls.RoleCalls) -> Iterator[Replacement]:
     """How executions run."""
     yield Replacement(_SFN, "time", _instead(execution.Clock()))
+    yield Replacement(_SFN, "error_response_json", with_words_of_aws)
     yield Replacement(_SFN, "_create_state_machine", deletion.with_a_clean_slate)
     yield Replacement(_SFN, "_delete_state_machine", _instead(deletion.delete))
     # While a state machine is being deleted, it also refuses a repeated start of an execution that is running.
     yield Replacement(_SFN, "_start_execution", execution.idempotent_start, deletion.refuse_while_deleting)
-    yield Replacement(_SFN, "_run_execution", execution.run_under_role, deletion.then_delete)
+    yield Replacement(
+        _SFN, "_run_execution", interpret, partial(execution.run_under_role, role_calls.client), deletion.then_delete
+    )
     yield Replacement(_SFN, "_stop_execution", execution.stop_at_once)
     yield Replacement(_SFN, "_fail_execution", execution.fail_if_running)
     yield Replacement(_SFN, "_emit_execution_status_event", metrics.count_executions)
     # If a transition does not happen because the state machine is deleted, the history gets no event for it.
     yield Replacement(
-        _SFN, "_add_event", history.complete_events, limits.refuse_large_results, deletion.terminate_at_transition
+        _SFN, "_add_event", history.number_events, limits.refuse_large_results, deletion.terminate_at_transition
     )
     yield Replacement(_SFN, "jsonata", limits.bounded_engine)
     yield Replacement(_SFN, "_error_matches", limits.catch_no_terminal_error)
-    yield Replacement(_SFN, "_apply_jsonata_arguments", history.remember_parameters)
-    yield Replacement(_SFN, "_apply_parameters", history.remember_parameters)
-    yield Replacement(_SFN, "_evaluate_jsonata_choice_rule", execution.boolean_condition)
     yield Replacement(_SFN, "_validate_definition_jsonata", refuse_wrong_definitions)
-    yield Replacement(_SFN, "_apply_state_assign", _instead(execution.assign_at_once))
-    yield Replacement(_SFN, "_apply_output_path", execution.output_of_succeed)
     yield Replacement(_SFN, "_sfn_jsonata_to_millis", times.read_portable_times)
-    yield Replacement(_SFN, "_execute_task", execution.evaluated_timeout)
+    yield Replacement(_SFN, "_sfn_jsonata_range", sequence_of_one)
     yield Replacement(_SFN, "_invoke_resource_with_timeout", execution.stop_on_timeout)
-    yield Replacement(_SFN, "_find_matching_retrier", execution.wait_before_retry, deletion.terminate_at_retry)
     yield Replacement(_SFN, "_invoke_aws_sdk_integration", _instead(role_calls.sdk_task))
     yield Replacement(_SFN, "_call_lambda", calls.authorized_lambda)
-    yield Replacement(_SFN, "_invoke_nested_start_execution", calls.authorized_start)
-    yield Replacement(_SFN, "_invoke_nested_start_execution_sync", calls.authorized_start)
+    nested = NestedExecutions(role_calls.optimized_task)
+    yield Replacement(_SFN, "_invoke_nested_start_execution", _instead(nested.task))
+    yield Replacement(_SFN, "_invoke_nested_start_execution_sync", _instead(nested.task))
 
 
 def extend_tasks(parts: Parts) -> None:
@@ -233,7 +235,8 @@ def extend_tasks(parts: Parts) -> None:
     dispatch = internal(_SFN, "_SERVICE_DISPATCH")
     dispatch[processing.RESOURCE] = parts.processing_tasks.task
     for resource in calls.OPTIMIZED:
-        dispatch[resource] = parts.role_calls.optimized_task
+        if resource != calls.START_EXECUTION:  # MiniStack dispatches it by itself
+            dispatch[resource] = parts.role_calls.optimized_task
 
 
 def extend_iam() -> None:

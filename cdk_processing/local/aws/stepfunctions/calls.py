@@ -1,24 +1,37 @@
 """Tasks that call an AWS API. They call it over HTTP with the state machine's role, so IAM decides as in AWS.
 
 That covers ``aws-sdk:<service>:<action>`` for each service of MiniStack, and the optimized integrations that make one
-call (``sqs:sendMessage``, ``sns:publish``, ``events:putEvents``, ``dynamodb:*Item``).
+call (``sqs:sendMessage``, ``sns:publish``, ``events:putEvents``, ``dynamodb:*Item``, ``states:startExecution``).
 """
 
 from __future__ import annotations
 
 import json
+import re
+import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from cdk_processing.local import ministack
 from cdk_processing.local.api_models.sdk_names import find_operation, service_name
 from cdk_processing.local.api_models.shapes import sdk_request, sdk_result
 from cdk_processing.local.aws.iam.assumed_roles import AssumedRoles
+from cdk_processing.local.aws.stepfunctions.call_texts import (
+    CallErrors as _Errors,
+)
+from cdk_processing.local.aws.stepfunctions.call_texts import (
+    http_metadata,
+    missing_member,
+    missing_text,
+)
 from cdk_processing.local.aws.stepfunctions.execution import SESSION, Execution, current_execution, execution_error
 
-__all__ = ["OPTIMIZED", "RoleCalls", "authorized_lambda", "authorized_start"]
+__all__ = ["OPTIMIZED", "START_EXECUTION", "RoleCalls", "authorized_lambda"]
 
-_SFN = "ministack.services.stepfunctions"
+# How a task waits, at the end of its resource.
+_PATTERNS = re.compile(r"\.(sync(:2)?|waitForTaskToken)$")
 # The base exception of a service's Java SDK (v2). An error that has no class is named after it.
 _SDK_NAMES = {
     "cloudwatch": "CloudWatch",
@@ -28,16 +41,52 @@ _SDK_NAMES = {
     "sagemaker": "SageMaker",
     "secretsmanager": "SecretsManager",
 }
-# The optimized integrations: service, operation, prefix of error names, and the name of an error without a class. The
-# prefixes are documented; the last column follows the Java SDK, v1, and is a guess except for DynamoDB.
+
+
+@dataclass(frozen=True)
+class _Integration:
+    """An optimized integration that makes one call.
+
+    Attributes:
+        service: The service, as botocore names it.
+        operation: The operation.
+        prefix: The first part of its errors' names, as documented.
+        sdk_name: The service in a cause, as the Java SDK, v1, names it.
+        metadata: Whether the result includes the HTTP response's headers and status.
+    """
+
+    service: str
+    operation: str
+    prefix: str
+    sdk_name: str
+    metadata: bool = True
+
+    @property
+    def fallback(self) -> str:
+        """The second part of the name of an error that has no class in the Java SDK."""
+        return _BASE_ERRORS[self.prefix]
+
+
+# After the Java SDK, v1. Recorded for DynamoDB and SQS.
+_BASE_ERRORS = {
+    "SQS": "AmazonSQSException",
+    "SNS": "AmazonSNSException",
+    "EventBridge": "AmazonEventBridgeException",
+    "DynamoDB": "AmazonDynamoDBException",
+    "StepFunctions": "AWSStepFunctionsException",
+}
+START_EXECUTION = "arn:aws:states:::states:startExecution"
 OPTIMIZED = {
-    "arn:aws:states:::sqs:sendMessage": ("sqs", "SendMessage", "SQS", "AmazonSQSException"),
-    "arn:aws:states:::sns:publish": ("sns", "Publish", "SNS", "AmazonSNSException"),
-    "arn:aws:states:::events:putEvents": ("events", "PutEvents", "EventBridge", "AmazonEventBridgeException"),
-    "arn:aws:states:::dynamodb:putItem": ("dynamodb", "PutItem", "DynamoDB", "AmazonDynamoDBException"),
-    "arn:aws:states:::dynamodb:getItem": ("dynamodb", "GetItem", "DynamoDB", "AmazonDynamoDBException"),
-    "arn:aws:states:::dynamodb:deleteItem": ("dynamodb", "DeleteItem", "DynamoDB", "AmazonDynamoDBException"),
-    "arn:aws:states:::dynamodb:updateItem": ("dynamodb", "UpdateItem", "DynamoDB", "AmazonDynamoDBException"),
+    "arn:aws:states:::sqs:sendMessage": _Integration("sqs", "SendMessage", "SQS", "AmazonSQS"),
+    "arn:aws:states:::sns:publish": _Integration("sns", "Publish", "SNS", "AmazonSNS"),
+    "arn:aws:states:::events:putEvents": _Integration(
+        "events", "PutEvents", "EventBridge", "AmazonCloudWatchEvents", metadata=False
+    ),
+    "arn:aws:states:::dynamodb:putItem": _Integration("dynamodb", "PutItem", "DynamoDB", "AmazonDynamoDBv2"),
+    "arn:aws:states:::dynamodb:getItem": _Integration("dynamodb", "GetItem", "DynamoDB", "AmazonDynamoDBv2"),
+    "arn:aws:states:::dynamodb:deleteItem": _Integration("dynamodb", "DeleteItem", "DynamoDB", "AmazonDynamoDBv2"),
+    "arn:aws:states:::dynamodb:updateItem": _Integration("dynamodb", "UpdateItem", "DynamoDB", "AmazonDynamoDBv2"),
+    START_EXECUTION: _Integration("stepfunctions", "StartExecution", "StepFunctions", "AWSStepFunctions"),
 }
 
 
@@ -59,48 +108,60 @@ class RoleCalls:
             raise execution_error("States.Runtime", f"{resource}: {error}") from error
         shape = client.meta.service_model.operation_model(operation)
         request = sdk_request(shape.input_shape, arguments or {})
-        response = self._call(client, operation, request, prefix, f"{prefix}Exception")
+        response = self._call(client, operation, request, _Errors(prefix, f"{prefix}Exception"))
         return sdk_result(shape.output_shape, response)
 
     def optimized_task(self, resource: str, arguments: Any) -> Any:
         """Make the call of an optimized integration."""
-        service, operation, prefix, fallback = OPTIMIZED[resource.removesuffix(".waitForTaskToken")]
-        client = self._client(service, resource)
-        shape = client.meta.service_model.operation_model(operation)
+        integration = OPTIMIZED[_PATTERNS.sub("", resource)]
+        client = self._client(integration.service, resource)
+        shape = client.meta.service_model.operation_model(integration.operation)
         request = sdk_request(shape.input_shape, arguments or {})
-        if operation == "PutEvents":
+        if integration.operation == "PutEvents":
             _name_the_sender(request, _execution(resource))
-        response = self._call(client, operation, request, prefix, fallback)
-        if operation == "PutEvents" and response.get("FailedEntryCount"):
+        if integration.operation == "SendMessage":
+            _refuse_no_url(str(request.get("QueueUrl")))
+        errors = _Errors(integration.prefix, integration.fallback, integration.sdk_name)
+        response = self._call(client, integration.operation, request, errors)
+        if response.get("FailedEntryCount"):
             cause = {"Entries": response["Entries"], "FailedEntryCount": response["FailedEntryCount"]}
             raise execution_error("EventBridge.FailedEntry", json.dumps(cause, separators=(",", ":")))
-        return sdk_result(shape.output_shape, response)
+        result = sdk_result(shape.output_shape, response)
+        return {**result, **http_metadata(response["ResponseMetadata"])} if integration.metadata else result
+
+    def client(self, role_arn: str, service: str) -> Any:
+        """A boto3 client that calls with a role."""
+        return self._roles.assume(role_arn, ministack.scope()[1], SESSION).client(service)
 
     def _client(self, service: str, resource: str) -> Any:
         from botocore.exceptions import UnknownServiceError
 
         try:
-            return self._roles.assume(_execution(resource).role_arn, ministack.scope()[1], SESSION).client(service)
+            return self.client(_execution(resource).role_arn, service)
         except UnknownServiceError as error:
             raise execution_error("States.Runtime", f"{resource}: there is no AWS service {service}") from error
 
     @staticmethod
-    def _call(client: Any, operation: str, request: dict[str, Any], prefix: str, fallback: str) -> dict[str, Any]:
+    def _call(client: Any, operation: str, request: dict[str, Any], errors: _Errors) -> dict[str, Any]:
         from botocore import xform_name
         from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
+        given = {name: value for name, value in request.items() if value is not None}
+        missing = missing_member(client.meta.service_model.operation_model(operation).input_shape, given)
+        if missing is not None:
+            raise errors.made(None, missing_text(client, missing), 400, str(uuid.uuid4()), "ValidationException")
         try:
-            response: dict[str, Any] = getattr(client, xform_name(operation))(**request)
+            response: dict[str, Any] = getattr(client, xform_name(operation))(**given)
         except ClientError as error:
-            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            message = f"{error.response['Error'].get('Message', '')} (Service: {prefix}, Status Code: {status})"
-            name = _exception_class(client, operation, error.response["Error"]["Code"])
-            raise execution_error(f"{prefix}.{name or fallback}", message) from error
+            told, metadata = error.response["Error"], error.response["ResponseMetadata"]
+            name = _exception_class(client, operation, told["Code"])
+            status, request_id = metadata["HTTPStatusCode"], metadata.get("RequestId") or str(uuid.uuid4())
+            raise errors.made(name, told.get("Message", ""), status, request_id, told["Code"]) from error
         except HTTPClientError as error:
             # The Java SDK's name of an error that is no answer of a service.
-            raise execution_error(f"{prefix}.SdkClientException", f"Unable to execute HTTP request: {error}") from error
+            raise errors.no_answer(str(error)) from error
         except BotoCoreError as error:
-            raise execution_error("States.Runtime", f"{prefix}: {error}") from error
+            raise execution_error("States.Runtime", f"{errors.prefix}: {error}") from error
         return response
 
 
@@ -110,6 +171,12 @@ def _name_the_sender(request: Mapping[str, Any], execution: Execution) -> None:
         if isinstance(entry, dict):
             machine = execution.record["stateMachineArn"]
             entry["Resources"] = [*(entry.get("Resources") or ()), machine, execution.arn]
+
+
+def _refuse_no_url(queue: str) -> None:
+    """Fail for a queue's name where its URL belongs, as the Java SDK does: it takes it for a host."""
+    if not urlsplit(queue).scheme:
+        raise _Errors("SQS", "", "").no_answer(f"{queue}: Name or service not known")
 
 
 def _execution(resource: str) -> Execution:
@@ -150,17 +217,3 @@ def authorized_lambda(call: Callable[..., Any]) -> Callable[..., Any]:
         return call(function, event)
 
     return call_lambda
-
-
-def authorized_start(start: Callable[..., Any]) -> Callable[..., Any]:
-    """Start another execution, if the state machine's role may."""
-
-    def start_execution(resource: str, arguments: Mapping[str, Any]) -> Any:
-        execution = current_execution()
-        if execution is not None:
-            denial = execution.principal.denial("states:StartExecution", str(arguments.get("StateMachineArn", "*")))
-            if denial is not None:
-                raise execution_error("StepFunctions.AWSStepFunctionsException", denial)
-        return start(resource, arguments)
-
-    return start_execution

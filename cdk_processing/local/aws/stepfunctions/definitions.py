@@ -10,13 +10,15 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from cdk_processing.local.aws.stepfunctions.definition_values import problems_of_values
+
 __all__ = ["refuse_wrong_definitions"]
 
-_TYPES = frozenset({"Task", "Pass", "Choice", "Wait", "Succeed", "Fail", "Parallel", "Map"})
+_TYPES = ("Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map")
 _ENDS = frozenset({"Succeed", "Fail"})
 #: Only these can fail by what they call, so only these can retry and catch.
 _CATCH = frozenset({"Task", "Parallel", "Map"})
-_OF_JSONPATH = ("InputPath", "Parameters", "ResultSelector", "ResultPath", "OutputPath")
+_OF_JSONPATH = frozenset({"Parameters", "Result", "ResultSelector"})
 
 
 def refuse_wrong_definitions(validate: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
@@ -26,27 +28,32 @@ def refuse_wrong_definitions(validate: Callable[[Any], str | None]) -> Callable[
         try:
             definition = json.loads(text) if isinstance(text, str) else None
         except ValueError as error:
-            return f"Invalid State Machine Definition: 'INVALID_JSON_DESCRIPTION: {error}'"
-        if not isinstance(definition, dict):
+            return _refusal(f"INVALID_JSON_DESCRIPTION: {error}")
+        if text is not None and not isinstance(definition, dict):
+            return _refusal("SCHEMA_VALIDATION_FAILED: Definition must be a valid JSON object")
+        if definition is None:
             return validate(text)
         found = list(_problems(definition, "", str(definition.get("QueryLanguage", "JSONPath"))))
-        if found:
-            return f"Invalid State Machine Definition: '{', '.join(found)}'"
-        return validate(text)
+        return _refusal(", ".join(found)) if found else validate(text)
 
     return validate_definition
 
 
+def _refusal(problems: str) -> str:
+    return f"Invalid State Machine Definition: '{problems}'"
+
+
 def _problems(machine: Mapping[str, Any], path: str, language: str) -> Iterator[str]:
     """What is wrong with a machine, or with a branch of a Parallel or Map state."""
-    states = machine.get("States")
-    if not isinstance(states, dict) or not states:
-        yield f"SCHEMA_VALIDATION_FAILED: The field 'States' must hold at least one state at {path}/States"
+    missing = [name for name in ("States", "StartAt") if name not in machine]
+    if missing:
+        yield f"SCHEMA_VALIDATION_FAILED: These fields are required: [{', '.join(missing)}] at {path or '/'}"
         return
-    start = machine.get("StartAt")
-    if start is None:
-        yield f"SCHEMA_VALIDATION_FAILED: The field 'StartAt' is missing at {path or '/'}"
-    elif start not in states:
+    states, start = machine["States"], machine["StartAt"]
+    if not isinstance(states, dict) or not states:
+        yield f"SCHEMA_VALIDATION_FAILED: Value cannot be empty at {path}/States"
+        return
+    if start not in states:
         yield f"MISSING_TRANSITION_TARGET: Missing 'StartAt' target: {start} at {path}/StartAt"
     for name, state in states.items():
         yield from _problems_of(state, f"{path}/States/{name}", states, language)
@@ -61,8 +68,16 @@ def _ends(state: Mapping[str, Any]) -> bool:
 def _problems_of(state: Any, path: str, states: Mapping[str, Any], language: str) -> Iterator[str]:
     kind = state.get("Type") if isinstance(state, dict) else None
     if kind not in _TYPES:
-        yield f"SCHEMA_VALIDATION_FAILED: Value is not one of the types of states at {path}/Type"
+        yield (
+            f"SCHEMA_VALIDATION_FAILED: The field 'Type' should have one of these values: [{', '.join(_TYPES)}] "
+            f"at {path}/Type"
+        )
         return
+    if language == "JSONata" and state.get("QueryLanguage") == "JSONPath":
+        yield (
+            "SCHEMA_VALIDATION_FAILED: 'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state "
+            f"machine at {path}"
+        )
     language = str(state.get("QueryLanguage", language))
     for field, target in _targets(state):
         if target not in states:
@@ -75,6 +90,9 @@ def _problems_of(state: Any, path: str, states: Mapping[str, Any], language: str
                 yield f"SCHEMA_VALIDATION_FAILED: Field is not supported at {path}/{field}"
     if language == "JSONata":
         yield from _problems_of_jsonata(state, path)
+    yield from problems_of_values(state, path, language)
+    if kind == "Parallel" and not state.get("Branches"):
+        yield f"SCHEMA_VALIDATION_FAILED: Value cannot be empty at {path}/Branches"
     branches = state.get("Branches", ()) if kind == "Parallel" else (_of_map(state),) if kind == "Map" else ()
     for branch in branches:
         if isinstance(branch, dict):
@@ -83,7 +101,7 @@ def _problems_of(state: Any, path: str, states: Mapping[str, Any], language: str
 
 def _problems_of_jsonata(state: Mapping[str, Any], path: str) -> Iterator[str]:
     for field in state:
-        if field in _OF_JSONPATH or field.endswith(".$"):
+        if field in _OF_JSONPATH or field.endswith((".$", "Path")):
             yield f"SCHEMA_VALIDATION_FAILED: Field is not supported under JSONata at {path}/{field}"
 
 

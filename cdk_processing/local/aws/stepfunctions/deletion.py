@@ -26,8 +26,8 @@ __all__ = [
     "forget_orphans",
     "mark_for_deletion",
     "refuse_while_deleting",
-    "terminate_at_retry",
     "terminate_at_transition",
+    "terminate_if_deleting",
     "then_delete",
     "with_a_clean_slate",
 ]
@@ -126,25 +126,14 @@ def terminate_at_transition(add: Callable[..., Any]) -> Callable[..., Any]:
 
     def add_event(execution: Mapping[str, Any], event_type: str, details: Any = None) -> Any:
         if event_type.endswith("StateEntered"):
-            _terminate_if_deleting()
+            terminate_if_deleting()
         return add(execution, event_type, details)
 
     return add_event
 
 
-def terminate_at_retry(find: Callable[..., Any]) -> Callable[..., Any]:
-    """End an execution at its next retry if its state machine is being deleted."""
-
-    def find_matching_retrier(retriers: Any, error: str, retry_counts: Mapping[int, int]) -> Any:
-        found = find(retriers, error, retry_counts)
-        if found[0] is not None:  # "each retry counts as a state transition"
-            _terminate_if_deleting()
-        return found
-
-    return find_matching_retrier
-
-
-def _terminate_if_deleting() -> None:
+def terminate_if_deleting() -> None:
+    """End the execution of this thread if its state machine is being deleted."""
     execution = current_execution()
     if execution is not None and execution.machine.get("status") == _DELETING:
         raise execution_error("States.Runtime", f"State machine {execution.machine['name']} has been deleted.")

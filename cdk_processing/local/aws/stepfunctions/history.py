@@ -1,90 +1,121 @@
-"""Writes the events of tasks in an execution's history as AWS does: service, action and arguments of the call.
+"""Writes an execution's history as AWS does: numbered, each event with the one before it, and for one branch at a time.
 
-https://docs.aws.amazon.com/step-functions/latest/apireference/API_TaskScheduledEventDetails.html
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
 """
 
 from __future__ import annotations
 
 import contextvars
-import json
+import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from cdk_processing.local import ministack
+from cdk_processing.local.signals import Signal
 
-__all__ = ["complete_events", "remember_assigned", "remember_parameters"]
+__all__ = [
+    "HISTORY_LIMIT",
+    "Branch",
+    "BranchEndedError",
+    "begin_branch",
+    "current_branch",
+    "integration",
+    "number_events",
+    "write",
+]
 
 _SFN = "ministack.services.stepfunctions"
-_DETAILS = {
-    "TaskScheduled": "taskScheduledEventDetails",
-    "TaskSubmitted": "taskSubmittedEventDetails",
-    "TaskSucceeded": "taskSucceededEventDetails",
-    "TaskFailed": "taskFailedEventDetails",
-}
-_parameters: contextvars.ContextVar[Any] = contextvars.ContextVar("task_parameters", default=None)
-_assigned: contextvars.ContextVar[Mapping[str, Any] | None] = contextvars.ContextVar("assigned", default=None)
+#: "If the execution history reaches 25,000 events, the execution fails":
+#: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+HISTORY_LIMIT = 25_000
+_FULL = f"The execution reached the maximum number of history events ({HISTORY_LIMIT})."
+_PAYLOADS = {"input": "inputDetails", "output": "outputDetails", "assignedVariables": "assignedVariablesDetails"}
+# The States language names the state in the event's type, but not in the name of its details.
+_OF_STATES = ("StateEntered", "StateExited")
+_lock = threading.RLock()
 
 
-def remember_parameters(evaluate: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep the arguments of a task."""
-
-    def evaluate_arguments(state_def: Mapping[str, Any], raw_input: Any, ctx: Any = None) -> Any:
-        found = evaluate(state_def, raw_input, ctx)
-        _parameters.set(found)
-        return found
-
-    return evaluate_arguments
+class BranchEndedError(Exception):
+    """The execution, or a branch of it, ended while a thread still worked for it. No state can catch this."""
 
 
-def remember_assigned(values: Mapping[str, Any]) -> None:
-    """Keep the variables that a state assigns, for the event of its exit."""
-    _assigned.set(values)
+@dataclass
+class Branch:
+    """What one thread of an execution writes.
+
+    Attributes:
+        last: The id of its last event.
+        ended: Set when the branch or its execution ends.
+        parked: Set when the branch waits for something for the first time, or ends.
+    """
+
+    last: int = 0
+    ended: Signal = field(default_factory=Signal)
+    parked: threading.Event = field(default_factory=threading.Event)
 
 
-def complete_events(add: Callable[..., Any]) -> Callable[..., Any]:
-    """Complete the events of tasks, and write the variables that a state assigns into the event of its exit."""
+_branch: contextvars.ContextVar[Branch | None] = contextvars.ContextVar("branch", default=None)
+
+
+def current_branch() -> Branch | None:
+    """The branch of this thread."""
+    return _branch.get()
+
+
+def begin_branch(branch: Branch) -> None:
+    """Let this thread write as a branch."""
+    _branch.set(branch)
+
+
+def write(
+    record: dict[str, Any], event_type: str, details: Mapping[str, Any] | None = None, *, after: int | None = None
+) -> int:
+    """Add an event and return its id.
+
+    Args:
+        record: The execution.
+        event_type: The type, such as ``PassStateEntered``.
+        details: Its details.
+        after: The id of the event before it; left out, the branch's last one.
+
+    Raises:
+        BranchEndedError: The execution or the branch has ended.
+    """
+    branch = _branch.get() or Branch()
+    name = next((of for of in _OF_STATES if event_type.endswith(of)), event_type)
+    told = None
+    if details is not None:
+        truncated = {_PAYLOADS[key]: {"truncated": False} for key in details if key in _PAYLOADS}
+        told = {f"{name[:1].lower()}{name[1:]}EventDetails": {**details, **truncated}}
+    with _lock:
+        if record["status"] != "RUNNING" or branch.ended.is_set():
+            raise BranchEndedError
+        if len(record["events"]) >= HISTORY_LIMIT - 1:  # the last place is for ExecutionFailed
+            raise ministack.internal(_SFN, "_ExecutionError")("States.Runtime", _FULL)
+        event = ministack.internal(_SFN, "_add_event")(record, event_type, told)
+        event["previousEventId"] = branch.last if after is None else after
+        branch.last = event["id"]
+    return branch.last
+
+
+def number_events(add: Callable[..., Any]) -> Callable[..., Any]:
+    """Number events correctly when several threads add them, and give each the id of the event before it."""
 
     def add_event(execution: Mapping[str, Any], event_type: str, details: Any = None) -> Any:
-        field = _DETAILS.get(event_type)
-        if field is not None and details:
-            service, action = _call(str(details[field]["resource"]))
-            details = {field: {**details[field], "resourceType": service, "resource": action}}
-        if event_type == "TaskScheduled" and details:
-            details["taskScheduledEventDetails"].update(
-                region=ministack.scope()[1],
-                parameters=_json(_parameters.get()),
-            )
-        if event_type.endswith("StateEntered"):
-            _assigned.set(None)
-        assigned = _assigned.get()
-        if event_type.endswith("StateExited") and assigned and details:
-            texts = {name: _json(value) for name, value in assigned.items()}
-            details["stateExitedEventDetails"].update(
-                assignedVariables=texts, assignedVariablesDetails={"truncated": False}
-            )
-        event = add_next(execution, event_type, details)
-        if event_type == "TaskScheduled" and details:
-            scheduled = details["taskScheduledEventDetails"]
-            started = {key: scheduled[key] for key in ("resource", "resourceType")}
-            add_next(execution, "TaskStarted", {"taskStartedEventDetails": started})
-        return event
-
-    def add_next(execution: Mapping[str, Any], event_type: str, details: Any) -> Any:
-        event = add(execution, event_type, details)
-        event["previousEventId"] = event["id"] - 1
+        with _lock:
+            event = add(execution, event_type, details)
+            event["previousEventId"] = 0 if event["id"] <= 2 else event["id"] - 1
         return event
 
     return add_event
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def _call(resource: str) -> tuple[str, str]:
+def integration(resource: str) -> tuple[str, str]:
     """``arn:aws:states:::aws-sdk:sfn:describeExecution`` is ``aws-sdk:sfn`` and ``describeExecution``."""
-    _, integration, called = resource.partition(":states:::")
-    if not integration:
+    _, found, called = resource.partition(":states:::")
+    if not found:
         return ("lambda" if ":lambda:" in resource else "activity"), resource
-    service, _, action = called.rpartition(":")
-    return service, action
+    sdk = "aws-sdk:" if called.startswith("aws-sdk:") else ""
+    service, _, action = called.removeprefix(sdk).partition(":")
+    return f"{sdk}{service}", action

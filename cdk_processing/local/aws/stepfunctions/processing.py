@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import uuid
 from typing import Any
 
 from cdk_processing.local import ministack
@@ -12,6 +13,7 @@ from cdk_processing.local.aws.sagemaker.errors import ServiceError
 from cdk_processing.local.aws.sagemaker.jobs import SageMakerJob, job_arn
 from cdk_processing.local.aws.sagemaker.service import AnswerLostError, SageMaker
 from cdk_processing.local.aws.stepfunctions.execution import current_execution, execution_error, wait_or_be_stopped
+from cdk_processing.local.aws.stepfunctions.history import integration, write
 from cdk_processing.local.aws.stepfunctions.permissions import sync_denial
 
 __all__ = ["RESOURCE", "ProcessingTasks"]
@@ -54,10 +56,9 @@ class ProcessingTasks:
             raise execution_error(_NO_ANSWER, "Unable to execute HTTP request: Connection reset") from error
         if not sync:
             return answer
-        submitted = {"resource": resource, "output": json.dumps(answer)}
-        ministack.internal("ministack.services.stepfunctions", "_add_event")(
-            execution.record, "TaskSubmitted", {"taskSubmittedEventDetails": submitted}
-        )
+        service, action = integration(resource)
+        submitted = {"resourceType": service, "resource": action, "output": json.dumps(answer, separators=(",", ":"))}
+        write(execution.record, "TaskSubmitted", submitted)
         return self._follow(self._sagemaker.jobs.get(arguments["ProcessingJobName"]), execution.principal)
 
     def _create(self, arguments: Any, principal: Principal) -> dict[str, Any]:
@@ -92,4 +93,7 @@ def _arn(arguments: Any) -> str:
 
 
 def _cause(error: ServiceError) -> str:
-    return f"{error.message} (Service: AmazonSageMaker; Status Code: {error.status}; Error Code: {error.code})"
+    return (
+        f"{error.message} (Service: AmazonSageMaker; Status Code: {error.status}; Error Code: {error.code}; "
+        f"Request ID: {uuid.uuid4()}; Proxy: null)"
+    )

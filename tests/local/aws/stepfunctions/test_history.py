@@ -43,8 +43,22 @@ def test_a_call_that_fails_is_named_too(world):
     assert "sqs:ListQueues" in failed["cause"].replace("listqueues", "ListQueues")
 
 
-def test_each_event_names_the_one_before(world):
+def test_each_event_names_the_one_before_and_the_first_state_names_none(world):
+    # Recorded in localstack/localstack, v2/base/test_base.py::TestSnfBase::test_state_pass_result
     nothing = {"StartAt": "Done", "States": {"Done": {"Type": "Pass", "End": True}}}
     ended = world.execute(world.machine(nothing, world.role("states.amazonaws.com", [])))
     events = events_of(world, ended["executionArn"])
-    assert [event.get("previousEventId", 0) for event in events] == [event["id"] - 1 for event in events]
+    assert [event.get("previousEventId", 0) for event in events] == [0, 0, 2, 3]
+
+
+def test_a_history_of_25_000_events_fails_the_execution(world):
+    # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html#service-limits-state-machine-executions
+    loop = {"StartAt": "Again", "States": {"Again": {"Type": "Choice", "Choices": [], "Default": "Again"}}}
+    loop["States"]["Never"] = {"Type": "Succeed"}
+    ended = world.execute(world.machine(loop, world.role("states.amazonaws.com", [])))
+    assert ended["error"] == "States.Runtime"
+    assert ended["cause"] == "The execution reached the maximum number of history events (25000)."
+    history = world.client("stepfunctions").get_execution_history(
+        executionArn=ended["executionArn"], reverseOrder=True, maxResults=1
+    )
+    assert [(event["id"], event["type"]) for event in history["events"]] == [(25_000, "ExecutionFailed")]
