@@ -37,7 +37,13 @@ from cdk_processing.local.aws.iam.policy_sizes import refuse_large_inline, refus
 from cdk_processing.local.aws.iam.roles import keep_boundary
 from cdk_processing.local.aws.iam.transport import always_secure, secure_by_default
 from cdk_processing.local.aws.iam.wildcards import across_lines
-from cdk_processing.local.aws.logs.streams import Forgetful, append_to_files, describe_groups, describe_streams
+from cdk_processing.local.aws.logs.streams import (
+    Forgetful,
+    append_to_files,
+    describe_groups,
+    describe_streams,
+    only_with_prefix,
+)
 from cdk_processing.local.aws.s3 import buckets
 from cdk_processing.local.aws.s3.multipart import complete, keep_part
 from cdk_processing.local.aws.s3.stored import ObjectFiles
@@ -157,6 +163,7 @@ def _log_events(files: FileStore) -> Iterator[Replacement]:
     yield Replacement(_LOGS, "_log_records", _instead(Forgetful()))
     yield Replacement(_LOGS, "_describe_log_groups", _instead(describe_groups))
     yield Replacement(_LOGS, "_describe_log_streams", _instead(describe_streams))
+    yield Replacement(_LOGS, "_filter_log_events", only_with_prefix)
 
 
 def _processes() -> Iterator[Replacement]:

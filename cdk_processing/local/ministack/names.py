@@ -134,6 +134,7 @@ INTERNALS: dict[str, str] = {
     "ministack.services.cloudwatch_logs:_append_log_events": "stream events",
     "ministack.services.cloudwatch_logs:_describe_log_groups": "data",
     "ministack.services.cloudwatch_logs:_describe_log_streams": "data",
+    "ministack.services.cloudwatch_logs:_filter_log_events": "data",
     "ministack.services.cloudwatch_logs:_decode_token": "token",
     "ministack.services.cloudwatch_logs:_encode_token": "offset",
     "ministack.services.cloudwatch_logs:_log_events_lock": "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -10,7 +10,7 @@ from cdk_processing.local.aws.logs.stored import StoredEvents
 from cdk_processing.local.files import FileStore
 from cdk_processing.local.ministack import internal
 
-__all__ = ["Forgetful", "append_to_files", "describe_groups", "describe_streams"]
+__all__ = ["Forgetful", "append_to_files", "describe_groups", "describe_streams", "only_with_prefix"]
 
 _LOGS = "ministack.services.cloudwatch_logs"
 _MOST = 50
@@ -70,6 +70,24 @@ def describe_groups(data: MutableMapping[str, Any]) -> Any:
             }
         )
     return _answer({"logGroups": described, **more})
+
+
+def only_with_prefix(find: Callable[..., Any]) -> Callable[..., Any]:
+    """``FilterLogEvents`` in the streams whose names begin with ``logStreamNamePrefix``, which MiniStack ignores."""
+
+    def filter_log_events(data: Mapping[str, Any]) -> Any:
+        prefix = data.get("logStreamNamePrefix")
+        if prefix is None:
+            return find(data)
+        if data.get("logStreamNames"):
+            return _error("InvalidParameterException", "Specify logStreamNames or logStreamNamePrefix, not both.")
+        group = internal(_LOGS, "_log_groups").get(internal(_LOGS, "_resolve_log_group_name")(data))
+        names = [name for name in group["streams"] if name.startswith(prefix)] if group is not None else []
+        if group is not None and not names:
+            return _answer({"events": [], "searchedLogStreams": []})
+        return find({**data, "logStreamNames": names})
+
+    return filter_log_events
 
 
 def describe_streams(data: MutableMapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@
 * ``definitions``, ``definition_values``: which definitions are refused;
 * ``api_errors``: the API's words for what does not exist;
 * ``limits``: the depth of an expression, and the size of data;
-* ``history``: the events of an execution;
+* ``history``, ``execution_logs``: the events of an execution, and its log;
 * ``deletion``: a state machine deleted while executions run;
 * ``times``: timestamps as AWS writes them.
 

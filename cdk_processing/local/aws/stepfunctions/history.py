@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cdk_processing.local import ministack
+from cdk_processing.local.aws.stepfunctions.execution_logs import log_event
 from cdk_processing.local.signals import Signal
 
 __all__ = [
@@ -55,6 +56,7 @@ class Branch:
     parked: threading.Event = field(default_factory=threading.Event)
 
 
+_before: contextvars.ContextVar[int | None] = contextvars.ContextVar("event_before", default=None)
 _branch: contextvars.ContextVar[Branch | None] = contextvars.ContextVar("branch", default=None)
 
 
@@ -93,22 +95,32 @@ def write(
             raise BranchEndedError
         if len(record["events"]) >= HISTORY_LIMIT - 1:  # the last place is for ExecutionFailed
             raise ministack.internal(_SFN, "_ExecutionError")("States.Runtime", _FULL)
-        event = ministack.internal(_SFN, "_add_event")(record, event_type, told)
-        event["previousEventId"] = branch.last if after is None else after
+        token = _before.set(branch.last if after is None else after)
+        try:
+            event = ministack.internal(_SFN, "_add_event")(record, event_type, told)
+        finally:
+            _before.reset(token)
         branch.last = event["id"]
     return branch.last
 
 
 def number_events(add: Callable[..., Any]) -> Callable[..., Any]:
-    """Number events correctly when several threads add them, and give each the id of the event before it."""
+    """Number events correctly when several threads add them, give each the id of the event before it, and log it."""
 
-    def add_event(execution: Mapping[str, Any], event_type: str, details: Any = None) -> Any:
+    def add_event(execution: dict[str, Any], event_type: str, details: Any = None) -> Any:
         with _lock:
             event = add(execution, event_type, details)
-            event["previousEventId"] = 0 if event["id"] <= 2 else event["id"] - 1
+            before = _before.get()
+            event["previousEventId"] = before if before is not None else _last_of(execution) if event["id"] > 2 else 0
+            log_event(execution, event)
         return event
 
     return add_event
+
+
+def _last_of(execution: Mapping[str, Any]) -> int:
+    """The event before one that MiniStack adds: the end of an execution."""
+    return int(execution["events"][-2]["id"])
 
 
 def integration(resource: str) -> tuple[str, str]:

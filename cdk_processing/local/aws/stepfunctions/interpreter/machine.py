@@ -10,6 +10,7 @@ from typing import Any
 
 from cdk_processing.local import ministack
 from cdk_processing.local.aws.stepfunctions.execution import current_execution, execution_error
+from cdk_processing.local.aws.stepfunctions.execution_logs import log_event
 from cdk_processing.local.aws.stepfunctions.history import Branch, BranchEndedError, begin_branch, current_branch, write
 from cdk_processing.local.aws.stepfunctions.interpreter.choices import run_choice
 from cdk_processing.local.aws.stepfunctions.interpreter.maps import run_map
@@ -61,11 +62,12 @@ def interpret(_original: Any) -> Callable[[str], None]:
     return run_execution
 
 
-def _complete_first_event(record: Mapping[str, Any]) -> None:
-    """Add to ExecutionStarted what MiniStack leaves out."""
+def _complete_first_event(record: dict[str, Any]) -> None:
+    """Add to ExecutionStarted what MiniStack leaves out, and log it."""
     event = record["events"][0]
     event["previousEventId"] = 0
     event["executionStartedEventDetails"]["inputDetails"] = {"truncated": False}
+    log_event(record, event)
 
 
 def _succeed(record: dict[str, Any], output: Any) -> None:
