@@ -26,6 +26,7 @@ from cdk_processing.local.aws.cloudwatch.alarms import Alarms, refuse_too_long
 from cdk_processing.local.aws.cloudwatch.metrics import Metrics
 from cdk_processing.local.aws.dynamodb.leading_keys import with_leading_keys
 from cdk_processing.local.aws.dynamodb.tables import keep_table_key
+from cdk_processing.local.aws.ecr.layers import add_to_upload, complete_upload
 from cdk_processing.local.aws.ecr.resources import of_listed_repository
 from cdk_processing.local.aws.events.bus import refuse_malformed_details
 from cdk_processing.local.aws.events.bus_policies import provide_bus_policies
@@ -79,6 +80,7 @@ __all__ = ["Parts", "extend_iam", "extend_provisioning", "extend_tasks", "replac
 
 _ALARMS = _METRICS = "ministack.services.cloudwatch"
 _EVENTS = "ministack.services.eventbridge"
+_ECR = "ministack.services.ecr"
 _EVALUATOR = "ministack.core.iam_evaluator"
 _IAM = "ministack.services.iam"
 _IAM_ACTIONS = "ministack.core.iam_actions"
@@ -109,6 +111,7 @@ def replacements(parts: Parts) -> Iterator[Replacement]:
     """Every replaced function, by service."""
     yield from _requests(parts.secrets)
     yield from _objects(parts.files)
+    yield from _layers(parts.files)
     yield from _log_events(parts.log_files)
     yield from _processes()
     yield from _events(parts.metrics, parts.faults)
@@ -155,6 +158,12 @@ def _objects(files: ObjectFiles) -> Iterator[Replacement]:
     yield Replacement(_S3, "md5_hash", md5_of)
     yield Replacement(_S3, "_compute_s3_checksum", checksum)
     yield Replacement(_S3, "_validate_content_md5", check_md5)
+
+
+def _layers(files: ObjectFiles) -> Iterator[Replacement]:
+    """How layers of images are stored in files."""
+    yield Replacement(_ECR, "_v2_patch_blob_upload", add_to_upload)
+    yield Replacement(_ECR, "_v2_complete_blob_upload", partial(complete_upload, files))
 
 
 def _log_events(files: FileStore) -> Iterator[Replacement]:

@@ -175,7 +175,8 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     metrics = Metrics()
     alarms = Alarms(metrics)
     cloud_control = CloudControl()
-    registry = Registry(f"127.0.0.1:{options.port}")
+    files = ObjectFiles(FileStore(options.work_dir / "objects"))
+    registry = Registry(f"127.0.0.1:{options.port}", files)
 
     def reset() -> None:
         faults.clear(deliver=False)
@@ -192,7 +193,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
         RoleCalls(roles),
         ProcessingTasks(sagemaker),
         secrets,
-        ObjectFiles(FileStore(options.work_dir / "objects")),
+        files,
         FileStore(options.work_dir / "logs"),
         DeployedJobs(_image_check(options), stand_in_roles=options.stand_in_roles),
     )

@@ -20,7 +20,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from cdk_processing.local import ministack
+from cdk_processing.local.aws.ecr.layers import receive_part
 from cdk_processing.local.aws.iam.principals import Principal, caller
+from cdk_processing.local.aws.s3.stored import ObjectFiles, StoredBody
 from cdk_processing.local.ministack import WireResponse
 from cdk_processing.local.wire.messages import Receive, Send, answer, read_body
 
@@ -46,10 +48,12 @@ class Registry:
 
     Args:
         address: Host and port for Docker.
+        files: Stores the layers.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, files: ObjectFiles) -> None:
         self._address = address
+        self._files = files
         self._passes: dict[str, _Pass] = {}
 
     def reset(self) -> None:
@@ -95,16 +99,24 @@ class Registry:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer one request from Docker (ASGI)."""
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        body = await read_body(receive)
         found = self._pass_of(headers.get("authorization", ""))
         if found is None:
+            await read_body(receive)
             realm = (b"www-authenticate", f'Basic realm="http://{self._address}/"'.encode())
             await answer(send, 401, _error("UNAUTHORIZED", "log in with GetAuthorizationToken"), _JSON, realm)
             return
         denial = _denial(found, scope["method"], scope["path"])
         if denial is not None:
+            await read_body(receive)
             await answer(send, 403, _error("DENIED", denial))
             return
+        body: Any
+        if scope["method"] in ("PATCH", "PUT") and _is_upload(scope["path"]):
+            body = await receive_part(self._files, receive)
+        else:
+            body = await read_body(receive)
+        if body is None:
+            return  # the client has disconnected
         with ministack.request_scope(found.account, found.region):
             status, more, content = await ministack.internal(_ECR, "handle_registry_request")(
                 scope["method"], scope["path"], headers, body, parse_qs(scope["query_string"].decode("latin-1"))
@@ -115,7 +127,9 @@ class Registry:
             more = {**more, "Content-Length": str(len(content))}
         fields = [(name.lower().encode(), str(value).encode("latin-1")) for name, value in more.items()]
         await send({"type": "http.response.start", "status": status, "headers": fields})
-        await send({"type": "http.response.body", "body": content})
+        for chunk in content.chunks() if isinstance(content, StoredBody) else ():
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"" if isinstance(content, StoredBody) else content})
 
     def _pass_of(self, authorization: str) -> _Pass | None:
         kind, _, given = authorization.partition(" ")
@@ -159,6 +173,12 @@ def _denial(found: _Pass, method: str, path: str) -> str | None:
     name = parsed[1] or "*"
     with ministack.request_scope(found.account, found.region):
         return found.principal.denial(action, f"arn:aws:ecr:{found.region}:{found.account}:repository/{name}")
+
+
+def _is_upload(path: str) -> bool:
+    """Whether a path is that of an upload in progress, not of a finished layer or a manifest."""
+    parsed = ministack.internal(_ECR, "_parse_v2_path")(path)
+    return parsed is not None and parsed[0] == "blob_upload_session"
 
 
 def _error(code: str, message: str) -> bytes:

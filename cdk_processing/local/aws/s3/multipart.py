@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring, tostring
 
-from cdk_processing.local.aws.s3.stored import ObjectFiles, StoredBody
+from cdk_processing.local.aws.s3.stored import ObjectFiles
 from cdk_processing.local.ministack import internal
 
 __all__ = ["complete", "keep_part"]
@@ -176,7 +176,7 @@ def _record(
         raise _RefusedError("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
     etags = b"".join(bytes.fromhex(part["etag"].strip('"')) for _, part in parts)
     return {
-        "body": _joined([part["body"] for _, part in parts], files),
+        "body": files.joined([part["body"] for _, part in parts]),
         "content_type": upload["content_type"],
         "content_encoding": upload.get("content_encoding"),
         "etag": f'"{hashlib.md5(etags, usedforsecurity=False).hexdigest()}-{len(parts)}"',
@@ -189,12 +189,6 @@ def _record(
         "checksums": {algorithm: composite} if composite else {},
         "checksum_type": "COMPOSITE" if composite else None,
     }
-
-
-def _joined(bodies: list[bytes | StoredBody], files: ObjectFiles) -> bytes | StoredBody:
-    if all(isinstance(body, bytes) for body in bodies):
-        return files.keep(b"".join(bytes(body) for body in bodies))
-    return StoredBody.joined([body if isinstance(body, StoredBody) else files.written(body) for body in bodies])
 
 
 def _answer(

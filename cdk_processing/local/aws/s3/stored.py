@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cdk_processing.local.files import FileStore, HeldFile, write_all
@@ -127,6 +127,12 @@ class ObjectFiles:
         if isinstance(content, StoredBody) or len(content) <= _IN_MEMORY_BYTES:
             return content
         return self.written(content)
+
+    def joined(self, bodies: Sequence[bytes | StoredBody]) -> bytes | StoredBody:
+        """Join bodies, one after the other. Copies only those that are in memory."""
+        if all(isinstance(body, bytes) for body in bodies):
+            return self.keep(b"".join(bytes(body) for body in bodies))
+        return StoredBody.joined([body if isinstance(body, StoredBody) else self.written(body) for body in bodies])
 
     def written(self, content: bytes) -> StoredBody:
         """Write a body into a file."""

@@ -7,7 +7,6 @@ import base64
 import contextlib
 import hashlib
 import re
-import struct
 import zlib
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import IO, Any
@@ -29,6 +28,8 @@ __all__ = [
 
 #: A request body of this size or more is written to a file while it arrives.
 _LARGE_BYTES = 1024 * 1024
+#: The sizes of the checksums that are not cryptographic.
+_CRC_BYTES = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8}
 _HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]+")
 _NAME_AND_VALUE = re.compile(rb"([!-9;-~]+):(.*)")
 _ReadBody = Callable[[Receive, str, MutableMapping[str, str]], Awaitable[Any]]
@@ -190,22 +191,27 @@ def check_md5(check: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def checksum(compute: Callable[[str, Any], str | None]) -> Callable[[str, Any], str | None]:
-    """The checksum of a body, in S3's format."""
+    """The checksum of a body, in S3's format. MiniStack computes CRC32C and CRC64NVME in Python, which takes long."""
 
     def compute_s3_checksum(algorithm: str, body: Any) -> str | None:
-        if not isinstance(body, StoredBody):
-            return compute(algorithm, body)
         name = (algorithm or "").upper().replace("_", "")
-        if name == "CRC32":
-            crc = 0
-            for chunk in body.chunks():
-                crc = zlib.crc32(chunk, crc)
-            return base64.b64encode(struct.pack(">I", crc)).decode()
-        if name in ("SHA1", "SHA256"):
+        if name in _CRC_BYTES:
+            return base64.b64encode(_crc(name, body).to_bytes(_CRC_BYTES[name], "big")).decode()
+        if name in ("SHA1", "SHA256") and isinstance(body, StoredBody):
             return base64.b64encode(_digest(name.lower(), body)).decode()
-        return compute(algorithm, bytes(body))
+        return compute(algorithm, body)
 
     return compute_s3_checksum
+
+
+def _crc(name: str, body: Any) -> int:
+    from awscrt import checksums
+
+    functions = {"CRC32": zlib.crc32, "CRC32C": checksums.crc32c, "CRC64NVME": checksums.crc64nvme}
+    found = 0
+    for chunk in body.chunks() if isinstance(body, StoredBody) else (bytes(body),):
+        found = functions[name](chunk, found)
+    return found
 
 
 def _digest(name: str, body: StoredBody) -> bytes:

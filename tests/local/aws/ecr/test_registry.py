@@ -1,7 +1,9 @@
 import base64
+import hashlib
 import json
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import boto3
 import pytest
@@ -102,3 +104,70 @@ def test_a_token_may_do_what_its_owner_may(world, repository, user):
     assert statuses(user(pull)) == (404, 403)
     assert statuses(user(push)) == (403, 202)
     assert request(world, "/v2/other/manifests/none", token=user(pull))[0] == 403
+
+
+class TestLayers:
+    """Layers are files, however a client splits them."""
+
+    @pytest.fixture
+    def push(self, world, repository):
+        """``push(*parts, last=b"", digest=None)``: upload a layer as Docker does; returns the last status and body."""
+        name, token = repository["repositoryName"], token_of(world.client("ecr"))
+
+        def send(*parts, last=b"", digest=None):
+            _, headers, _ = request(world, f"/v2/{name}/blobs/uploads/", method="POST", token=token, body=b"")
+            location, ranges = headers["location"], []
+            for part in parts:
+                status, answered, _ = request(world, location, method="PATCH", token=token, body=part)
+                assert status == 202
+                ranges.append(answered["range"])
+            digest = digest or f"sha256:{hashlib.sha256(b''.join(parts) + last).hexdigest()}"
+            status, _, body = request(world, f"{location}?digest={digest}", method="PUT", token=token, body=last)
+            return status, body, ranges, f"/v2/{name}/blobs/{digest}", token
+
+        return send
+
+    @pytest.mark.parametrize(
+        "parts", [[b"x" * 10], [b"a" * 5_000_000], [b"a" * 3_000_000, b"b" * 10, b"c" * 2_000_000]]
+    )
+    def test_a_layer_comes_back_as_it_was_pushed(self, world, push, parts):
+        status, _, ranges, place, token = push(*parts)
+
+        assert status == 201
+        assert ranges[-1] == f"0-{len(b''.join(parts)) - 1}"
+        assert request(world, place, token=token)[::2] == (200, b"".join(parts))
+        assert request(world, place, method="HEAD", token=token)[1]["content-length"] == str(len(b"".join(parts)))
+
+    def test_the_last_request_may_bring_bytes_too(self, world, push):
+        status, _, _, place, token = push(b"a" * 2_000_000, last=b"end")
+
+        assert status == 201
+        assert request(world, place, token=token)[2] == b"a" * 2_000_000 + b"end"
+
+    def test_a_layer_with_another_digest_is_refused(self, world, push):
+        status, body, _, place, token = push(b"a" * 2_000_000, digest=f"sha256:{'0' * 64}")
+
+        assert status == 400
+        assert json.loads(body)["errors"][0]["code"] == "DIGEST_INVALID"
+        assert request(world, place, token=token)[0] == 404
+
+    def test_an_upload_that_nobody_began_is_refused(self, world, repository):
+        token = token_of(world.client("ecr"))
+        place = f"/v2/{repository['repositoryName']}/blobs/uploads/{'0' * 8}"
+        for method, query in (("PATCH", ""), ("PUT", f"?digest=sha256:{'0' * 64}")):
+            status, _, body = request(world, place + query, method=method, token=token, body=b"x")
+            assert status == 404
+            assert json.loads(body)["errors"][0]["code"] == "BLOB_UPLOAD_UNKNOWN"
+
+    def test_the_server_does_not_hold_layers_in_memory(self, world, push):
+        before = anonymous_bytes(world.aws.pid)
+
+        for letter in b"abc":
+            assert push(bytes([letter]) * 100_000_000)[0] == 201
+
+        assert anonymous_bytes(world.aws.pid) - before < 100_000_000
+
+
+def anonymous_bytes(pid):
+    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("RssAnon")]
+    return int(line.split()[1]) * 1024
