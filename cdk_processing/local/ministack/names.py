@@ -65,6 +65,8 @@ INTERNALS: dict[str, str] = {
     "ministack.core.sigv4:parse_header_signature": "headers",
     "ministack.core.sigv4:parse_query_signature": "query_params",
     "ministack.core.sigv4:request_time_failure": "signature",
+    "ministack.core.sigv4:derive_signing_key": "secret date_stamp region service",
+    "ministack.core.sigv4:_chunk_signatures_match": "body seed signature key",
     "ministack.core.sigv4:header_signature_failure": (
         "signature secret method raw_path query_params headers body presigned"
     ),

@@ -21,10 +21,11 @@ from urllib.parse import parse_qs, urlsplit
 from cdk_processing.local.api_models.operations import Request, signing_name_of
 from cdk_processing.local.ministack import internal
 from cdk_processing.local.server_secrets import ServerSecrets
+from cdk_processing.local.wire.chunk_signatures import ChunkSignatures, WrongChunkError
 from cdk_processing.local.wire.errors import error_answer
 from cdk_processing.local.wire.messages import Application, Message, Receive, Send, answer, read_body, with_body
 from cdk_processing.local.wire.served import SERVICES
-from cdk_processing.local.wire.signatures import Failure, SentRequest, failure_of
+from cdk_processing.local.wire.signatures import MISMATCH, Failure, SentRequest, chunk_signatures_of, failure_of
 
 __all__ = ["ADMIN_PREFIX", "Guard"]
 
@@ -132,13 +133,19 @@ class Guard:
             await _refuse_service(request, service, send)
             return
         if failure is None:
+            if sent.has_signed_chunks:
+                receive = _held_to_chunks(chunk_signatures_of(sent), receive)
+            else:
+                receive = _held_to_digest(headers, receive)
             try:
-                await self._aws(scope, _held_to_digest(headers, receive), send)
+                await self._aws(scope, receive, send)
                 return
             except _BodyDiffersError:
                 failure = Failure(
                     "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match the body."
                 )
+            except WrongChunkError:
+                failure = Failure("SignatureDoesNotMatch", MISMATCH)
         await _refuse(failure, service, headers, send, scope["method"])
 
 
@@ -163,6 +170,20 @@ def _held_to_digest(headers: Mapping[str, str], receive: Receive) -> Receive:
                 found.update(part)
             if not message.get("more_body", False) and not hmac.compare_digest(found.hexdigest(), digest):
                 raise _BodyDiffersError
+        return message
+
+    return receive_and_check
+
+
+def _held_to_chunks(chunks: ChunkSignatures, receive: Receive) -> Receive:
+    """Receive the body and check the signatures of its chunks. If one is wrong, receiving it fails."""
+
+    async def receive_and_check() -> Message:
+        message = await receive()
+        if message["type"] == "http.request":
+            chunks.feed(message.get("body", b""))
+            if not message.get("more_body", False):
+                chunks.end()
         return message
 
     return receive_and_check

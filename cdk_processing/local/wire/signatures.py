@@ -14,16 +14,18 @@ from typing import Any
 
 from cdk_processing.local.ministack import internal
 from cdk_processing.local.server_secrets import ServerSecrets
+from cdk_processing.local.wire.chunk_signatures import ChunkSignatures
 
-__all__ = ["Failure", "SentRequest", "failure_of", "resolve_with_secrets"]
+__all__ = ["MISMATCH", "Failure", "SentRequest", "chunk_signatures_of", "failure_of", "resolve_with_secrets"]
 
 _EVALUATOR = "ministack.core.iam_evaluator"
 _SIGV4 = "ministack.core.sigv4"
 _ACCOUNT = re.compile(r"\d{12}")
 _V4 = "AWS4-HMAC-SHA256"
 _UNSIGNED = ("UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
+_SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 _LONGEST_PRESIGNED = 7 * 86_400
-_MISMATCH = (
+MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
     "and signing method. Consult the service documentation for details."
 )
@@ -69,8 +71,13 @@ class SentRequest:
         """Whether checking the signature requires the body: the signature covers it, and no header has its digest."""
         if self.version_2 or (self.presigned and "/s3/" in self.first("X-Amz-Credential")):
             return False
+        return not self.headers.get("x-amz-content-sha256")
+
+    @property
+    def has_signed_chunks(self) -> bool:
+        """Whether each chunk of its body has a signature."""
         digest = self.headers.get("x-amz-content-sha256", "")
-        return not digest or digest.startswith("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
+        return not self.presigned and not self.version_2 and digest.startswith(_SIGNED_CHUNKS)
 
     def first(self, name: str) -> str:
         """The first value of a query parameter."""
@@ -78,7 +85,7 @@ class SentRequest:
 
 
 def failure_of(request: SentRequest) -> Failure | None:
-    """Why a request is refused, or None if its signature is correct. The caller checks the body's digest."""
+    """Why a request is refused, or None if its signature is correct. The caller checks the body's digest or chunks."""
     if request.presigned and not request.version_2 and "X-Amz-Signature" not in request.query:
         return Failure("MissingAuthenticationToken", "Missing Authentication Token")
     if request.version_2:
@@ -88,6 +95,19 @@ def failure_of(request: SentRequest) -> Failure | None:
         return signature
     return (
         _time_failure(request, signature) or _scope_failure(request, signature) or _secret_failure(request, signature)
+    )
+
+
+def chunk_signatures_of(request: SentRequest) -> ChunkSignatures:
+    """The signatures that the chunks of a request's body must have. The request's own signature is correct."""
+    signature = _parsed(request)
+    credential = _credential(signature.access_key_id, request.headers.get("x-amz-security-token", ""))
+    place = (signature.date_stamp, signature.region, signature.service)
+    return ChunkSignatures(
+        key=internal(_SIGV4, "derive_signing_key")(credential.secret_access_key, *place),
+        scope="/".join((*place, "aws4_request")),
+        time=signature.amz_date,
+        previous=signature.signature,
     )
 
 
@@ -146,7 +166,7 @@ def _scope_failure(request: SentRequest, signature: Any) -> Failure | None:
     if loose:
         return Failure("AccessDenied", f"There were headers present in the request which were not signed: {loose[0]}")
     if request.headers.get("x-amz-content-sha256") in _UNSIGNED and signature.service != "s3":
-        return Failure("SignatureDoesNotMatch", _MISMATCH)
+        return Failure("SignatureDoesNotMatch", MISMATCH)
     return None
 
 

@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import IO, Any
 
+import anycrc
+
 from cdk_processing.local.aws.s3.stored import CHUNK_BYTES, BodyWriter, ObjectFiles, StoredBody
 from cdk_processing.local.ministack import internal
 from cdk_processing.local.wire.messages import Message, Receive, Send
@@ -28,6 +30,8 @@ __all__ = [
 
 #: A request body of this size or more is written to a file while it arrives.
 _LARGE_BYTES = 1024 * 1024
+#: Their names in the catalogue of CRC algorithms: https://reveng.sourceforge.io/crc-catalogue/all.htm
+_CATALOGUE = {"CRC32C": "CRC32-ISCSI", "CRC64NVME": "CRC64-NVME"}
 #: The sizes of the checksums that are not cryptographic.
 _CRC_BYTES = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8}
 _HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]+")
@@ -205,12 +209,10 @@ def checksum(compute: Callable[[str, Any], str | None]) -> Callable[[str, Any], 
 
 
 def _crc(name: str, body: Any) -> int:
-    from awscrt import checksums
-
-    functions = {"CRC32": zlib.crc32, "CRC32C": checksums.crc32c, "CRC64NVME": checksums.crc64nvme}
+    calculate = zlib.crc32 if name == "CRC32" else anycrc.Model(_CATALOGUE[name]).calc
     found = 0
     for chunk in body.chunks() if isinstance(body, StoredBody) else (bytes(body),):
-        found = functions[name](chunk, found)
+        found = calculate(chunk, found)
     return found
 
 

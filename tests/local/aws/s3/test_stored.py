@@ -5,13 +5,19 @@ import gc
 import hashlib
 import io
 import os
+import re
+import socket
 import zlib
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import anycrc
+import boto3
 import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
@@ -20,6 +26,7 @@ from hypothesis import strategies as st
 from cdk_processing.local.aws.s3.stored import CHUNK_BYTES, ObjectFiles, StoredBody
 from cdk_processing.local.files import FileStore
 from tests.local.wire.test_guard import send
+from tests.patience import until
 
 MIB = 1024 * 1024
 SIZES = [0, 1, 4096, 4097, MIB - 1, MIB, MIB + 1, 3 * MIB + 17]
@@ -32,6 +39,22 @@ def content(size, seed=0):
 @pytest.fixture(scope="module")
 def s3(world):
     return world.client("s3")
+
+
+@pytest.fixture(scope="module")
+def s3_once(world):
+    """A client that does not retry: S3's errors for wrong checksums are retried with pauses otherwise."""
+    environment = world.aws.environment()
+    client = boto3.client(
+        "s3",
+        endpoint_url=world.aws.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
+    )
+    yield client
+    client.close()
 
 
 @pytest.fixture(scope="module")
@@ -193,19 +216,19 @@ class TestWhatIsRefused:
     def test_no_part_at_all(self, s3, bucket):
         assert self.completed(s3, bucket, [b"one"], change=lambda _sent: []) == "MalformedXML"
 
-    def test_a_large_body_with_a_wrong_checksum_or_md5(self, s3, bucket):
+    def test_a_large_body_with_a_wrong_checksum_or_md5(self, s3_once, bucket):
         body = content(2 * MIB)
         wrong = base64.b64encode(zlib.crc32(b"other").to_bytes(4, "big")).decode()
         with pytest.raises(ClientError, match="BadDigest"):
-            s3.put_object(Bucket=bucket, Key="wrong", Body=body, ChecksumCRC32=wrong)
+            s3_once.put_object(Bucket=bucket, Key="wrong", Body=body, ChecksumCRC32=wrong)
         with pytest.raises(ClientError, match="BadDigest"):
-            s3.put_object(
+            s3_once.put_object(
                 Bucket=bucket, Key="wrong", Body=body, ContentMD5=base64.b64encode(hashlib.md5(b"").digest()).decode()
             )
         right = base64.b64encode(hashlib.md5(body).digest()).decode()
-        s3.put_object(Bucket=bucket, Key="right", Body=body, ContentMD5=right)
+        s3_once.put_object(Bucket=bucket, Key="right", Body=body, ContentMD5=right)
         with pytest.raises(ClientError, match="404"):
-            s3.head_object(Bucket=bucket, Key="wrong")
+            s3_once.head_object(Bucket=bucket, Key="wrong")
 
     def test_a_large_body_that_is_not_the_one_that_was_signed(self, world, bucket):
         signed = content(2 * MIB)
@@ -276,6 +299,173 @@ class TestFramedBodies:
         status, _, answer = self.put(world, bucket, "cut", body, self.framed(body)[:-cut])
 
         assert (status, b"IncompleteBody" in answer) == (400, True)
+
+
+class TestSignedChunks:
+    """``aws-chunked`` with a signature for each chunk, as the SDK for Java sends bodies over HTTP."""
+
+    def put(self, world, bucket, key, body, size=65536, change=lambda framed: framed):
+        environment = world.aws.environment()
+        secret = environment["AWS_SECRET_ACCESS_KEY"]
+        request = AWSRequest("PUT", f"{world.aws.endpoint_url}/{bucket}/{key}", data=b"", headers={})
+        request.headers["X-Amz-Content-SHA256"] = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+        request.headers["Content-Encoding"] = "aws-chunked"
+        request.headers["x-amz-decoded-content-length"] = str(len(body))
+        signer = ChunkSigner(Credentials(environment["AWS_ACCESS_KEY_ID"], secret), "s3", "us-east-1")
+        signer.add_auth(request)
+        headers = {"Host": f"127.0.0.1:{world.aws.port}", **dict(request.headers.items())}
+        return send(world.aws, "PUT", f"/{bucket}/{key}", headers, change(signer.framed(request, body, size)))
+
+    @pytest.mark.parametrize("size", [0, 10, 65536, 3 * MIB + 5])
+    def test_the_object_is_what_was_in_the_chunks(self, world, s3, bucket, size):
+        body = content(size)
+
+        status, _, answer = self.put(world, bucket, "chunks", body)
+
+        assert (status, answer) == (200, b"")
+        assert read(s3, bucket, "chunks") == body
+
+    @pytest.mark.parametrize("size", [10, 2 * MIB])
+    def test_a_byte_that_was_not_signed_is_refused_and_nothing_is_stored(self, world, s3, bucket, size):
+        def changed(framed):
+            middle = len(framed) // 2 if size > 10 else framed.index(b"\r\n") + 3
+            return framed[:middle] + bytes([framed[middle] ^ 1]) + framed[middle + 1 :]
+
+        status, _, answer = self.put(world, bucket, "changed", content(size), change=changed)
+
+        assert (status, b"SignatureDoesNotMatch" in answer) == (403, True)
+        with pytest.raises(ClientError, match="404"):
+            s3.head_object(Bucket=bucket, Key="changed")
+
+    def test_chunks_that_are_missing_or_in_another_order_are_refused(self, world, bucket):
+        body = content(2 * MIB)
+
+        def without_the_last(framed):
+            return framed[: framed.rindex(b"0;chunk-signature=")]
+
+        def swapped(framed):
+            at = [match.start() for match in re.finditer(rb"10000;chunk-signature=", framed)]
+            return framed[: at[0]] + framed[at[1] : at[2]] + framed[at[0] : at[1]] + framed[at[2] :]
+
+        for change in (without_the_last, swapped):
+            status, _, answer = self.put(world, bucket, "order", body, change=change)
+            assert (status, b"SignatureDoesNotMatch" in answer) == (403, True)
+
+    def test_the_server_does_not_hold_them_in_memory(self, world, bucket):
+        before = anonymous_bytes(world.aws.pid)
+
+        assert self.put(world, bucket, "large", content(150 * MIB), size=MIB)[0] == 200
+
+        assert anonymous_bytes(world.aws.pid) - before < 60 * MIB
+
+
+class ChunkSigner(SigV4Auth):
+    """Signs the headers of a request, and then each chunk of its body."""
+
+    def payload(self, request):
+        return "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+
+    def framed(self, request, body, size):
+        previous, frames = request.headers["Authorization"].rpartition("Signature=")[2], io.BytesIO()
+        for start in [*range(0, len(body), size), len(body)]:
+            chunk = body[start : start + size]
+            empty, digest = hashlib.sha256(b"").hexdigest(), hashlib.sha256(chunk).hexdigest()
+            scope = self.credential_scope(request)
+            text = "\n".join(["AWS4-HMAC-SHA256-PAYLOAD", request.context["timestamp"], scope, previous, empty, digest])
+            previous = self.signature(text, request)
+            frames.write(b"%x;chunk-signature=%s\r\n%s\r\n" % (len(chunk), previous.encode(), chunk))
+        return frames.getvalue()
+
+
+class TestChecksums:
+    @pytest.mark.parametrize("size", [0, 9, 2 * MIB])
+    @pytest.mark.parametrize("name", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
+    def test_each_checksum_is_checked_and_told(self, s3_once, bucket, name, size):
+        body = b"123456789" if size == 9 else content(size)
+        computed = {
+            "CRC32": lambda: zlib.crc32(body).to_bytes(4, "big"),
+            "CRC32C": lambda: anycrc.Model("CRC32C").calc(body).to_bytes(4, "big"),
+            "CRC64NVME": lambda: anycrc.Model("CRC64-NVME").calc(body).to_bytes(8, "big"),
+            "SHA1": lambda: hashlib.sha1(body).digest(),
+            "SHA256": lambda: hashlib.sha256(body).digest(),
+        }[name]()
+        right = base64.b64encode(computed).decode()
+        wrong = base64.b64encode(bytes([computed[0] ^ 1]) + computed[1:]).decode()
+
+        s3_once.put_object(Bucket=bucket, Key="sum", Body=body, **{f"Checksum{name}": right})
+
+        assert s3_once.head_object(Bucket=bucket, Key="sum", ChecksumMode="ENABLED")[f"Checksum{name}"] == right
+        with pytest.raises(ClientError, match="BadDigest"):
+            s3_once.put_object(Bucket=bucket, Key="sum", Body=body, **{f"Checksum{name}": wrong})
+
+    @pytest.mark.parametrize(("name", "check"), [("CRC32C", "e3069283"), ("CRC64NVME", "ae8b14860a799888")])
+    def test_a_checksum_is_that_of_the_catalogue(self, s3, bucket, name, check):
+        value = base64.b64encode(bytes.fromhex(check)).decode()
+
+        s3.put_object(Bucket=bucket, Key="check", Body=b"123456789", **{f"Checksum{name}": value})
+
+        assert s3.head_object(Bucket=bucket, Key="check", ChecksumMode="ENABLED")[f"Checksum{name}"] == value
+
+
+class TestWhatIsGivenUp:
+    """Files go when nothing needs them any more. The server's folder of objects is on this machine."""
+
+    @pytest.fixture
+    def space(self, world):
+        """How many bytes the files of objects take."""
+        folder = world.aws._work_dir / "objects"
+        return lambda: sum(file.stat().st_size for file in folder.iterdir())
+
+    @pytest.mark.parametrize("sent", [100, 3 * MIB])
+    def test_an_upload_that_breaks_off_leaves_nothing(self, world, s3, bucket, space, sent):
+        before = space()
+        url = urlsplit(s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "broken"}))
+        with socket.create_connection(("127.0.0.1", world.aws.port)) as connection:
+            head = f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: {8 * MIB}\r\n\r\n"
+            connection.sendall(head.encode() + content(sent))
+
+        until(lambda: space() == before)
+        with pytest.raises(ClientError, match="404"):
+            s3.head_object(Bucket=bucket, Key="broken")
+
+    def test_an_upload_in_parts_that_is_aborted_leaves_nothing(self, s3, bucket, space):
+        before = space()
+        upload = s3.create_multipart_upload(Bucket=bucket, Key="aborted")["UploadId"]
+        s3.upload_part(Bucket=bucket, Key="aborted", UploadId=upload, PartNumber=1, Body=content(5 * MIB))
+        assert space() == before + 5 * MIB
+
+        s3.abort_multipart_upload(Bucket=bucket, Key="aborted", UploadId=upload)
+
+        until(lambda: space() == before)
+
+    def test_a_part_that_is_sent_again_and_one_that_is_not_named_leave_nothing(self, s3, bucket, space):
+        before = space()
+        upload = s3.create_multipart_upload(Bucket=bucket, Key="again")["UploadId"]
+        for number, letter in ((1, 1), (1, 2), (2, 3), (3, 4)):
+            answer = s3.upload_part(
+                Bucket=bucket, Key="again", UploadId=upload, PartNumber=number, Body=content(5 * MIB, letter)
+            )
+            if number == 1:
+                tag = answer["ETag"]
+        s3.complete_multipart_upload(
+            Bucket=bucket, Key="again", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": tag}]}
+        )
+
+        until(lambda: space() == before + 5 * MIB)
+        s3.delete_object(Bucket=bucket, Key="again")
+        until(lambda: space() == before)
+
+    def test_what_is_replaced_or_refused_leaves_nothing(self, s3_once, bucket, space):
+        before = space()
+        for letter in (1, 2):
+            s3_once.put_object(Bucket=bucket, Key="replaced", Body=content(2 * MIB, letter))
+        with pytest.raises(ClientError, match="BadDigest"):
+            s3_once.put_object(Bucket=bucket, Key="refused", Body=content(2 * MIB), ChecksumCRC32="AAAAAA==")
+        until(lambda: space() == before + 2 * MIB)
+
+        s3_once.delete_object(Bucket=bucket, Key="replaced")
+
+        until(lambda: space() == before)
 
 
 def test_the_server_does_not_hold_in_memory_what_it_stores(world, s3, bucket):
