@@ -21,6 +21,7 @@ from cdk_processing.constructs.roles import RoleStandards
 from cdk_processing.constructs.shared_tags import CostAllocation, shared_tags, tags_problems
 from cdk_processing.constructs.standards import standards_problems
 from cdk_processing.contract.platform_parameters import (
+    LISTS,
     NONE,
     PlatformValue,
     parameter_name,
@@ -180,21 +181,24 @@ class ImportedPlatform(Construct):
 
     def _import_network(self) -> NetworkConfig:
         return NetworkConfig(
-            subnets=self._parameter(PlatformValue.SUBNET_IDS, _LIST).value_as_list,
-            security_group_ids=self._parameter(PlatformValue.SECURITY_GROUP_IDS, _LIST).value_as_list,
+            subnets=self._list(PlatformValue.SUBNET_IDS),
+            security_group_ids=self._list(PlatformValue.SECURITY_GROUP_IDS),
         )
 
     def _text(self, value: PlatformValue) -> str:
-        return self._parameter(value, _TEXT).value_as_string
+        return Fn.join(",", self._list(value)) if value in LISTS else self._parameter(value).value_as_string
 
-    def _parameter(self, value: PlatformValue, kind: str) -> CfnParameter:
+    def _list(self, value: PlatformValue) -> list[str]:
+        return self._parameter(value).value_as_list
+
+    def _parameter(self, value: PlatformValue) -> CfnParameter:
         """A parameter of the template, which CloudFormation fills in from Parameter Store at each deployment.
 
         A dynamic reference (``{{resolve:ssm:...}}``) would do the same, but a template may have 60 of them, and none in
         a condition or a rule.
         """
         if value not in self._parameters:
-            name = parameter_name(self._name, value)
+            name, kind = parameter_name(self._name, value), _LIST if value in LISTS else _TEXT
             self._parameters[value] = CfnParameter(self, construct_id_of(value), type=kind, default=name)
         return self._parameters[value]
 

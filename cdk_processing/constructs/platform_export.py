@@ -8,12 +8,9 @@ from typing import Any
 from constructs import Construct
 
 from cdk_processing.constructs.resources import resource
-from cdk_processing.contract.platform_parameters import NONE, PlatformValue, parameter_name
+from cdk_processing.contract.platform_parameters import LISTS, NONE, PlatformValue, parameter_name
 
 __all__ = ["construct_id_of", "export_platform"]
-
-#: Those that a template reads as lists.
-_LISTS = frozenset({PlatformValue.SUBNET_IDS, PlatformValue.SECURITY_GROUP_IDS})
 
 
 def export_platform(platform: Construct, name: str, values: Mapping[PlatformValue, str | list[str] | None]) -> None:
@@ -28,7 +25,7 @@ def export_platform(platform: Construct, name: str, values: Mapping[PlatformValu
     for value in PlatformValue:
         properties = {
             "Name": parameter_name(name, value),
-            "Type": "StringList" if value in _LISTS else "String",
+            "Type": "StringList" if value in LISTS else "String",
             "Value": _text(values[value]),
             "Description": f"Of the processing platform {name}; read by the stacks that use it",
         }

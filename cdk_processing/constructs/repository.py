@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -98,6 +98,9 @@ class ProcessingRepository(ecr.Repository):
         )
         if pull_organization_id is not None:
             self._allow_pulling("Organization", iam.OrganizationPrincipal(pull_organization_id))
+            # The rule looks at the principal, which is * for an organization, and not at the condition.
+            reason = f"aws:PrincipalOrgID limits the pull rights to the accounts of {pull_organization_id}."
+            Validations.of(self).acknowledge(Acknowledgment(id="AwsSolutions-ECR1", reason=reason))
         if pull_accounts:
             accounts = [iam.AccountPrincipal(account) for account in pull_accounts]
             self._allow_pulling("Accounts", iam.CompositePrincipal(*accounts))

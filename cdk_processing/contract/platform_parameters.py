@@ -17,7 +17,7 @@ from enum import Enum
 
 from cdk_processing.errors import Problem
 
-__all__ = ["NONE", "PLATFORM_VERSION", "PlatformValue", "parameter_name", "platform_name_problems"]
+__all__ = ["LISTS", "NONE", "PLATFORM_VERSION", "PlatformValue", "parameter_name", "platform_name_problems"]
 
 #: The version that this release reads.
 PLATFORM_VERSION = 1
@@ -58,6 +58,18 @@ class PlatformValue(str, Enum):
     COST_ALLOCATION = "cost-allocation"
     #: ``required`` if the jobs must meet standards, else ``none``.
     STANDARDS = "standards"
+
+
+#: Parameters of the type ``StringList``. A prefix and a mark are one item each: the checks that the CDK makes of a
+#: template take the name of a text parameter for its value, and find that no role may have that name.
+LISTS = frozenset(
+    {
+        PlatformValue.ROLE_NAME_PREFIX,
+        PlatformValue.ROLE_PATH_MARK,
+        PlatformValue.SECURITY_GROUP_IDS,
+        PlatformValue.SUBNET_IDS,
+    }
+)
 
 
 def parameter_name(platform: str, value: PlatformValue, version: int = PLATFORM_VERSION) -> str:

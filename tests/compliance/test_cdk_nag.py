@@ -1,5 +1,6 @@
 """Whatever cdk-nag's AwsSolutions pack finds is acknowledged, with a reason, in the CDK's own way."""
 
+import os
 import runpy
 import subprocess
 import sys
@@ -156,6 +157,65 @@ def datasets(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def platforms(tmp_path_factory):
+    """A platform with everything, one without a KMS key, a repository, and a job on an imported platform."""
+    from aws_cdk import App, Stack
+    from aws_cdk import aws_ec2 as ec2
+
+    from cdk_processing import (
+        CostAllocation,
+        ExecutionVariables,
+        OnObjectCreated,
+        ProcessingInput,
+        ProcessingJob,
+        ProcessingOutput,
+        ProcessingPlatform,
+        ProcessingRepository,
+        S3Location,
+        ScriptProcessor,
+        SlackChannel,
+        TeamsChannel,
+    )
+
+    app = App(outdir=str(tmp_path_factory.mktemp("platforms")))
+    shared = Stack(app, "Shared")
+    vpc = ec2.Vpc.from_vpc_attributes(
+        shared, "Vpc", vpc_id="vpc-1", availability_zones=["a"], private_subnet_ids=["subnet-1"]
+    )
+    uuid = "12345678-1234-1234-1234-123456789012"
+    cost = CostAllocation(cost_center="4711", team="census")
+    platform = ProcessingPlatform(
+        shared,
+        "Platform",
+        name="data",
+        alert_emails=["on-call@example.com"],
+        alert_channels=[SlackChannel("T0123ABCD", "C0123ABCD"), TeamsChannel(uuid, uuid, "19%3Aab%40thread.tacv2")],
+        vpc=vpc,
+        permissions_boundary="arn:aws:iam::111122223333:policy/boundary",
+        role_path="/data/",
+        role_name_prefix="data-",
+        cost_allocation=cost,
+    )
+    ProcessingPlatform(shared, "Plain", name="plain", encryption_key="aws-owned")
+    images = ProcessingRepository(
+        shared, "Images", encryption_key=platform.key, repository_name="prep", pull_organization_id="o-a1b2c3d4e5"
+    )
+    stack = Stack(app, "Team")
+    imported = ProcessingPlatform.from_name(stack, "Platform", "data", in_vpc=True, cost_allocation=cost)
+    processor = ScriptProcessor(
+        image_uri=images.image(tag="1.0"), command=["python3"], instance_type="ml.m5.xlarge", instance_count=1
+    )
+    request = processor.run(
+        code="s3://code/prep.py",
+        inputs=[ProcessingInput(source=ExecutionVariables.OBJECT_URI, destination="/opt/ml/processing/input")],
+        outputs=[ProcessingOutput(output_name="out", source="/opt/ml/processing/out")],
+    )
+    triggers = [OnObjectCreated(S3Location("raw", "in/"), newest_only=True)]
+    ProcessingJob(stack, "Job", request, triggers=triggers, platform=imported)
+    return app
+
+
+@pytest.fixture(scope="module")
 def example(tmp_path_factory, monkeypatch_module):
     """The example app."""
     out = tmp_path_factory.mktemp("example")
@@ -182,7 +242,7 @@ def found(app):
     ]
 
 
-@pytest.mark.parametrize("declared", ["example", "everything", "datasets"])
+@pytest.mark.parametrize("declared", ["example", "everything", "datasets", "platforms"])
 def test_every_finding_is_acknowledged_with_its_reason(request, declared):
     assert found(request.getfixturevalue(declared)) == []
 
@@ -259,5 +319,35 @@ request = processor.run(
 )
 triggers = [OnObjectCreated(raw.at("in/"), newest_only=True), OnSchedule("rate(1 day)", overlap="skip")]
 ProcessingJob(Stack(app, "Jobs"), "Job", request, triggers=triggers)
+app.synth()
+"""
+
+
+def test_synth_of_an_imported_platform_has_no_warning(tmp_path):
+    """The CDK checks templates with the name of a parameter in place of its value, which no role may have."""
+    environment = {name: value for name, value in os.environ.items() if name != "CDK_VALIDATION"}
+    outcome = subprocess.run(
+        [sys.executable, "-W", "error", "-c", IMPORTED],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=environment,
+    )
+
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert "CloudFormation Validate" not in outcome.stdout + outcome.stderr
+    assert (tmp_path / "validation-report.json").exists()
+
+
+IMPORTED = """
+from aws_cdk import App, Stack
+from cdk_processing import ProcessingJob, ProcessingPlatform, SKLearnProcessor
+
+app = App(outdir=".")
+stack = Stack(app, "Jobs")
+processor = SKLearnProcessor(framework_version="1.4-2", instance_type="ml.m5.xlarge", instance_count=1)
+platform = ProcessingPlatform.from_name(stack, "Platform", "data")
+ProcessingJob(stack, "Job", processor.run(code="s3://code/prep.py"), platform=platform)
 app.synth()
 """

@@ -104,6 +104,8 @@ def flat(value):
     if isinstance(value, str):
         return value
     ((function, argument),) = value.items()
+    if function == "Fn::Join" and isinstance(argument[1], dict):  # of a list that CloudFormation knows
+        return flat(argument[1])
     if function == "Fn::Join":
         return argument[0].join(flat(part) for part in argument[1])
     if function == "Fn::Sub":

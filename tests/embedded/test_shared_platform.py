@@ -28,11 +28,18 @@ def platform_stack(name, **options):
     def declare(stack):
         from aws_cdk import aws_iam as iam
 
-        from cdk_processing import ProcessingPlatform
+        from cdk_processing import ProcessingPlatform, ProcessingRepository
 
         everything = iam.PolicyStatement(actions=["*"], resources=["*"])
         boundary = iam.ManagedPolicy(stack, "Boundary", statements=[everything])
-        ProcessingPlatform(stack, "Platform", name=name, permissions_boundary=boundary, **options)
+        platform = ProcessingPlatform(stack, "Platform", name=name, permissions_boundary=boundary, **options)
+        ProcessingRepository(
+            stack,
+            "Images",
+            repository_name=f"images-of-{name}",
+            encryption_key=platform.key,
+            pull_organization_id="o-a1b2c3d4e5",
+        )
 
     return declare
 
@@ -120,6 +127,16 @@ def test_alerts_are_subscribed_to_and_nothing_is_sent(embedded, shared):
     assert [(each["Protocol"], each["Endpoint"]) for each in subscribed] == [("email", "on-call@example.com")]
     [channel] = physical(embedded, shared, "AWS::Chatbot::SlackChannelConfiguration").values()
     assert channel.startswith("arn:aws:chatbot::")
+
+
+def test_images_are_in_a_repository_with_the_platforms_key(embedded, shared):
+    ecr = embedded.client("ecr")
+    [found] = ecr.describe_repositories(repositoryNames=["images-of-data"])["repositories"]
+
+    assert (found["imageTagMutability"], found["imageScanningConfiguration"]["scanOnPush"]) == ("IMMUTABLE", True)
+    [key] = physical(embedded, shared, "AWS::KMS::Key").values()
+    assert found["encryptionConfiguration"]["kmsKey"].endswith(key)
+    assert "o-a1b2c3d4e5" in ecr.get_repository_policy(repositoryName="images-of-data")["policyText"]
 
 
 def test_tools_see_what_the_parameters_are_resolved_to(embedded, team):
