@@ -199,6 +199,6 @@ def test_the_platforms_key_is_a_construct_whose_arn_is_known(stack, on_keys, fla
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_text_is_refused_as_the_platforms_key_with_what_to_write(stack, name):
     with pytest.raises(
-        DeclarationError, match=r"encryption_key must be a kms.IKey, got .*; write kms.Key.from_key_arn"
+        DeclarationError, match=r"encryption_key must be a kms.IKey or 'aws-owned', got .*; write kms.Key.from_key_arn"
     ):
         ProcessingPlatform(stack, "Platform", encryption_key=TEXTS[name][0](stack))
