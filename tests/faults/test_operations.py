@@ -372,13 +372,14 @@ def delete(world):
 
 
 def is_gone_but_for_its_data(world, stack):
-    """Nothing is left of a stack that could run, cost, be read or ring; its buckets are there."""
+    """Nothing is left of a stack that could run or ring; its buckets, its dead letters and their key are there."""
     physical = {kind: [] for kind in stack.types.values()}
     for logical, kind in stack.types.items():
         physical[kind].append(stack.resources[logical])
     for url in physical["AWS::SQS::Queue"]:
-        with pytest.raises(ClientError, match="NonExistentQueue"):
-            world.client("sqs").get_queue_attributes(QueueUrl=url)
+        world.client("sqs").get_queue_attributes(QueueUrl=url)
+    for key in physical["AWS::KMS::Key"]:
+        assert world.client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
     for arn in physical["AWS::StepFunctions::StateMachine"]:
         with pytest.raises(ClientError, match="StateMachineDoesNotExist"):
             world.client("stepfunctions").describe_state_machine(stateMachineArn=arn)
