@@ -7,6 +7,7 @@ from .constructs.platform_interface import IProcessingPlatform as IProcessingPla
 from .constructs.repository import ProcessingRepository as ProcessingRepository
 from .constructs.roles import RoleStandards as RoleStandards
 from .constructs.shared_tags import CostAllocation as CostAllocation
+from .constructs.standards_validation import StandardsValidation as StandardsValidation
 from .constructs.triggers.deploy import OnDeploy as OnDeploy
 from .constructs.triggers.event import OnEvent as OnEvent
 from .constructs.triggers.object_created import OnObjectCreated as OnObjectCreated

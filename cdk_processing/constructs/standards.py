@@ -159,10 +159,7 @@ class _HeldPlatform:
         verdicts = [judge(self._standards, created, date.today()) for created in job.created()]
         for exemption in {each for verdict in verdicts for each in verdict.exemptions} - self._used:
             self._used.add(exemption)
-            Annotations.of(job.scope).add_info(
-                f"{exemption.job} is exempt from the standard {exemption.rule} until {exemption.until.isoformat()}: "
-                f"{exemption.reason}"
-            )
+            Annotations.of(job.scope).add_info(str(exemption))
         return [str(breach) for verdict in verdicts for breach in verdict.breaches]
 
     def _ended(self) -> list[str]:

@@ -52,7 +52,7 @@ class CreatedJob:
 
     Attributes:
         path: What the job is called in messages and exemptions: its construct path.
-        request: The request, in the API's words. A value that is not known at synth is text with a CDK token.
+        request: The request, in the API's words: a dict. What is not known at synth is text with a CDK token.
         instance_types: The instance types that a run tries in order; () if the request names its only type.
         attempts: How many jobs one run creates at most.
         region: The region of the job's stack; None if it is not known at synth.
@@ -62,7 +62,7 @@ class CreatedJob:
     """
 
     path: str
-    request: Mapping[str, Any]
+    request: Any
     instance_types: tuple[str, ...] = ()
     attempts: int = 1
     region: str | None = None
@@ -106,5 +106,5 @@ class CreatedJob:
     @property
     def has_outputs(self) -> bool:
         """Whether SageMaker uploads anything for the job."""
-        config = self.request.get("ProcessingOutputConfig")
+        config = self.request.get("ProcessingOutputConfig") if isinstance(self.request, Mapping) else self.request
         return is_open(config) or (isinstance(config, Mapping) and bool(config.get("Outputs")))

@@ -42,6 +42,9 @@ class Exemption:
         """Whether the last day is over."""
         return today > self.until
 
+    def __str__(self) -> str:
+        return f"{self.job} is exempt from the standard {self.rule} until {self.until.isoformat()}: {self.reason}"
+
     def problems(self, rules: Collection[str]) -> list[Problem]:
         """What is wrong with the exemption.
 

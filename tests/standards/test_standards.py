@@ -156,3 +156,9 @@ def test_a_limit_below_sagemakers_own_also_denies_a_job_without_a_limit():
 
     assert list(below["Condition"]) == ["NumericGreaterThanIfExists"]
     assert list(equal["Condition"]) == ["NumericGreaterThan"]
+
+
+def test_a_job_without_outputs_is_to_be_exempt_from_their_encryption():
+    [breach] = judge(Standards(output_encryption=True), CreatedJob("Job", request()), TODAY).breaches
+
+    assert "or exempt the job, which has no outputs" in str(breach)
