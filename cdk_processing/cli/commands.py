@@ -11,6 +11,7 @@ from cdk_processing.cli.interrupts import repeated_interrupts
 from cdk_processing.cli.jobs import jobs
 from cdk_processing.cli.launching import redrive, start, stop
 from cdk_processing.cli.local import local
+from cdk_processing.cli.policies import policies
 from cdk_processing.cli.runs import logs, runs, why
 
 __all__ = ["main"]
@@ -43,5 +44,5 @@ def main() -> None:
     """Run SageMaker Processing jobs on this machine, and work with deployed ones."""
 
 
-for _command in (local, jobs, runs, start, logs, why, stop, redrive, dead_letters):
+for _command in (local, jobs, runs, start, logs, why, stop, redrive, dead_letters, policies):
     main.add_command(_command)
