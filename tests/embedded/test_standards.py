@@ -1,5 +1,6 @@
 """Jobs that break a standard, forced past synth: the embedded AWS refuses each by the Deny statements of its role."""
 
+import json
 import runpy
 import sys
 from pathlib import Path
@@ -11,18 +12,28 @@ BROKEN = runpy.run_path(str(APP / "app.py"))["BROKEN"]
 
 
 @pytest.fixture(scope="module")
-def ended():
-    """How the one run of each job ended, by the job's id."""
+def deployed():
+    """The jobs of the app, deployed without the validation of synth."""
     from cdk_processing.local.engine import LocalAws
     from cdk_processing.local.testing import DeployedAws
 
-    jobs = ["Good", "GoodWithLocalStorage", *BROKEN]
     with LocalAws(python=sys.executable, wait_scale=0.02) as aws, DeployedAws(aws) as deployed:
         deployed.deploy(None, folder=APP)
-        for name in jobs:
-            deployed.start(f"Held/{name}")
-        runs = {name: deployed.wait_for_run(f"Held/{name}", must_succeed=False) for name in jobs}
-        yield {name: (run.succeeded, deployed.processing.explain(run).failure_reason) for name, run in runs.items()}
+        yield deployed
+
+
+@pytest.fixture(scope="module")
+def ended(deployed):
+    """How the one run of each job ended, by the job's id."""
+    jobs = ["Good", "GoodWithLocalStorage", *BROKEN]
+    for name in jobs:
+        deployed.start(f"Held/{name}")
+    return {name: outcome(deployed, name) for name in jobs}
+
+
+def outcome(deployed, name):
+    run = deployed.wait_for_run(f"Held/{name}", must_succeed=False)
+    return run.succeeded, deployed.processing.explain(run).failure_reason
 
 
 @pytest.mark.parametrize("name", ["Good", "GoodWithLocalStorage"])
@@ -36,4 +47,19 @@ def test_a_job_that_breaks_a_standard_is_refused_at_run_time(ended, name):
 
     assert not succeeded
     assert "is not authorized to perform: sagemaker:CreateProcessingJob" in reason
+    assert "with an explicit deny" in reason
+
+
+def test_an_edited_definition_is_refused_at_run_time(deployed, ended):
+    machine = deployed.deployment.job("Held/Good").state_machine_arn
+    states = deployed.client("stepfunctions")
+    definition = json.loads(states.describe_state_machine(stateMachineArn=machine)["definition"])
+    definition["States"]["RunJob"]["Arguments"]["NetworkConfig"]["EnableNetworkIsolation"] = False
+    states.update_state_machine(stateMachineArn=machine, definition=json.dumps(definition))
+    deployed.start("Held/Good")
+
+    succeeded, reason = outcome(deployed, "Good")
+
+    assert ended["Good"] == (True, None)
+    assert not succeeded
     assert "with an explicit deny" in reason
