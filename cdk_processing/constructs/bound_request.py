@@ -11,7 +11,7 @@ from cdk_processing.access.datasets import AthenaAccess, RedshiftAccess
 from cdk_processing.access.execution import BucketAccess, ExecutionAccess, execution_statements, read_statements
 from cdk_processing.access.statement import Statement
 from cdk_processing.constructs.assets import publish
-from cdk_processing.constructs.image import bind_image
+from cdk_processing.constructs.image import bind_image, warn_of_unknown_repository
 from cdk_processing.constructs.keys import permitted_key
 from cdk_processing.constructs.list_tokens import with_joined_lists, with_split_lists
 from cdk_processing.constructs.network import bind_network
@@ -57,6 +57,8 @@ class BoundRequest:
         self._request = request
         self._base_name = base_name
         self._image = bind_image(request.processor.image, scope)
+        if not isinstance(request.processor.role, str):  # what the role of an ARN may do is its owner's business
+            warn_of_unknown_repository(scope, request.processor.image, self._image)
         self._network = bind_network(request.network, platform.network_config, scope, request.processor.instance_count)
         self._queries = [channel.dataset_definition.query for channel in request.channels if channel.dataset_definition]
         self.manifest_bucket: str | None = None

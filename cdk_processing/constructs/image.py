@@ -6,21 +6,31 @@ import re
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from aws_cdk import CfnMapping, Stack
+from aws_cdk import Annotations, CfnMapping, Stack
 from constructs import Construct
 
-from cdk_processing.constructs.pseudo_parameters import partition_token, region_token, url_suffix_token
+from cdk_processing.constructs.pseudo_parameters import (
+    account_token,
+    partition_token,
+    region_token,
+    url_suffix_token,
+)
 from cdk_processing.constructs.resources import place_of, stack_of
 from cdk_processing.constructs.whereabouts import Spot, Whereabouts, where_is
 from cdk_processing.errors import Problem
 from cdk_processing.request.images import AwsImage, ProcessingImage
 from cdk_processing.request.tokens import is_token
 
-__all__ = ["BoundImage", "bind_image", "image_problems", "location_of", "mapping_id"]
+__all__ = ["BoundImage", "bind_image", "image_problems", "location_of", "mapping_id", "warn_of_unknown_repository"]
 
+_TOKEN = r"\$\{Token\[[^]]+\]\}"
+#: A URI in ECR, of which the CDK may know any part only at deployment.
 _ECR = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<repository>[^:@]+)"
+    rf"(?P<account>\d{{12}}|{_TOKEN})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+|{_TOKEN})\.(?:[a-z0-9.-]|{_TOKEN})+/"
+    rf"(?P<repository>(?:[^:@$]|{_TOKEN})+)"
 )
+_PSEUDO = re.compile(r"\$\{AWS::(\w+)\}")
+_WARNING = "cdk-processing:image-of-unknown-repository"
 _accounts: WeakKeyDictionary[Stack, dict[str, str]] = WeakKeyDictionary()
 
 
@@ -47,8 +57,11 @@ def location_of(image: ProcessingImage) -> Whereabouts:
     """Where the registry is that holds an image of one's own."""
     if image.repository is not None:
         return where_is(image.repository, image.repository.repository_arn)
-    match = _ECR.match(image.registry_uri or "")
-    return Whereabouts(Spot(match["account"], match["region"]) if match else Spot())
+    match = _ECR.match(image.registry_uri) if isinstance(image.registry_uri, str) else None
+    if match is None:
+        return Whereabouts(Spot())
+    account, region = ("" if is_token(match[part]) else match[part] for part in ("account", "region"))
+    return Whereabouts(Spot(account, region))
 
 
 def bind_image(image: ProcessingImage, scope: Construct) -> BoundImage:
@@ -60,7 +73,7 @@ def bind_image(image: ProcessingImage, scope: Construct) -> BoundImage:
         return BoundImage(uri, image.repository.repository_arn)
     if image.directory is not None:
         return _build(image, scope)
-    return _bind_registry(image.registry_uri or "")
+    return _bind_registry(image.registry_uri or "", scope)
 
 
 def _bind_aws(image: AwsImage, stack: Stack) -> BoundImage:
@@ -98,9 +111,35 @@ def _build(image: ProcessingImage, scope: Construct) -> BoundImage:
     return BoundImage(asset.image_uri, asset.repository.repository_arn)
 
 
-def _bind_registry(uri: str) -> BoundImage:
-    match = _ECR.match(uri)
+def _bind_registry(uri: str, scope: Construct) -> BoundImage:
+    match = _ECR.match(_written_out(uri, scope))
     if match is None:
         return BoundImage(uri, None)
     arn = f"arn:{partition_token()}:ecr:{match['region']}:{match['account']}:repository/{match['repository']}"
     return BoundImage(uri, arn)
+
+
+def _written_out(uri: str, scope: Construct) -> str:
+    """A URI with the text that a token of it stands for: the CDK writes that of an asset's image so."""
+    if not is_token(uri) or _ECR.match(uri):
+        return uri
+    resolved = stack_of(scope).resolve(uri)
+    text = resolved.get("Fn::Sub", "") if isinstance(resolved, dict) else resolved
+    if not isinstance(text, str):
+        return uri
+    pseudo = {"URLSuffix": url_suffix_token(), "Region": region_token(), "Partition": partition_token()}
+    pseudo["AccountId"] = account_token()
+    return _PSEUDO.sub(lambda match: pseudo.get(match[1], match[0]), text)
+
+
+def warn_of_unknown_repository(scope: Construct, image: ProcessingImage, bound: BoundImage) -> None:
+    """Warn of an image of which nobody knows where it is: no role is allowed to pull it."""
+    if bound.repository_arn is not None or not is_token(image.registry_uri):
+        return
+    Annotations.of(scope).add_warning_v2(
+        _WARNING,
+        "image_uri is known only at deployment, so the execution role may pull no image. Pass the repository: "
+        'ProcessingImage.from_ecr_repository(repository, tag="..."). Or call '
+        "repository.grant_pull(job.execution_role). If the image needs no permission, or the role has it, write "
+        f'Annotations.of(job).acknowledge_warning("{_WARNING}", "why").',
+    )

@@ -10,7 +10,7 @@ from cdk_processing.request import limits
 from cdk_processing.request.datasets import DatasetDefinition, S3Input
 from cdk_processing.request.feature_store import FeatureStoreOutput
 from cdk_processing.request.files import LocalSource, is_local_path, local_source
-from cdk_processing.request.likely import here, s3_uri
+from cdk_processing.request.likely import here, in_place_of, s3_uri
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.manifests import MANIFEST, check_objects, object_locations
 from cdk_processing.request.markers import segments
@@ -354,7 +354,10 @@ def _check_local_path(field: str, path: object) -> list[Problem]:
 
 def _place_fix(given: object) -> str:
     meant = s3_uri(given) or here(given)
-    return 'pass bucket.at("prefix/")' if meant is None else f"write {meant!r}"
+    if meant is not None:
+        return f"write {meant!r}"
+    is_construct = hasattr(given, "node") and not hasattr(given, "s3_object_url")
+    return (None if is_construct else in_place_of(given)) or 'pass bucket.at("prefix/")'
 
 
 def _is_below_prefix(path: object) -> bool:

@@ -14,6 +14,7 @@ from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
 from cdk_processing.request.images import ProcessingImage
 from cdk_processing.request.instances import check_instance_types, check_volume_key
 from cdk_processing.request.keys import check_key
+from cdk_processing.request.likely import in_place_of
 from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import Program
 from cdk_processing.request.request import ProcessingRequest, as_words
@@ -112,7 +113,11 @@ class Compute:
             found += [problem.inside("network_config") for problem in self.network_config.problems()]
         elif self.network_config is not None:
             given = self.network_config
-            fix = "import NetworkConfig from cdk_processing"
+            fix = (
+                "write NetworkConfig(vpc=vpc)"
+                if hasattr(given, "vpc_id")
+                else "import NetworkConfig from cdk_processing"
+            )
             if isinstance(given, Mapping):
                 fix = f"write NetworkConfig({', '.join(f'{name}={value!r}' for name, value in given.items())})"
             found.append(Problem("network_config", self.network_config, "a NetworkConfig", fix))
@@ -169,7 +174,7 @@ def _check_role(role: object, owner: str) -> list[Problem]:
     if role is None or hasattr(type(role), "role_arn") or hasattr(role, "role_arn"):
         return []
     allowed = "an iam.IRole, or the ARN of a role, known at synth"
-    fix = f"pass the construct, or leave role out on {owner} and the job gets one"
+    fix = in_place_of(role) or f"pass the construct, or leave role out on {owner} and the job gets one"
     if isinstance(role, str) and not has_run_time_value(role):
         if is_token(role) or _ROLE_ARN.fullmatch(role):
             return []

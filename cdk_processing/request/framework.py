@@ -15,7 +15,7 @@ from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import bundle_program
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.request.runtime import Text
-from cdk_processing.request.types import Duration, Key, ListOf, LocalPath, Role, WholeNumber
+from cdk_processing.request.types import Duration, ImageAsset, Key, ListOf, LocalPath, Role, WholeNumber
 
 __all__ = [
     "FrameworkProcessor",
@@ -73,7 +73,7 @@ class _FrameworkCompute(Compute):
 
     __slots__ = ()
 
-    image_uri: ProcessingImage | str | None
+    image_uri: ProcessingImage | ImageAsset | str | None
     command: ListOf[str] | None
     code_location: None
 
@@ -173,7 +173,7 @@ class FrameworkProcessor(_FrameworkCompute):
     instance_count: WholeNumber | None = None
     instance_type: str | ListOf[str] | None = None
     py_version: str = "py3"
-    image_uri: ProcessingImage | str | None = None
+    image_uri: ProcessingImage | ImageAsset | str | None = None
     command: ListOf[str] | None = None
     volume_size_in_gb: WholeNumber = 30
     volume_kms_key: Key | str | None = None
@@ -209,7 +209,7 @@ class _NamedFrameworkProcessor(_FrameworkCompute):
     instance_count: WholeNumber | None = None
     instance_type: str | ListOf[str] | None = None
     py_version: str = "py3"
-    image_uri: ProcessingImage | str | None = None
+    image_uri: ProcessingImage | ImageAsset | str | None = None
     command: ListOf[str] | None = None
     volume_size_in_gb: WholeNumber = 30
     volume_kms_key: Key | str | None = None
@@ -281,7 +281,7 @@ class HuggingFaceProcessor(_FrameworkCompute):
     tensorflow_version: str | None = None
     pytorch_version: str | None = None
     py_version: str = "py36"
-    image_uri: ProcessingImage | str | None = None
+    image_uri: ProcessingImage | ImageAsset | str | None = None
     command: ListOf[str] | None = None
     volume_size_in_gb: WholeNumber = 30
     volume_kms_key: Key | str | None = None

@@ -10,7 +10,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cdk_processing.errors import Problem
 from cdk_processing.request import limits
@@ -27,7 +27,7 @@ from cdk_processing.request.aws_images import (
 )
 from cdk_processing.request.files import is_local_path
 from cdk_processing.request.tokens import is_token
-from cdk_processing.request.types import ListOf, Repository
+from cdk_processing.request.types import ImageAsset, ListOf, Repository
 
 __all__ = [
     "AwsImage",
@@ -156,9 +156,13 @@ class ProcessingImage:
         return cls(aws=image, mistakes=mistakes)
 
     @classmethod
-    def of(cls, image: ProcessingImage | str | None) -> ProcessingImage:
+    def of(cls, image: ProcessingImage | ImageAsset | str | None) -> ProcessingImage:
         """The ``image_uri`` of a processor as a ProcessingImage."""
-        return image if isinstance(image, ProcessingImage) else cls(registry_uri=image)
+        if isinstance(image, ProcessingImage):
+            return image
+        if image is not None and not isinstance(image, str) and hasattr(image, "image_tag"):
+            return cls(repository=image.repository, tag_or_digest=image.image_tag)
+        return cls(registry_uri=cast("str | None", image))
 
     def problems(self) -> list[Problem]:
         """What is wrong with the image."""
@@ -175,6 +179,8 @@ class ProcessingImage:
         uri = self.registry_uri
         if not isinstance(uri, str) or not uri:
             fix = "pass image_uri, or ProcessingImage.from_build(folder)"
+            if hasattr(uri, "repository_uri"):
+                fix = 'write ProcessingImage.from_ecr_repository(repository, tag="...")'
             return [Problem("image_uri", uri, "an image URI or a ProcessingImage", fix)]
         if not is_token(uri) and (len(uri) > limits.IMAGE_URI_LENGTH or any(c.isspace() for c in uri)):
             return [Problem("image_uri", uri, "at most 255 characters without spaces", "check the URI")]

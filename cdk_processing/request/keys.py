@@ -6,6 +6,7 @@ import re
 from contextlib import suppress
 
 from cdk_processing.errors import Problem
+from cdk_processing.request.likely import in_place_of
 from cdk_processing.request.runtime import has_run_time_value
 from cdk_processing.request.tokens import is_known
 from cdk_processing.request.types import Key
@@ -26,7 +27,7 @@ def check_key(field: str, key: object, owner: str) -> list[Problem]:
     allowed = "a kms.IKey, or the ARN, id or alias/name of a key"
     if isinstance(key, str) and has_run_time_value(key):
         return [Problem(field, key, "known at synth: the role gets permissions on it", f"name one key on {owner}")]
-    fix = f"set {field} on {owner}"
+    fix = in_place_of(key) or f"set {field} on {owner}"
     if not isinstance(key, str) or (is_known(key) and (not _KEY.fullmatch(key) or "://" in key)):
         return [Problem(field, key, allowed, fix)]
     if is_known(key) and _NAME.fullmatch(key) and not _ID.fullmatch(key):

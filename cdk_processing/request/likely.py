@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote
 
-__all__ = ["flat_words", "here", "near_path", "nearest", "s3_uri", "whole_number"]
+__all__ = ["flat_words", "here", "in_place_of", "near_path", "nearest", "s3_uri", "whole_number"]
 
 _SCHEME = re.compile(r"s3[an]?:/{1,2}(?P<place>[^/].*)", re.IGNORECASE | re.DOTALL)
 _ARN = re.compile(r"arn:aws[a-z-]*:s3:::(?P<place>.+)", re.DOTALL)
@@ -20,6 +20,17 @@ _CONSOLE = re.compile(
 )
 _SIZE = re.compile(r"\s*(\d+)\s*(?:gi?b?)?\s*", re.IGNORECASE)
 _TIME = re.compile(r"\s*(\d+)\s*(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)?\s*", re.IGNORECASE)
+#: What an object of the CDK has, and what to write in its place.
+_OBJECTS = (
+    ("value_as_string", "write its value_as_string"),
+    (
+        "unsafe_unwrap",
+        "pass the secret's name, and have the script read the secret: whoever may describe a job sees its values",
+    ),
+    ("s3_object_url", "pass the file or folder itself: the job publishes it"),
+    ("to_seconds", "write str(duration.to_seconds())"),
+    ("attr_arn", "write its attr_arn"),
+)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -86,6 +97,17 @@ def flat_words(value: object) -> list[str]:
     if isinstance(value, (set, frozenset)):
         return sorted(str(part) for part in value)
     return [str(value)]
+
+
+def in_place_of(value: object) -> str | None:
+    """What to write in place of an object of the CDK that a text was expected for; None for other values."""
+    for attribute, fix in _OBJECTS:
+        if hasattr(value, attribute):
+            return fix
+    bucket, key = getattr(value, "bucket_name", None), getattr(value, "object_key", None)  # an s3.Location
+    if isinstance(bucket, str) and isinstance(key, str):
+        return f"write {f's3://{bucket}/{key}'!r}"
+    return "write one of its attributes, such as its name or ARN" if hasattr(value, "node") else None
 
 
 def near_path(given: str) -> str | None:

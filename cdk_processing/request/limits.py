@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from cdk_processing.errors import CdkToken, Problem
-from cdk_processing.request.likely import nearest, whole_number
+from cdk_processing.request.likely import in_place_of, nearest, whole_number
 from cdk_processing.request.runtime import Parameter, has_run_time_value, text_of
 from cdk_processing.request.tokens import is_known, is_list_token, is_number_token, is_token
 from cdk_processing.request.types import Resolvable
@@ -118,7 +118,9 @@ def check_environment(variables: object, reserved: int, owner: str) -> list[Prob
         elif key.startswith("CDK_PROCESSING_"):
             found.append(Problem("env key", key, "without the prefix CDK_PROCESSING_", "rename the variable"))
         if not isinstance(value, str) and not has_run_time_value(value) and not is_number_token(value):
-            fix = f"leave {key} out, or write its text" if value is None else f"write {str(value)!r}"
+            fix = in_place_of(value) or f"write {str(value)!r}"
+            if value is None:
+                fix = f"leave {key} out, or write its text"
             found.append(Problem(f"env[{key!r}]", value, "a str", fix))
         elif is_known(value) and len(value) > ARGUMENT_LENGTH:
             found.append(Problem(f"env[{key!r}]", value, "at most 256 characters", "pass it through a file instead"))

@@ -88,9 +88,10 @@ class S3Location:
         """What is wrong with this location."""
         found = []
         if not self.bucket_name:
-            found.append(
-                Problem("bucket", self.bucket, "an s3.IBucket or a bucket's name", "pass the bucket construct itself")
-            )
+            fix = "pass the bucket construct itself"
+            if hasattr(self.bucket, "cfn_resource_type"):
+                fix = "pass s3.Bucket.from_cfn_bucket(bucket)"
+            found.append(Problem("bucket", self.bucket, "an s3.IBucket or a bucket's name", fix))
         elif has_run_time_value(self.bucket_name):
             found.append(
                 Problem(

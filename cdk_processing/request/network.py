@@ -99,6 +99,8 @@ class NetworkConfig:
             return []  # AWS counts and checks them when it makes the job
         if isinstance(value, str):
             return [Problem(field, value, f"a list of 1-{most}", f"write {field}=[{value!r}]")]
+        if hasattr(value, "subnets"):  # what vpc.select_subnets() returns
+            return [Problem(field, value, f"a list of 1-{most}", "pass its .subnets, or the vpc and a SubnetSelection")]
         if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= most:
             return [Problem(field, value, f"a list of 1-{most}", fix)]
         return [

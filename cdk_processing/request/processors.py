@@ -14,7 +14,7 @@ from cdk_processing.request.network import NetworkConfig
 from cdk_processing.request.program import bundle_program, image_program, script_program
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.request.runtime import Text
-from cdk_processing.request.types import Duration, Key, ListOf, LocalPath, Role, WholeNumber
+from cdk_processing.request.types import Duration, ImageAsset, Key, ListOf, LocalPath, Role, WholeNumber
 
 __all__ = ["Processor", "SKLearnProcessor", "ScriptProcessor"]
 
@@ -85,7 +85,7 @@ class Processor(Compute):
 
     Args:
         role: ``iam.IRole`` or ARN of the execution role. Left out, the job gets a least-privilege role.
-        image_uri: A :class:`ProcessingImage`, or an image's URI.
+        image_uri: A :class:`ProcessingImage`, an image's URI, or an ``ecr_assets.DockerImageAsset``.
         instance_count: 1-100 hosts. If only CloudFormation knows a number (``CfnParameter.value_as_number``), SageMaker
             checks it when it creates the job.
         instance_type: For example ``ml.m5.xlarge``. Of a list of up to 5, a run tries the next one if there is no
@@ -106,7 +106,7 @@ class Processor(Compute):
     """
 
     role: Role | str | None = None
-    image_uri: ProcessingImage | str | None = None
+    image_uri: ProcessingImage | ImageAsset | str | None = None
     instance_count: WholeNumber | None = None
     instance_type: str | ListOf[str] | None = None
     entrypoint: ListOf[str] | None = None
@@ -161,7 +161,7 @@ class ScriptProcessor(ScriptCompute):
     """
 
     role: Role | str | None = None
-    image_uri: ProcessingImage | str | None = None
+    image_uri: ProcessingImage | ImageAsset | str | None = None
     command: ListOf[str] | None = None
     instance_count: WholeNumber | None = None
     instance_type: str | ListOf[str] | None = None

@@ -13,7 +13,7 @@ from cdk_processing.errors import Problem
 from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
 from cdk_processing.request.files import Archive, LocalFile, LocalFiles, TextFile, is_local_path, local_path
 from cdk_processing.request.folders import LocalFolder, files_of
-from cdk_processing.request.likely import here, near_path, s3_uri
+from cdk_processing.request.likely import here, in_place_of, near_path, s3_uri
 from cdk_processing.request.limits import check_unique
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.tokens import is_known
@@ -175,7 +175,9 @@ def check_code(field: str, code: object) -> list[Problem]:
         return _check_file(field, code, Path(code))
     if not isinstance(code, (str, os.PathLike, S3Location)):
         one = code[0] if isinstance(code, (list, tuple)) and len(code) == 1 else None
-        fix = f"pass the path of the script as {field}" if one is None else f"write {one!r}"
+        fix = in_place_of(code) or f"pass the path of the script as {field}"
+        if one is not None:
+            fix = f"write {one!r}"
         return [Problem(field, code, "the path of a script, or an s3:// URI", fix)]
     if isinstance(code, str) and code.startswith("file://"):
         fix = f"write {code.removeprefix('file://')!r}"
@@ -221,7 +223,9 @@ def _check_bundle(code: object, source_dir: object) -> list[Problem]:
             return [problem.inside("source_dir") for problem in location.problems()]
         allowed = f"a local folder, or the s3:// URI of a {ARCHIVE}"
         meant = here(source_dir)
-        fix = f"name a folder, or s3://bucket/prefix/{ARCHIVE}" if meant is None else f"write {meant!r}"
+        fix = in_place_of(source_dir) or f"name a folder, or s3://bucket/prefix/{ARCHIVE}"
+        if meant is not None:
+            fix = f"write {meant!r}"
         return [Problem("source_dir", source_dir, allowed, fix)]
     folder = Path(source_dir)
     if not folder.is_dir():

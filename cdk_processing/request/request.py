@@ -12,7 +12,7 @@ from cdk_processing.request import limits
 from cdk_processing.request.channels import ProcessingInput, ProcessingOutput
 from cdk_processing.request.conformity import KNOWN_LATER, conformity_problems, known_network
 from cdk_processing.request.images import ProcessingImage
-from cdk_processing.request.likely import flat_words, nearest
+from cdk_processing.request.likely import flat_words, in_place_of, nearest
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.manifests import missing_objects
 from cdk_processing.request.markers import INSTANCE_TYPE, values_in
@@ -350,7 +350,7 @@ class ProcessingRequest:
                 fix = "drop it, or pass the text that the script expects: SageMaker refuses null"
                 found.append(Problem(f"arguments[{index}]", argument, "a str or a run-time value", fix))
             elif not isinstance(argument, (str, ExecutionVariable, Parameter)) and not is_number_token(argument):
-                fix = f"write {', '.join(map(repr, flat_words(argument)))}"
+                fix = in_place_of(argument) or f"write {', '.join(map(repr, flat_words(argument)))}"
                 found.append(Problem(f"arguments[{index}]", argument, "a str or a run-time value", fix))
             elif is_known(argument) and not is_list_token([argument]):
                 fix = "pass long values in a file" if argument else "drop it: SageMaker refuses empty arguments"

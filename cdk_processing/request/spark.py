@@ -22,7 +22,7 @@ from cdk_processing.request.program import Program, script_program
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.request.runtime import Text
 from cdk_processing.request.tokens import is_known
-from cdk_processing.request.types import Duration, Key, ListOf, LocalPath, Role, WholeNumber
+from cdk_processing.request.types import Duration, ImageAsset, Key, ListOf, LocalPath, Role, WholeNumber
 
 __all__ = ["PySparkProcessor", "SparkJarProcessor"]
 
@@ -63,7 +63,7 @@ class _SparkCompute(Compute):
     framework_version: str | None
     py_version: str | None
     container_version: str | None
-    image_uri: ProcessingImage | str | None
+    image_uri: ProcessingImage | ImageAsset | str | None
     configuration_location: None
     dependency_location: None
 
@@ -125,7 +125,7 @@ class PySparkProcessor(_SparkCompute):
     framework_version: str | None = None
     py_version: str | None = None
     container_version: str | None = None
-    image_uri: ProcessingImage | str | None = None
+    image_uri: ProcessingImage | ImageAsset | str | None = None
     volume_size_in_gb: WholeNumber = 30
     volume_kms_key: Key | str | None = None
     output_kms_key: Key | str | None = None
@@ -198,7 +198,7 @@ class SparkJarProcessor(_SparkCompute):
     framework_version: str | None = None
     py_version: str | None = None
     container_version: str | None = None
-    image_uri: ProcessingImage | str | None = None
+    image_uri: ProcessingImage | ImageAsset | str | None = None
     volume_size_in_gb: WholeNumber = 30
     volume_kms_key: Key | str | None = None
     output_kms_key: Key | str | None = None

@@ -15,6 +15,7 @@ __all__ = [
     "DataDistribution",
     "DataType",
     "Duration",
+    "ImageAsset",
     "InputMode",
     "Json",
     "Key",
@@ -124,6 +125,15 @@ class Repository(Protocol):
     @property
     def repository_uri(self) -> str: ...  # noqa: D102
     def repository_uri_for_tag_or_digest(self, tag_or_digest: str | None = None) -> str: ...  # noqa: D102
+
+
+class ImageAsset(Protocol):
+    """An ``ecr_assets.DockerImageAsset`` or ``TarballImageAsset``."""
+
+    @property
+    def image_tag(self) -> str: ...  # noqa: D102
+    @property
+    def repository(self) -> Repository: ...  # noqa: D102
 
 
 class SecurityGroup(Protocol):

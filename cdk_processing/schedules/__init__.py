@@ -8,6 +8,7 @@ fields     the grammar of those fields
 days       which days of a month match: ``L``, ``15W``, ``MON#1``
 rate, at   ``rate(...)`` and ``at(...)``
 expression parses any of the three
+constructs the CDK's own schedules, durations and timezones as text
 unix       converts a Unix crontab line to EventBridge's cron
 timezones  IANA names, and local times as instants
 schedule   an expression with its timezone, start, end and window

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from cdk_processing.errors import Problem, ScheduleError
 from cdk_processing.schedules.at import At
+from cdk_processing.schedules.constructs import rate_of
 from cdk_processing.schedules.cron import Cron
 from cdk_processing.schedules.rate import Rate
 from cdk_processing.schedules.unix import from_crontab, names_both_days
@@ -22,7 +22,6 @@ _KINDS: dict[str, type[Cron] | type[Rate] | type[At]] = {"cron": Cron, "rate": R
 _FORM = re.compile(r"(cron|rate|at)\((.*)\)")
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _EVERY = re.compile(r"every\s+(\d+)?\s*(minute|hour|day)s?", re.IGNORECASE)
-_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 _ALLOWED = "such as cron(0 6 * * ? *), rate(12 hours) or at(2030-01-31T06:00:00)"
 
 
@@ -42,8 +41,7 @@ def parse(expression: str) -> Expression:
 def expression_problems(expression: Any) -> list[Problem]:
     """What is wrong with an expression, each with the fix."""
     if not isinstance(expression, str):
-        text = getattr(expression, "expression_string", None)  # the schedules of aws_events and aws_scheduler
-        text = text if isinstance(text, str) else _of_time(expression)
+        text = _of_time(expression)
         fix = "write it as text" if text is None else f"write {text!r}"
         return [Problem("expression", expression, _ALLOWED, fix)]
     try:
@@ -80,14 +78,11 @@ def _rate(value: int, unit: str) -> str:
 
 
 def _of_time(value: Any) -> str | None:
-    """An expression from a time object: ``rate`` for a ``timedelta`` or ``Duration``, ``at`` for a ``datetime``."""
+    """An expression from a time object: ``rate`` for a ``timedelta``, ``at`` for a ``datetime``."""
     if hasattr(value, "strftime") and hasattr(value, "hour") and hasattr(value, "year"):
         return str(value.strftime("at(%Y-%m-%dT%H:%M:%S)"))
-    with suppress(Exception):  # a Duration that is a token, or not a whole number
-        seconds = value.total_seconds() if hasattr(value, "total_seconds") else value.to_seconds()
-        for unit, length in _UNITS:
-            if seconds >= length and seconds % length == 0:
-                return _rate(int(seconds) // length, unit)
+    if hasattr(value, "total_seconds"):
+        return rate_of(value.total_seconds())
     return None
 
 

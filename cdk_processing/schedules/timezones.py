@@ -35,7 +35,7 @@ def timezone_problems(name: Any) -> list[Problem]:
     """What is wrong with a timezone's name. The fix suggests the most similar existing name."""
     if isinstance(name, str) and name in _names():
         return []
-    near = _nearest(name) if isinstance(name, str) else getattr(name, "timezone_name", getattr(name, "key", None))
+    near = _nearest(name) if isinstance(name, str) else getattr(name, "key", None)
     fix = f"write {near!r}" if isinstance(near, str) else "write its name from the IANA time zone database"
     if isinstance(near, str) and near.startswith("Etc/GMT"):
         fix += ", whose sign is the other way round"

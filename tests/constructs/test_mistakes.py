@@ -177,7 +177,7 @@ MISTAKES = {
     "rate text": trig(lambda st, b: OnSchedule("every 5 minutes")),
     "rate plural": trig(lambda st, b: OnSchedule("rate(1 hours)")),
     "rate bare": trig(lambda st, b: OnSchedule("1 hour")),
-    "schedule Duration": trig(lambda st, b: OnSchedule(Duration.hours(1))),
+    "schedule Duration": trig(lambda st, b: OnSchedule(Duration.seconds(90))),
     "schedule time": trig(lambda st, b: OnSchedule("06:00")),
     "tz typo": trig(lambda st, b: OnSchedule("cron(0 6 * * ? *)", timezone="Europe/Berln")),
     "tz CET+1": trig(lambda st, b: OnSchedule("cron(0 6 * * ? *)", timezone="GMT+1")),

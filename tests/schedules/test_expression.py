@@ -1,9 +1,6 @@
 """What is taken for a schedule's expression, and what is offered instead of what is not."""
 
 import pytest
-from aws_cdk import Duration, TimeZone
-from aws_cdk import aws_events as events
-from aws_cdk import aws_scheduler as scheduler
 
 from cdk_processing.schedules import expression_problems
 from cdk_processing.schedules.unix import from_crontab
@@ -77,16 +74,10 @@ def test_a_rate_or_a_time_that_cannot_be_is_told_with_the_fix(expression, fix):
 @pytest.mark.parametrize(
     ("schedule", "fix"),
     [
-        (lambda: events.Schedule.rate(Duration.hours(12)), "write 'rate(12 hours)'"),
-        (lambda: events.Schedule.cron(minute="0", hour="6"), "write 'cron(0 6 * * ? *)'"),
-        (
-            lambda: scheduler.ScheduleExpression.cron(minute="0", hour="6", time_zone=TimeZone.EUROPE_BERLIN),
-            "write 'cron(0 6 * * ? *)'",
-        ),
         (lambda: 5, "write it as text"),
         (lambda: None, "write it as text"),
     ],
-    ids=["rate of aws_events", "cron of aws_events", "cron of aws_scheduler", "number", "none"],
+    ids=["number", "none"],
 )
-def test_a_schedule_of_the_cdks_own_is_offered_as_text(schedule, fix):
+def test_what_is_no_schedule_is_told(schedule, fix):
     assert told(schedule()).endswith(f"; {fix}")

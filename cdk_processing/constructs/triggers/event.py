@@ -35,7 +35,8 @@ class OnEvent(Trigger):
     EventBridge delivers an event at least once. An event that comes twice has one id, so it makes one job.
 
     Args:
-        pattern: An EventBridge pattern: ``{"source": ["my.app"], "detail": {"kind": ["batch"]}}``.
+        pattern: An EventBridge pattern: ``{"source": ["my.app"], "detail": {"kind": ["batch"]}}``, or an
+            ``events.EventPattern``.
         parameters: Values for the job's ``Parameter`` by name: text, or ``EventField("$.detail.table")`` for a value
             of the event. If the event lacks it, the parameter has its default. Without a default, the run fails before
             it creates a job.
@@ -55,6 +56,11 @@ class OnEvent(Trigger):
     parameters: Mapping[str, str | EventField] = field(default_factory=dict)
     run_key: EventField | None = None
     event_bus: Any = None
+
+    def __post_init__(self) -> None:
+        """Take an ``events.EventPattern`` as the dict that it means."""
+        if not isinstance(self.pattern, Mapping) and hasattr(self.pattern, "detail_type"):
+            object.__setattr__(self, "pattern", _as_dict(self.pattern))
 
     @property
     def given(self) -> Mapping[str, Any]:
@@ -139,3 +145,12 @@ def _beginning(wanted: Any) -> str:
         return prefix
     wildcard = wanted.get("wildcard")
     return wildcard.partition("*")[0] if isinstance(wildcard, str) and "\\" not in wildcard else ""
+
+
+#: The fields of an ``events.EventPattern``.
+_PATTERN = ("account", "detail", "detail_type", "id", "region", "resources", "source", "time", "version")
+
+
+def _as_dict(pattern: Any) -> dict[str, Any]:
+    given = {name.replace("_", "-"): getattr(pattern, name, None) for name in _PATTERN}
+    return {name: value for name, value in given.items() if value is not None}

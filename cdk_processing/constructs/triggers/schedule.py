@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Literal, get_args
 
@@ -15,6 +15,14 @@ from cdk_processing.errors import Problem
 from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.request.tokens import is_number_token, is_token
 from cdk_processing.schedules import expression_problems, timezone_problems
+from cdk_processing.schedules.constructs import (
+    Duration,
+    Schedule,
+    TimeZone,
+    expression_text,
+    minutes_of,
+    timezone_name,
+)
 from cdk_processing.workflow.admission import Admission
 from cdk_processing.workflow.turns import TURNS
 
@@ -24,7 +32,7 @@ __all__ = ["OnSchedule", "Overlap"]
 Overlap = Literal["allow", "skip", "queue"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class OnSchedule(Trigger):
     """One run for each time of a schedule.
 
@@ -34,12 +42,15 @@ class OnSchedule(Trigger):
 
     Args:
         expression: ``cron(minutes hours day-of-month month day-of-week year)``, ``rate(12 hours)`` or
-            ``at(2030-01-31T06:00:00)``.
-        timezone: IANA name of the expression's timezone, such as ``Europe/Berlin``. Left out, UTC. A local time that is
-            skipped in spring launches nothing; one that comes twice in autumn launches once.
+            ``at(2030-01-31T06:00:00)``. Also an ``events.Schedule``, a ``scheduler.ScheduleExpression`` or, for a rate,
+            a ``Duration``.
+        timezone: IANA name of the expression's timezone, such as ``Europe/Berlin``, or a ``TimeZone``. Left out, that
+            of the ``ScheduleExpression``, else UTC. A local time that is skipped in spring launches nothing; one that
+            comes twice in autumn launches once.
         start: Launch nothing before. A datetime with a timezone.
         end: Launch nothing after. A datetime with a timezone.
-        flexible_window_minutes: How many minutes late the scheduler may launch, to spread load: 1-1,440.
+        flexible_window_minutes: How many minutes late the scheduler may launch, to spread load: 1-1,440, or a
+            ``Duration``.
         parameters: Values for the job's ``Parameter`` by name.
         overlap: What happens to a scheduled time while the run of an earlier time of this schedule goes on. ``allow``:
             both run. ``skip``: the later one makes no job and ends as ``Skipped``. ``queue``: it waits for its turn,
@@ -50,12 +61,34 @@ class OnSchedule(Trigger):
     """
 
     expression: str
-    timezone: str | None = None
-    start: datetime | None = None
-    end: datetime | None = None
-    flexible_window_minutes: int | None = None
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    overlap: Overlap = "allow"
+    timezone: str | None
+    start: datetime | None
+    end: datetime | None
+    flexible_window_minutes: int | None
+    parameters: Mapping[str, str]
+    overlap: Overlap
+
+    def __init__(
+        self,
+        expression: str | Schedule | Duration,
+        timezone: str | TimeZone | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        flexible_window_minutes: int | Duration | None = None,
+        parameters: Mapping[str, str] | None = None,
+        overlap: Overlap = "allow",
+    ) -> None:
+        given = {
+            "expression": expression_text(expression),
+            "timezone": timezone_name(timezone, expression),
+            "start": start,
+            "end": end,
+            "flexible_window_minutes": minutes_of(flexible_window_minutes),
+            "parameters": {} if parameters is None else parameters,
+            "overlap": overlap,
+        }
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
 
     @property
     def service(self) -> str:
