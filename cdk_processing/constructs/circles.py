@@ -116,9 +116,8 @@ def circle_problems(
     Warns of a circle that depends on values that synth does not know.
     """
     app = _apps.setdefault(tree_of(stack_of(job))[0], _App())
-    if path not in app.written:
-        places = [location for _, location in written_places(request) if location is not None]
-        app.written[path] = [(bucket_key(job, location), location) for location in places]
+    places = [location for _, location in written_places(request) if location is not None]
+    app.written[path] = [(bucket_key(job, location), location) for location in places]
     new = _Launches()
     new.add(job, path, triggers)
     certain = _circle(path, app, new, only_certain=True)

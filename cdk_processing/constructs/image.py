@@ -10,10 +10,10 @@ from aws_cdk import Annotations, CfnMapping, Stack
 from constructs import Construct
 
 from cdk_processing.constructs.pseudo_parameters import (
-    account_token,
     partition_token,
     region_token,
     url_suffix_token,
+    with_tokens,
 )
 from cdk_processing.constructs.resources import place_of, stack_of
 from cdk_processing.constructs.whereabouts import Spot, Whereabouts, where_is
@@ -29,7 +29,6 @@ _ECR = re.compile(
     rf"(?P<account>\d{{12}}|{_TOKEN})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+|{_TOKEN})\.(?:[a-z0-9.-]|{_TOKEN})+/"
     rf"(?P<repository>(?:[^:@$]|{_TOKEN})+)"
 )
-_PSEUDO = re.compile(r"\$\{AWS::(\w+)\}")
 _WARNING = "cdk-processing:image-of-unknown-repository"
 _accounts: WeakKeyDictionary[Stack, dict[str, str]] = WeakKeyDictionary()
 
@@ -125,11 +124,7 @@ def _written_out(uri: str, scope: Construct) -> str:
         return uri
     resolved = stack_of(scope).resolve(uri)
     text = resolved.get("Fn::Sub", "") if isinstance(resolved, dict) else resolved
-    if not isinstance(text, str):
-        return uri
-    pseudo = {"URLSuffix": url_suffix_token(), "Region": region_token(), "Partition": partition_token()}
-    pseudo["AccountId"] = account_token()
-    return _PSEUDO.sub(lambda match: pseudo.get(match[1], match[0]), text)
+    return (with_tokens(text) if isinstance(text, str) else None) or uri
 
 
 def warn_of_unknown_repository(scope: Construct, image: ProcessingImage, bound: BoundImage) -> None:

@@ -19,7 +19,7 @@ from cdk_processing.access.statement import Statement, policy_document, service_
 from cdk_processing.constructs.bound_request import BoundRequest
 from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.platform_interface import IProcessingPlatform
-from cdk_processing.constructs.pseudo_parameters import account_token, partition_token
+from cdk_processing.constructs.pseudo_parameters import account_token, no_value_problems, partition_token
 from cdk_processing.constructs.resources import acknowledge, allow, arn_of, known_as, place_of, resource, role, stack_of
 from cdk_processing.constructs.run_tags import run_tags, tag_problems
 from cdk_processing.constructs.substitution import filled_in, substituted
@@ -240,7 +240,7 @@ class Launching:
         tree = definition(workflow)
         # Tokens in the text are resolved by CDK; none of them holds a character that JSON would escape.
         text = _dump(tree)
-        problems = definition_problems(tree, text)
+        problems = definition_problems(tree, text) + no_value_problems(text)
         if problems:
             raise DeclarationError(self._path, [problem.on(self._scope.node.id) for problem in problems])
         return text

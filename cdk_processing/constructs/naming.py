@@ -103,7 +103,9 @@ def claim_base_name(job: Construct, base_name: str) -> list[Problem]:
     stack = stack_of(job)
     root, stage_path = tree_of(stack)
     claim = _Claim(path_of(job), place_of(stack), stage_path)
-    others = _claims.setdefault(root, {}).setdefault(base_name, [])
+    claims = _claims.setdefault(root, {}).setdefault(base_name, [])
+    # The tree has one construct at a path: a job that was removed from it has no name any more.
+    others = [other for other in claims if other.path != claim.path]
     for other in others:
         if claim.is_beside(other):
             allowed = f"one that no other job in the same account and region has; {other.path} has it"
@@ -113,7 +115,7 @@ def claim_base_name(job: Construct, base_name: str) -> list[Problem]:
         if claim.may_be_beside(other):
             _warn(job, base_name, other)
             break
-    others.append(claim)
+    claims.append(claim)
     return []
 
 

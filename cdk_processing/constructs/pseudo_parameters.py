@@ -7,8 +7,11 @@ from functools import cache
 
 from aws_cdk import Aws
 
+from cdk_processing.errors import Problem
+
 __all__ = [
     "account_token",
+    "no_value_problems",
     "partition_token",
     "pseudo_parameters",
     "region_token",
@@ -17,6 +20,8 @@ __all__ = [
     "with_tokens",
 ]
 
+#: How the CDK writes the token of Aws.NO_VALUE.
+_NO_VALUE = "${Token[AWS.NoValue."
 _NAMED = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -59,6 +64,15 @@ def pseudo_parameters() -> dict[str, str]:
         account_token(): "AWS::AccountId",
         url_suffix_token(): "AWS::URLSuffix",
     }
+
+
+def no_value_problems(text: str) -> list[Problem]:
+    """``AWS::NoValue`` within a definition: CloudFormation leaves out properties by it, and no part of a text."""
+    if _NO_VALUE not in text:
+        return []
+    allowed = "a text: CloudFormation can leave out a property, and no part of a state machine's definition"
+    fix = "leave the value out of the declaration, as in arguments=[...] if needed else None"
+    return [Problem("Aws.NO_VALUE", "AWS::NoValue", allowed, fix)]
 
 
 def with_tokens(body: str) -> str | None:

@@ -107,7 +107,9 @@ def in_place_of(value: object) -> str | None:
     bucket, key = getattr(value, "bucket_name", None), getattr(value, "object_key", None)  # an s3.Location
     if isinstance(bucket, str) and isinstance(key, str):
         return f"write {f's3://{bucket}/{key}'!r}"
-    return "write one of its attributes, such as its name or ARN" if hasattr(value, "node") else None
+    if hasattr(value, "node"):
+        return "write one of its attributes, such as its name or ARN"
+    return "write its .to_string()" if hasattr(value, "resolve") else None  # an IResolvable
 
 
 def near_path(given: str) -> str | None:
