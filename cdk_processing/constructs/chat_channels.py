@@ -132,9 +132,9 @@ def subscribe_channels(
         statements=[_show_alarms()],
         description=f"Shows the alarms of {known_as(platform)} in chat",
         standards=standards,
+        # AWS documents no aws:SourceAccount for this service, and a role that it cannot assume shows nothing.
+        trust=_trust(),
     )
-    # AWS documents no aws:SourceAccount for this service, and a role that it cannot assume shows nothing.
-    made.write("AssumeRolePolicyDocument", _trust())
     for channel in channels:
         properties = channel.properties()
         mark = digest("|".join(properties.values()))

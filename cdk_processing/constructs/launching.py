@@ -18,9 +18,20 @@ from cdk_processing.access.launching import (
 from cdk_processing.access.statement import Statement, policy_document, service_trust
 from cdk_processing.constructs.bound_request import BoundRequest
 from cdk_processing.constructs.checks import checks_of
+from cdk_processing.constructs.customized_roles import ReportedRole
 from cdk_processing.constructs.platform_interface import IProcessingPlatform
 from cdk_processing.constructs.pseudo_parameters import account_token, no_value_problems, partition_token
-from cdk_processing.constructs.resources import acknowledge, allow, arn_of, known_as, place_of, resource, role, stack_of
+from cdk_processing.constructs.resources import (
+    acknowledge,
+    allow,
+    arn_of,
+    known_as,
+    place_of,
+    reports_roles,
+    resource,
+    role,
+    stack_of,
+)
 from cdk_processing.constructs.run_tags import run_tags, tag_problems
 from cdk_processing.constructs.substitution import filled_in, substituted
 from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger
@@ -295,6 +306,10 @@ class Launching:
             return
         self._machine_policies.add(policy.construct_id)
         statements = policy.statements(self._place, self.machine.attribute("Name"))
+        if isinstance(self._role, ReportedRole):
+            self._role.allow(statements)
+            if not self._role.is_made:
+                return
         document = filled_in(policy_document(statements))
         properties = {"PolicyName": policy.name, "PolicyDocument": document, "Roles": [self._role.attribute("ref")]}
         made = resource(self._scope, policy.construct_id, "AWS::IAM::Policy", properties)
@@ -306,6 +321,8 @@ class Launching:
     def _make_start_role(self) -> TypedResource:
         """One role for all triggers of the job, trusting just the services that they are."""
         services = sorted({trigger.service for trigger in self.triggers})
+        if reports_roles(self._scope):  # the CDK's report has the trust policy that a role begins with
+            services = ["events.amazonaws.com", _SCHEDULER]
         statements = start_statements(self.machine_arn)
         if _SCHEDULER in services:  # the scheduler sends to a dead-letter queue as this role; EventBridge as itself
             statements += send_dead_letters(self._access())

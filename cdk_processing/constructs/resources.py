@@ -16,9 +16,10 @@ from constructs import Construct, IConstruct, Node
 
 from cdk_processing.access.statement import Place, Statement, policy_document, service_trust
 from cdk_processing.constructs.checks import checks_of
+from cdk_processing.constructs.customized_roles import ReportedRole, customizes_roles
 from cdk_processing.constructs.list_tokens import with_split_lists
 from cdk_processing.constructs.pseudo_parameters import account_token, partition_token
-from cdk_processing.constructs.roles import RoleStandards, customized_roles_problem
+from cdk_processing.constructs.roles import RoleStandards
 from cdk_processing.constructs.substitution import filled_in
 from cdk_processing.constructs.typed import TypedResource, typed_resource
 from cdk_processing.contract.texts import ROLE_DESCRIPTION, TAG_VALUE, fit
@@ -36,12 +37,14 @@ __all__ = [
     "path_of",
     "place_below",
     "place_of",
+    "reports_roles",
     "resource",
     "role",
     "stack_of",
     "tree_of",
 ]
 
+_ROLE = "AWS::IAM::Role"
 _stacks: WeakKeyDictionary[Construct, Stack] = WeakKeyDictionary()
 _places: WeakKeyDictionary[Stack, Place] = WeakKeyDictionary()
 _trees: WeakKeyDictionary[Stack, tuple[IConstruct, str]] = WeakKeyDictionary()
@@ -64,6 +67,7 @@ def role(
     statements: Sequence[Statement],
     description: str,
     standards: RoleStandards,
+    trust: dict[str, Any] | None = None,
 ) -> TypedResource:
     """A role for AWS services, with its statements inline and the reasons for its wildcards acknowledged.
 
@@ -76,27 +80,50 @@ def role(
         statements: What it allows.
         description: What it is for.
         standards: What it has in common with the other roles of the platform.
-
-    Raises:
-        DeclarationError: The app makes no roles by itself (``iam.Role.customize_roles``).
+        trust: Its trust policy; left out, the services may assume it for this account alone.
     """
     path = f"{path_of(scope)}/{construct_id}"
-    problem = customized_roles_problem(scope, _parents.get(scope, scope), path)
-    if problem is not None:
-        raise DeclarationError(path_of(scope), [problem])
+    trusted = trust or service_trust(services, account_token())
     properties = {
         **standards.properties(path),
-        "AssumeRolePolicyDocument": service_trust(services, account_token()),
+        "AssumeRolePolicyDocument": trusted,
         "Description": fit(description, ROLE_DESCRIPTION),
         "Policies": inline_policy(statements),
     }
-    made = resource(scope, construct_id, "AWS::IAM::Role", properties)
     checks = checks_of(stack_of(scope))
+    if reports_roles(scope):
+        made: TypedResource = _reported(scope, construct_id, trusted, properties, statements)
+        if isinstance(made, ReportedRole) and not made.is_made:
+            return made
+    else:
+        made = resource(scope, construct_id, _ROLE, properties)
     checks.statements[made] = statements
     if standards.role_name_prefix is not None:
         given = made.read("RoleName")
         checks.late.append(lambda: _name_by_path(made, stack_of(scope), path, standards, given))
     return made
+
+
+def _reported(
+    scope: Construct,
+    construct_id: str,
+    trust: dict[str, Any],
+    properties: dict[str, Any],
+    statements: Sequence[Statement],
+) -> ReportedRole:
+    """A role in the CDK's report, with the logical id that it has without one: a report makes no role anew."""
+    stack, usual = stack_of(scope), typed_resource(scope, construct_id, _ROLE, properties)
+    logical_id = stack.get_logical_id(usual)
+    scope.node.try_remove_child(construct_id)
+    reported = ReportedRole.report(scope, construct_id, logical_id, trust, properties)
+    reported.allow(statements)
+    return reported
+
+
+def reports_roles(scope: Construct) -> bool:
+    """Whether the app has called ``iam.Role.customize_roles`` for a construct's roles."""
+    # A construct takes context only until it has its first child. So all jobs side by side have the same.
+    return customizes_roles(_parents.get(scope, scope))
 
 
 def _name_by_path(made: TypedResource, stack: Stack, path: str, standards: RoleStandards, given: str) -> list[str]:
@@ -116,6 +143,10 @@ def inline_policy(statements: Sequence[Statement]) -> list[dict[str, Any]]:
 
 def allow(made: TypedResource, scope: Construct, statements: Sequence[Statement]) -> None:
     """Write a role's statements again."""
+    if isinstance(made, ReportedRole):
+        made.allow(statements)
+        if not made.is_made:
+            return
     made.write("Policies", inline_policy(statements))
     checks_of(stack_of(scope)).statements[made] = statements
 

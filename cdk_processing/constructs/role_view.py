@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from constructs import Construct
 from jsii._reference_map import InterfaceDynamicProxy
 
+from cdk_processing.constructs.customized_roles import ReportedRole
 from cdk_processing.constructs.resources import arn_with_path
 from cdk_processing.constructs.typed import TypedResource
 
@@ -18,6 +19,8 @@ __all__ = ["role_view"]
 
 def role_view(made: TypedResource, scope: Construct, construct_id: str) -> iam.IRole:
     """The role as an ``IRole``, imported by its ARN."""
+    if isinstance(made, ReportedRole):
+        return cast("iam.IRole", made.view)
     from aws_cdk import aws_iam
 
     return cast(

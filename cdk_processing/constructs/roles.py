@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
-
-from aws_cdk import Annotations
-from constructs import Construct
 
 from cdk_processing.contract.texts import digest
 from cdk_processing.errors import Problem
 from cdk_processing.request.tokens import is_token
 
-__all__ = ["STACK_MARK", "RoleStandards", "customized_roles_problem"]
+__all__ = ["STACK_MARK", "RoleStandards"]
 
 #: https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 _NAME_LENGTH = 64
@@ -142,43 +137,3 @@ class RoleStandards:
             return []
         allowed = f"1-{_PREFIX_LENGTH} letters, digits and + = , . @ _ -"
         return [Problem("role_name_prefix", given, allowed, "shorten it, or leave out what IAM does not take")]
-
-
-#: How ``iam.Role.customize_roles`` reaches the L2 roles of the CDK, which are the only ones that follow it.
-_CUSTOMIZED = "@aws-cdk/iam:customizeRoles"
-_customized: WeakKeyDictionary[Construct, Any] = WeakKeyDictionary()
-_NOT_REPORTED = "cdk-processing:role-not-in-report"
-
-
-def customized_roles_problem(scope: Construct, above: Construct, path: str) -> Problem | None:
-    """What is wrong with a role where the app has called ``iam.Role.customize_roles``.
-
-    Where the call forbids roles, a role of this library's would be made all the same, and nobody would notice. Where it
-    asks for a report alone, the role is not in the report, which is a warning.
-
-    Args:
-        scope: The construct that the role belongs to.
-        above: The parent of that construct.
-        path: The role's path.
-    """
-    # The call is a method of this module, which is slow to load; so an app without it has made no such call.
-    if "aws_cdk.aws_iam" not in sys.modules:
-        return None
-    # A construct takes context only until it has its first child. So all jobs side by side have the same.
-    if above not in _customized:
-        _customized[above] = above.node.try_get_context(_CUSTOMIZED)
-    customized = _customized[above]
-    if customized is None:
-        return None
-    if customized.get("preventSynthesis") is False:
-        Annotations.of(scope).add_warning_v2(
-            _NOT_REPORTED,
-            f"the report of iam.Role.customize_roles does not list {path}; its permissions are in the template.",
-        )
-        return None
-    allowed = f"left out where a job makes a role, as {path}"
-    fix = (
-        "call it on the other stacks of the app alone; keep the roles of jobs in bounds with "
-        "ProcessingPlatform(permissions_boundary=..., role_path=..., role_name_prefix=...)"
-    )
-    return Problem("iam.Role.customize_roles", "called on a scope of this job", allowed, fix)

@@ -10,11 +10,13 @@ import pytest
 from aws_cdk import App, Aspects, IAspect, Stack, Stage
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
+from aws_cdk.cx_api import SynthesisMessageLevel
 from hypothesis import given
 from hypothesis import strategies as st
 
 import cdk_processing
 from cdk_processing import (
+    DataBucket,
     DeclarationError,
     OnEvent,
     OnObjectCreated,
@@ -223,8 +225,8 @@ def test_a_role_is_made_in_one_function_of_the_library_alone():
         if re.search(r'"AWS::IAM::Role"|\bCfnRole\(|\biam\.Role\(', file.read_text(encoding="utf-8"))
     ]
 
-    # typed.py gives the type as an example, in words.
-    assert [name for name in makers if name != "typed.py"] == ["resources.py"]
+    # typed.py gives the type as an example, in words. resources.py alone calls what customized_roles.py has.
+    assert [name for name in makers if name != "typed.py"] == ["customized_roles.py", "resources.py"]
 
 
 @pytest.mark.parametrize("file", ["app.py", "tests/apps/three_jobs/app.py", "tests/apps/real_client/app.py"])
@@ -250,17 +252,64 @@ def test_every_role_of_every_app_here_has_the_standards_of_its_platform(file, mo
 
 # -- apps that make no roles by themselves ----------------------------------------------------------------------------
 
+NAMES = {f"Job/{role}": f"team-{role.lower()}" for role in ("ExecutionRole", "WorkflowRole", "StartRole")}
 
-def test_a_job_in_an_app_that_makes_no_roles_is_refused_and_told_what_to_do(app, stack, request_for):
+
+@pytest.fixture
+def report(app, stack, request_for):
+    """The template of a job with two triggers, and the CDK's report of roles by their paths."""
+
+    def make():
+        raw = DataBucket(stack, "Raw")  # a stack takes the call only while it is empty
+        job = ProcessingJob(stack, "Job", request_for(raw.at("in/")), triggers=[OnObjectCreated(raw.at("in/"))])
+        job.add_trigger(OnSchedule("rate(1 day)", overlap="skip"))
+        job.execution_role.add_to_principal_policy(iam.PolicyStatement(actions=["glue:GetTable"], resources=["*"]))
+        assembly = app.synth()
+        found = json.loads((Path(assembly.directory) / "iam-policy-report.json").read_text())
+        return assembly.get_stack_by_name("Census"), {role["roleConstructPath"]: role for role in found["roles"]}
+
+    return make
+
+
+def errors_of(artifact):
+    return [str(each.entry.data) for each in artifact.messages if each.level == SynthesisMessageLevel.ERROR]
+
+
+def test_an_app_that_makes_no_roles_takes_those_that_it_names(stack, report):
+    iam.Role.customize_roles(stack, use_precreated_roles=NAMES)
+    artifact, reported = report()
+
+    kinds = {each["Type"] for each in artifact.template["Resources"].values()}
+    assert not kinds & {"AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
+    text = json.dumps(artifact.template)
+    assert all(f":role/{name}" in text for name in NAMES.values())
+    assert errors_of(artifact) == []
+    assert {role["roleName"] for role in reported.values()} == set(NAMES.values())
+
+
+def test_the_report_has_all_that_the_roles_of_a_job_must_allow(stack, report):
+    iam.Role.customize_roles(stack, use_precreated_roles=NAMES)
+    _, reported = report()
+
+    execution = reported["Census/Job/ExecutionRole"]
+    text = json.dumps(execution)
+    assert all(action in text for action in ("s3:GetObject", "logs:PutLogEvents", "ecr:BatchGetImage", "glue:GetTable"))
+    assert "(Census/Raw/Resource.Arn)/in/*" in text
+    assert "sagemaker.amazonaws.com" in json.dumps(execution["assumeRolePolicy"])
+    # What triggers and turns need, which came later.
+    assert "states:DescribeExecution" in json.dumps(reported["Census/Job/WorkflowRole"])
+    assert "sqs:SendMessage" in json.dumps(reported["Census/Job/StartRole"])
+    trust = json.dumps(reported["Census/Job/StartRole"]["assumeRolePolicy"])
+    assert all(each in trust for each in ("events.amazonaws.com", "scheduler.amazonaws.com", "aws:SourceAccount"))
+
+
+def test_a_role_that_is_not_named_is_an_error_of_the_cdk_with_its_path(stack, report):
     iam.Role.customize_roles(stack)
+    artifact, reported = report()
 
-    with pytest.raises(DeclarationError) as raised:
-        ProcessingJob(stack, "Job", request_for())
-
-    assert "iam.Role.customize_roles must be left out where a job makes a role, as Census/Job/ExecutionRole" in str(
-        raised.value
-    )
-    assert "ProcessingPlatform(permissions_boundary=" in str(raised.value)
+    errors = errors_of(artifact)
+    assert all(any(f'"Census/{path}"' in error for error in errors) for path in NAMES)
+    assert all(role["missing"] for role in reported.values())
 
 
 def test_a_call_for_another_stack_leaves_jobs_alone(app, stack, request_for):
@@ -269,12 +318,20 @@ def test_a_call_for_another_stack_leaves_jobs_alone(app, stack, request_for):
     assert len(roles(template_of(stack, request_for))) == 2
 
 
-def test_a_report_that_leaves_roles_out_is_a_warning(stack, request_for):
+def test_a_report_alone_changes_nothing_in_the_template(stack, request_for, report):
     iam.Role.customize_roles(stack, prevent_synthesis=False)
+    artifact, reported = report()
 
-    assert len(roles(template_of(stack, request_for))) == 2
-    warnings = [entry.data for entry in stack.node.find_child("Job").node.metadata if entry.type == "aws:cdk:warning"]
-    assert any("does not list Census/Job/ExecutionRole" in warning for warning in warnings)
+    plain = Stack(App(), "Census")
+    raw = DataBucket(plain, "Raw")
+    job = ProcessingJob(plain, "Job", request_for(raw.at("in/")), triggers=[OnObjectCreated(raw.at("in/"))])
+    job.add_trigger(OnSchedule("rate(1 day)", overlap="skip"))
+    usual = Template.from_stack(plain).to_json()["Resources"]
+    assert artifact.template["Resources"].keys() == usual.keys()
+    for name, each in usual.items():
+        if each["Type"] == "AWS::IAM::Role":
+            assert artifact.template["Resources"][name]["Properties"]["Policies"] == each["Properties"]["Policies"]
+    assert set(reported) == {f"Census/{path}" for path in NAMES}
 
 
 def template_of(stack, request_for):
