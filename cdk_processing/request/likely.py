@@ -109,7 +109,7 @@ def in_place_of(value: object) -> str | None:
         return f"write {f's3://{bucket}/{key}'!r}"
     if hasattr(value, "node"):
         return "write one of its attributes, such as its name or ARN"
-    return "write its .to_string()" if hasattr(value, "resolve") else None  # an IResolvable
+    return "write its .to_string()" if hasattr(value, "to_string") else None  # an IResolvable
 
 
 def near_path(given: str) -> str | None:
