@@ -16,7 +16,7 @@ from aws_cdk import Annotations
 from constructs import Construct, IConstruct
 
 from cdk_processing.constructs.resources import place_of, stack_of, tree_of
-from cdk_processing.constructs.storage import shown
+from cdk_processing.constructs.storage import known_name, shown
 from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.markers import segments
@@ -133,7 +133,7 @@ def _listed(others: Sequence[_Output], job: str) -> str:
 
 def bucket_key(job: Construct, location: S3Location) -> tuple[str, ...]:
     """What tells a bucket from others; a name made of the account or region is another bucket in another place."""
-    name = location.bucket_name
+    name = known_name(location)
     if not (is_token(name) and "Token[AWS." in name):
         return (name,)
     stack = stack_of(job)

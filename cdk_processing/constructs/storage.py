@@ -18,7 +18,7 @@ from cdk_processing.request.keys import key_name
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.tokens import is_token
 
-__all__ = ["bucket_access", "is_encrypted_with_a_key", "result_access", "shown"]
+__all__ = ["bucket_access", "is_encrypted_with_a_key", "known_name", "result_access", "shown"]
 
 
 class _Bucket(NamedTuple):
@@ -27,6 +27,7 @@ class _Bucket(NamedTuple):
 
 
 _known: WeakKeyDictionary[Any, _Bucket] = WeakKeyDictionary()
+_names: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
 def bucket_access(location: S3Location) -> BucketAccess:
@@ -54,6 +55,17 @@ def result_access(query: AthenaDatasetDefinition | RedshiftDatasetDefinition, sc
     result = bucket_access(query.location)
     own = permitted_key(query.kms_key_id, scope)
     return [result] if own is None else [result, replace(result, key_arn=own)]
+
+
+def known_name(location: S3Location) -> str:
+    """A bucket's name; that which the app gives it, where the CDK has a token for it. Asked of CDK once a bucket."""
+    bucket, name = location.bucket, location.bucket_name
+    if isinstance(bucket, str) or not is_token(name):
+        return name
+    if bucket not in _names:
+        given = getattr(bucket.node.default_child, "bucket_name", None)
+        _names[bucket] = given if isinstance(given, str) and not is_token(given) else name
+    return _names[bucket]
 
 
 def shown(location: S3Location) -> str:

@@ -12,7 +12,7 @@ from constructs import Construct
 
 from cdk_processing.constructs.image import image_problems
 from cdk_processing.constructs.network import network_problems
-from cdk_processing.constructs.storage import shown
+from cdk_processing.constructs.storage import known_name, shown
 from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.constructs.written_places import can_begin_with, folder_of, written_places
 from cdk_processing.errors import Problem
@@ -255,7 +255,7 @@ def _loops(request: ProcessingRequest, trigger: Trigger) -> list[Problem]:
 
 
 def _same_bucket(one: S3Location, other: S3Location) -> bool:
-    return one.bucket is other.bucket or one.bucket_name == other.bucket_name
+    return one.bucket is other.bucket or known_name(one) == known_name(other)
 
 
 def _missing_fix(given: str) -> str:

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from aws_cdk import App, Stack, Stage
 from aws_cdk.assertions import Annotations, Match
+from aws_cdk.aws_s3 import Bucket
 
 from cdk_processing import (
     DataBucket,
@@ -16,6 +17,7 @@ from cdk_processing import (
     Parameter,
     ProcessingJob,
     ProcessingOutput,
+    S3Location,
 )
 from cdk_processing.constructs.circles import _Launches
 
@@ -88,6 +90,19 @@ def test_the_whole_bucket_and_a_bucket_by_its_name_close_a_circle_too(declare):
 
     with pytest.raises(DeclarationError, match="Census/Second -> Census/First -> Census/Second"):
         declare("Second", "s3://lake/a", OnObjectCreated("s3://pond"))
+
+
+@pytest.mark.parametrize("written", ["by its name", "imported"])
+def test_a_bucket_that_the_app_names_is_known_by_that_name_too(stack, declare, written):
+    lake = DataBucket(stack, "Lake", bucket_name="the-lake")
+    imported = S3Location(Bucket.from_bucket_name(stack, "Imported", "the-lake"), "a/")
+    place = "s3://the-lake/a/" if written == "by its name" else imported
+
+    with pytest.raises(DeclarationError, match=r"outputs\[0\].destination must be outside"):
+        declare("Own", place, OnObjectCreated(lake.at("a/")))
+    declare("First", lake.at("b/"), OnObjectCreated(lake.at("a/")))
+    with pytest.raises(DeclarationError, match="Census/Second -> Census/First -> Census/Second"):
+        declare("Second", place, OnObjectCreated("s3://the-lake/b/"))
 
 
 @pytest.mark.parametrize("run_time", [f"a/{ExecutionVariables.RUN_ID}/", f"a/{ExecutionVariables.TRIGGER_TIME:%Y}/"])
