@@ -34,7 +34,7 @@ class CallErrors:
     fallback: str
     v1_name: str | None = None
 
-    def made(self, name: str | None, message: str, status: int, request_id: str, code: str) -> Exception:
+    def made(self, name: str | None, message: str, code: str, status: int, request_id: str) -> Exception:
         """The error for an answer of the service."""
         if self.v1_name is not None:
             told = (
@@ -61,12 +61,13 @@ def missing_member(shape: Any, request: Mapping[str, Any]) -> str | None:
     return next((name for name in shape.required_members if name not in request), None)
 
 
-def missing_text(client: Any, member: str) -> str:
-    """A service's words for a missing member."""
+def missing_text(client: Any, member: str) -> tuple[str, str]:
+    """A service's words for a missing member, and its code."""
     if client.meta.service_model.service_name == "sqs":
-        return f"The request must contain the parameter {member}."
+        return f"The request must contain the parameter {member}.", "MissingParameter"
     field = member[:1].lower() + member[1:]
-    return f"1 validation error detected: Value null at '{field}' failed to satisfy constraint: Member must not be null"
+    constraint = f"Value null at '{field}' failed to satisfy constraint: Member must not be null"
+    return f"1 validation error detected: {constraint}", "ValidationException"
 
 
 def http_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,8 @@ from cdk_processing.local.aws.stepfunctions.execution import SESSION, Execution,
 
 __all__ = ["OPTIMIZED", "START_EXECUTION", "RoleCalls", "authorized_lambda"]
 
+# The type of an object that a task writes, if it names none.
+_JSON_TEXT = "text/plain; charset=UTF-8"
 # How a task waits, at the end of its resource.
 _PATTERNS = re.compile(r"\.(sync(:2)?|waitForTaskToken)$")
 # The base exception of a service's Java SDK (v2). An error that has no class is named after it.
@@ -108,6 +110,8 @@ class RoleCalls:
             raise execution_error("States.Runtime", f"{resource}: {error}") from error
         shape = client.meta.service_model.operation_model(operation)
         request = sdk_request(shape.input_shape, arguments or {})
+        if operation == "PutObject" and isinstance(request, dict):
+            request.setdefault("ContentType", _JSON_TEXT)
         response = self._call(client, operation, request, _Errors(prefix, f"{prefix}Exception"))
         return sdk_result(shape.output_shape, response)
 
@@ -149,14 +153,14 @@ class RoleCalls:
         given = {name: value for name, value in request.items() if value is not None}
         missing = missing_member(client.meta.service_model.operation_model(operation).input_shape, given)
         if missing is not None:
-            raise errors.made(None, missing_text(client, missing), 400, str(uuid.uuid4()), "ValidationException")
+            raise errors.made(None, *missing_text(client, missing), 400, str(uuid.uuid4()))
         try:
             response: dict[str, Any] = getattr(client, xform_name(operation))(**given)
         except ClientError as error:
             told, metadata = error.response["Error"], error.response["ResponseMetadata"]
             name = _exception_class(client, operation, told["Code"])
             status, request_id = metadata["HTTPStatusCode"], metadata.get("RequestId") or str(uuid.uuid4())
-            raise errors.made(name, told.get("Message", ""), status, request_id, told["Code"]) from error
+            raise errors.made(name, told.get("Message", ""), told["Code"], status, request_id) from error
         except HTTPClientError as error:
             # The Java SDK's name of an error that is no answer of a service.
             raise errors.no_answer(str(error)) from error

@@ -12,13 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any
 
 from cdk_processing.local import ministack
 from cdk_processing.local.aws.iam.principals import Principal, role_principal
 from cdk_processing.local.aws.stepfunctions.history import current_branch
 from cdk_processing.local.aws.stepfunctions.permissions import start_denial
+from cdk_processing.local.aws.stepfunctions.times import now
 from cdk_processing.local.signals import Signal, wait_for_any
 
 __all__ = [
@@ -204,8 +204,7 @@ def _time_limit(machine: Mapping[str, Any], execution: Execution) -> threading.T
     def time_out() -> None:
         record = execution.record
         if record["status"] == "RUNNING":
-            now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-            record.update(status="TIMED_OUT", stopDate=now, error="States.Timeout")
+            record.update(status="TIMED_OUT", stopDate=now(), error="States.Timeout")
             ministack.internal(_SFN, "_add_event")(
                 record, "ExecutionTimedOut", {"executionTimedOutEventDetails": {"error": "States.Timeout"}}
             )

@@ -75,7 +75,9 @@ def _groups(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _stream_name(machine: str) -> str:
-    return f"states/{machine}/{datetime.now(timezone.utc):%Y-%m-%d-%H-%M}/{uuid.uuid4().hex[:8]}"
+    """The stream of all executions that start in this minute."""
+    minute = f"states/{machine}/{datetime.now(timezone.utc):%Y-%m-%d-%H-%M}"
+    return f"{minute}/{uuid.uuid5(uuid.NAMESPACE_URL, minute).hex[:8]}"
 
 
 def _new_stream(now: int) -> dict[str, Any]:

@@ -109,13 +109,21 @@ def number_events(add: Callable[..., Any]) -> Callable[..., Any]:
 
     def add_event(execution: dict[str, Any], event_type: str, details: Any = None) -> Any:
         with _lock:
-            event = add(execution, event_type, details)
+            event = add(execution, event_type, _without_empty_texts(details))
             before = _before.get()
             event["previousEventId"] = before if before is not None else _last_of(execution) if event["id"] > 2 else 0
             log_event(execution, event)
         return event
 
     return add_event
+
+
+def _without_empty_texts(details: Any) -> Any:
+    """The details without the empty error and cause that MiniStack writes for StopExecution without them."""
+    return {
+        field: {name: text for name, text in told.items() if text != "" or name not in ("error", "cause")}
+        for field, told in (details or {}).items()
+    }
 
 
 def _last_of(execution: Mapping[str, Any]) -> int:

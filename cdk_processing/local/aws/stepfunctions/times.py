@@ -1,14 +1,20 @@
-"""Reads AWS's timestamps in every Python: before 3.11 Python's parser refuses ``Z`` and some fractions."""
+"""Writes AWS's timestamps, and reads them in every Python: before 3.11 its parser refuses ``Z`` and some fractions."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import Any
 
-__all__ = ["portable", "read_portable_times"]
+__all__ = ["now", "portable", "read_portable_times"]
 
 _ISO = re.compile(r"(?P<second>\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?P<fraction>\.\d+)?(?P<zone>Z|[+-]\d{2}:?\d{2})")
+
+
+def now() -> str:
+    """This moment, as MiniStack keeps times."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 def portable(timestamp: Any) -> Any:

@@ -173,3 +173,72 @@ def test_the_context_names_the_role(world):
     }
     machine = world.machine({"StartAt": "Task", "States": {"Task": task}}, role)
     assert json.loads(world.execute(machine)["output"]) == role
+
+
+# What follows is recorded in localstack/localstack, tests/aws/services/stepfunctions/v2.
+
+
+def test_put_object_writes_a_text_with_its_quotes(world):
+    # services/test_aws_sdk_task_service.py::TestTaskServiceAwsSdk::test_s3_put_object[str]
+    name = bucket(world)
+    role = world.role("states.amazonaws.com", [allow("s3:PutObject")])
+    world.execute(world.task_machine(S3_PUT, {"Bucket": name, "Key": "k", "Body": "text"}, role))
+    written = world.client("s3").get_object(Bucket=name, Key="k")
+    with written["Body"]:
+        assert written["Body"].read() == b'"text"'
+    assert written["ContentType"] == "text/plain; charset=UTF-8"
+
+
+def test_a_cause_of_the_sdk_has_the_words_of_the_second_java_sdk(world):
+    # error_handling/test_aws_sdk.py::TestAwsSdk::test_no_such_bucket
+    role = world.role("states.amazonaws.com", [allow("s3:*")])
+    cause = world.execute(world.task_machine(S3_PUT, {"Bucket": "no-such-one", "Key": "k", "Body": "x"}, role))["cause"]
+    assert cause.startswith("The specified bucket does not exist (Service: S3, Status Code: 404, Request ID: ")
+    assert cause.endswith(") (SDK Attempt Count: 1)")
+    assert "Extended Request ID: " in cause
+
+
+def test_a_cause_of_an_optimized_integration_has_the_words_of_the_first_java_sdk(world):
+    # error_handling/test_task_service_dynamodb.py::TestTaskServiceDynamoDB::test_put_item_no_such_table
+    role = world.role("states.amazonaws.com", [allow("dynamodb:*")])
+    item = {"TableName": "none", "Item": {"id": {"S": "x"}}}
+    ended = world.execute(world.task_machine("arn:aws:states:::dynamodb:putItem", item, role))
+    assert ended["error"] == "DynamoDB.ResourceNotFoundException"
+    assert ended["cause"].startswith(
+        "Requested resource not found (Service: AmazonDynamoDBv2; Status Code: 400; "
+        "Error Code: ResourceNotFoundException; Request ID: "
+    )
+    assert ended["cause"].endswith("; Proxy: null)")
+
+
+def test_a_missing_member_is_refused_in_the_words_of_its_service(world):
+    # error_handling/: TestTaskServiceDynamoDB::test_invalid_param, TestTaskServiceSqs::test_send_message_empty_body
+    role = world.role("states.amazonaws.com", [allow("*")])
+    ended = world.execute(
+        world.task_machine("arn:aws:states:::dynamodb:putItem", {"TableName": "t", "Item": None}, role)
+    )
+    assert ended["error"] == "DynamoDB.AmazonDynamoDBException"
+    told = "1 validation error detected: Value null at 'item' failed to satisfy constraint: Member must not be null"
+    assert ended["cause"].startswith(f"{told} (Service: AmazonDynamoDBv2; Status Code: 400; ")
+    ended = world.execute(world.task_machine(SQS_SEND, {"QueueUrl": world.queue()[0], "MessageBody": None}, role))
+    assert ended["error"] == "SQS.AmazonSQSException"
+    assert ended["cause"].startswith("The request must contain the parameter MessageBody. (Service: AmazonSQS; ")
+
+
+def test_a_queues_name_where_its_url_belongs_is_taken_for_a_host(world):
+    # error_handling/test_task_service_sqs.py::TestTaskServiceSqs::test_send_message_no_such_queue
+    role = world.role("states.amazonaws.com", [allow("*")])
+    ended = world.execute(world.task_machine(SQS_SEND, {"QueueUrl": "none", "MessageBody": "x"}, role))
+    assert ended["error"] == "SQS.SdkClientException"
+    assert ended["cause"] == "Unable to execute HTTP request: none: Name or service not known"
+
+
+def test_a_message_returns_with_the_http_metadata_of_its_answer(world):
+    # services/test_sqs_task_service.py::TestTaskServiceSqs::test_send_message
+    role = world.role("states.amazonaws.com", [allow("*")])
+    arguments = {"QueueUrl": world.queue()[0], "MessageBody": "x"}
+    result = json.loads(world.execute(world.task_machine(SQS_SEND, arguments, role))["output"])
+    assert result["SdkHttpMetadata"]["HttpStatusCode"] == 200
+    headers = result["SdkHttpMetadata"]
+    assert headers["AllHttpHeaders"]["x-amzn-RequestId"] == [headers["HttpHeaders"]["x-amzn-RequestId"]]
+    assert set(result["SdkResponseMetadata"]) == {"RequestId"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
 from typing import Any
 
 from cdk_processing.local import ministack
@@ -19,6 +18,7 @@ from cdk_processing.local.aws.stepfunctions.interpreter.simple_states import run
 from cdk_processing.local.aws.stepfunctions.interpreter.state import Outcome, Scope, State, compact
 from cdk_processing.local.aws.stepfunctions.interpreter.tasks import run_task
 from cdk_processing.local.aws.stepfunctions.interpreter.waits import run_wait
+from cdk_processing.local.aws.stepfunctions.times import now
 
 __all__ = ["interpret", "run_machine"]
 
@@ -73,12 +73,8 @@ def _complete_first_event(record: dict[str, Any]) -> None:
 def _succeed(record: dict[str, Any], output: Any) -> None:
     text = compact(output)
     write(record, "ExecutionSucceeded", {"output": text})
-    record.update(output=text, stopDate=_now(), status="SUCCEEDED")
+    record.update(output=text, stopDate=now(), status="SUCCEEDED")
     ministack.internal(_SFN, "_emit_execution_status_event")(record)
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 _RUN: dict[str, Callable[[State], Outcome]] = {
@@ -111,7 +107,7 @@ def _enter(states: Mapping[str, Any], name: str, given: Any, scope: Scope) -> St
     definition = states[name]
     branch = current_branch()
     before = branch.last if branch is not None else 0
-    scope.context["State"] = {"Name": name, "EnteredTime": _now()}
+    scope.context["State"] = {"Name": name, "EnteredTime": now()}
     if definition["Type"] in ("Task", "Parallel", "Map"):
         scope.context["State"]["RetryCount"] = 0
     entered = write(scope.record, f"{definition['Type']}StateEntered", {"name": name, "input": compact(given)})

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime, timezone
 from typing import Any
 
 from cdk_processing.local import ministack
 from cdk_processing.local.aws.stepfunctions.interpreter.state import State
+from cdk_processing.local.aws.stepfunctions.times import now
 
 __all__ = ["MapRun"]
 
@@ -51,7 +51,7 @@ class MapRun:
             "mapRunArn": self.arn,
             "executionArn": parent["executionArn"],
             "status": "RUNNING",
-            "startDate": _now(),
+            "startDate": now(),
             "maxConcurrency": at_once,
             "toleratedFailurePercentage": tolerated_percentage,
             "toleratedFailureCount": tolerated_count,
@@ -69,7 +69,7 @@ class MapRun:
 
     def child(self, given: str) -> dict[str, Any]:
         """Make the record of an execution for an item, on an input."""
-        name, started = self._new_id(), _now()
+        name, started = self._new_id(), now()
         record = {
             "executionArn": f"{self._prefix}:execution:{self._label}:{name}",
             "stateMachineArn": self._view["_stateMachineArn"],
@@ -102,7 +102,7 @@ class MapRun:
 
     def child_ended(self, record: dict[str, Any], status: str, **details: Any) -> None:
         """Note how an execution has ended."""
-        record.update(details, status=status, stopDate=_now())
+        record.update(details, status=status, stopDate=now())
         with self._lock:
             self._count(running=-1, **{status.lower(): 1})
 
@@ -123,8 +123,4 @@ class MapRun:
 
     def end(self, status: str) -> None:
         """End the run."""
-        self._view.update(status=status, stopDate=_now())
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+        self._view.update(status=status, stopDate=now())
