@@ -19,6 +19,8 @@ def with_words_of_aws(make: Callable[..., Any]) -> Callable[..., Any]:
     """Name what does not exist as AWS does, and refuse what is no ARN."""
 
     def error_response_json(code: str, message: str, *status: int, **options: Any) -> Any:
+        if message == "Task token not found":
+            return make("InvalidToken", "Invalid Token: 'Invalid token'", *status, **options)
         for of_code, pattern, words in _MESSAGES:
             found = pattern.fullmatch(message) if code == of_code else None
             if found is not None and not found["arn"].startswith("arn:"):

@@ -95,3 +95,9 @@ def test_what_does_not_exist_is_named_as_aws_does(world, made):
         sfn.describe_state_machine(stateMachineArn=f"{made}x")
     with pytest.raises(ClientError, match="Invalid Arn: 'Invalid ARN prefix: no_arn'"):
         sfn.describe_state_machine(stateMachineArn="no_arn")
+
+
+def test_a_token_that_was_never_issued_is_invalid(world):
+    # services/test_aws_sdk_task_service.py::TestTaskServiceAwsSdk::test_sfn_send_task_outcome_with_no_such_token
+    with pytest.raises(ClientError, match=r"\(InvalidToken\).*Invalid Token: 'Invalid token'"):
+        world.client("stepfunctions").send_task_success(taskToken="none", output="{}")

@@ -23,6 +23,9 @@ from cdk_processing.local.aws.stepfunctions.interpreter.state import Outcome, St
 
 __all__ = ["run_map"]
 
+# "Inline mode ... supports up to 40 concurrent iterations"
+_AT_ONCE = 40
+
 
 def run_map(state: State, run_machine: RunMachine) -> Outcome:
     """Run the processor on each item; the result is the list of its outputs."""
@@ -51,7 +54,9 @@ def _attempt(
         partial(_iterate, state, processor, number, item, effective, run_machine) for number, item in enumerate(items)
     ]
     results = run_branches(
-        iterations, at_once, lambda number: state.write("MapIterationAborted", {"name": state.name, "index": number})
+        iterations,
+        min(at_once or _AT_ONCE, _AT_ONCE),
+        lambda number: state.write("MapIterationAborted", {"name": state.name, "index": number}),
     )
     state.write("MapStateSucceeded")
     return finish(state, results)
