@@ -61,6 +61,11 @@ from cdk_processing.local.aws.s3.transfers import (
 from cdk_processing.local.aws.s3.versions_in_events import add_version, remember_version
 from cdk_processing.local.aws.sagemaker.deployed_jobs import DeployedJobs
 from cdk_processing.local.aws.scheduler.clock import Scheduler, keep_every_property
+from cdk_processing.local.aws.scheduler.refusals import (
+    expression_problem,
+    refuse_wrong_expressions,
+    refuse_wrong_rules,
+)
 from cdk_processing.local.aws.sns.topics import deliver_if_key_admits, keep_key
 from cdk_processing.local.aws.stepfunctions import calls, deletion, execution, history, limits, processing, times
 from cdk_processing.local.aws.stepfunctions.api_errors import with_words_of_aws
@@ -118,6 +123,9 @@ def replacements(parts: Parts) -> Iterator[Replacement]:
     yield from _metrics_and_alarms(parts.metrics, parts.alarms)
     yield from _step_functions(parts.metrics, parts.role_calls)
     yield Replacement("ministack.services.scheduler", "start_scheduler", _instead(parts.scheduler.start))
+    for name in ("_create_schedule", "_update_schedule"):
+        yield Replacement("ministack.services.scheduler", name, refuse_wrong_expressions)
+    yield Replacement(_EVENTS, "_put_rule", refuse_wrong_rules)
     for module in ("stacks", "handlers", "changesets"):  # each module imports the function under its own name
         yield Replacement(f"{_STACKS}.{module}", "_add_event", announce_stack_status)
     for module in ("engine", "stacks", "handlers", "changesets"):
@@ -271,6 +279,7 @@ def extend_provisioning(parts: Parts) -> None:
     """Make CloudFormation keep what MiniStack drops, delete and revert as AWS does, and handle the CDK's resources."""
     for resource_type in LIMITS:
         before_provisioning(resource_type, limit_problem)
+    before_provisioning("AWS::Scheduler::Schedule", expression_problem)
     before_provisioning("AWS::StepFunctions::StateMachine", parts.deployed_jobs.problem)
     after_provisioning("AWS::DynamoDB::Table", keep_table_key)
     after_provisioning("AWS::IAM::Role", keep_boundary)
