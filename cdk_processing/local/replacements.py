@@ -28,7 +28,7 @@ from cdk_processing.local.aws.dynamodb.leading_keys import with_leading_keys
 from cdk_processing.local.aws.dynamodb.tables import keep_table_key
 from cdk_processing.local.aws.ecr.layers import add_to_upload, complete_upload
 from cdk_processing.local.aws.ecr.resources import of_listed_repository
-from cdk_processing.local.aws.events.bus import refuse_malformed_details
+from cdk_processing.local.aws.events.bus import refuse_wrong_entries
 from cdk_processing.local.aws.events.bus_policies import provide_bus_policies
 from cdk_processing.local.aws.events.faulty_deliveries import struck_by
 from cdk_processing.local.aws.events.targets import forward_with_role, remember_target, start_with_role
@@ -68,7 +68,11 @@ from cdk_processing.local.aws.scheduler.refusals import (
 )
 from cdk_processing.local.aws.sns.topics import deliver_if_key_admits, keep_key
 from cdk_processing.local.aws.stepfunctions import calls, deletion, execution, history, limits, processing, times
-from cdk_processing.local.aws.stepfunctions.api_errors import with_words_of_aws
+from cdk_processing.local.aws.stepfunctions.api_errors import (
+    refuse_unknown_machine,
+    refuse_wrong_input,
+    with_words_of_aws,
+)
 from cdk_processing.local.aws.stepfunctions.definitions import refuse_wrong_definitions
 from cdk_processing.local.aws.stepfunctions.interpreter.expressions import sequence_of_one
 from cdk_processing.local.aws.stepfunctions.interpreter.machine import interpret
@@ -200,7 +204,7 @@ def _events(metrics: Metrics, faults: Faults) -> Iterator[Replacement]:
     """How events are delivered. Faults strike first, so that each copy of an event passes every check separately."""
     yield Replacement(_S3, "_fire_s3_event", remember_version)
     yield Replacement(_EVENTS, "_dispatch_event", add_version)
-    yield Replacement(_EVENTS, "_put_events", refuse_malformed_details)
+    yield Replacement(_EVENTS, "_put_events", refuse_wrong_entries)
     yield Replacement(_EVENTS, "_matches_pattern_view", metrics.count_matches)
     yield Replacement(_EVENTS, "_invoke_target", metrics.count_invocations, remember_target, partial(struck_by, faults))
     # If the role may not start the target, the delivery does not count, so the role is checked first.
@@ -232,7 +236,10 @@ def _step_functions(metrics: Metrics, role_calls: calls.RoleCalls) -> Iterator[R
     yield Replacement(_SFN, "_create_state_machine", deletion.with_a_clean_slate)
     yield Replacement(_SFN, "_delete_state_machine", _instead(deletion.delete))
     # While a state machine is being deleted, it also refuses a repeated start of an execution that is running.
-    yield Replacement(_SFN, "_start_execution", execution.idempotent_start, deletion.refuse_while_deleting)
+    yield Replacement(
+        _SFN, "_start_execution", execution.idempotent_start, deletion.refuse_while_deleting, refuse_wrong_input
+    )
+    yield Replacement(_SFN, "_list_executions", refuse_unknown_machine)
     yield Replacement(
         _SFN, "_run_execution", interpret, partial(execution.run_under_role, role_calls.client), deletion.then_delete
     )

@@ -232,6 +232,7 @@ INTERNALS: dict[str, str] = {
     "ministack.services.stepfunctions:_create_state_machine": "data",
     "ministack.services.stepfunctions:_delete_state_machine": "data",
     "ministack.services.stepfunctions:_start_execution": "data",
+    "ministack.services.stepfunctions:_list_executions": "data",
     "ministack.services.stepfunctions:_resolve_state_machine_arn": "arn",
     "ministack.services.stepfunctions:_stop_execution": "data",
     "ministack.services.stepfunctions:_run_execution": "exec_arn",

@@ -8,7 +8,7 @@ from typing import Any
 
 from cdk_processing.local.ministack import internal, main_loop_call
 
-__all__ = ["put_event", "refuse_malformed_details"]
+__all__ = ["put_event", "refuse_wrong_entries"]
 
 _MALFORMED = {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
 
@@ -20,26 +20,35 @@ def put_event(source: str, detail_type: str, detail: Mapping[str, Any], resource
     main_loop_call(lambda: put_events({"Entries": [entry]}, allow_aws_source=True))
 
 
-def refuse_malformed_details(put: Callable[..., Any]) -> Callable[..., Any]:
-    """Refuse entries whose detail is not a JSON object. MiniStack accepts them.
+def refuse_wrong_entries(put: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse entries without a source, a type or a detail that is a JSON object. MiniStack accepts them.
 
     https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
     """
 
     def put_events(data: Mapping[str, Any], *arguments: Any, **options: Any) -> Any:
         entries = data.get("Entries") or []
-        wrong = {number for number, entry in enumerate(entries) if not _is_object(entry.get("Detail", "{}"))}
-        if not wrong:
+        problems = [_problem(entry) for entry in entries]
+        if not any(problems):
             return put(data, *arguments, **options)
-        good = [entry for number, entry in enumerate(entries) if number not in wrong]
+        good = [entry for entry, problem in zip(entries, problems, strict=True) if problem is None]
         status, headers, body = put({**data, "Entries": good}, *arguments, **options)
         answer = json.loads(body)
         results = iter(answer["Entries"])
-        answer["Entries"] = [_MALFORMED if number in wrong else next(results) for number in range(len(entries))]
-        answer["FailedEntryCount"] += len(wrong)
+        answer["Entries"] = [problem or next(results) for problem in problems]
+        answer["FailedEntryCount"] += len(entries) - len(good)
         return status, headers, json.dumps(answer).encode()
 
     return put_events
+
+
+def _problem(entry: Mapping[str, Any]) -> dict[str, str] | None:
+    """What is wrong with an entry. AWS's words are recorded for a missing source and for the detail."""
+    for name in ("Source", "DetailType", "Detail"):
+        if not entry.get(name):
+            message = f"Parameter {name} is not valid. Reason: {name} is a required argument."
+            return {"ErrorCode": "InvalidArgument", "ErrorMessage": message}
+    return None if _is_object(entry["Detail"]) else _MALFORMED
 
 
 def _is_object(text: Any) -> bool:

@@ -27,9 +27,10 @@ _SYNC_RULE = "StepFunctionsGetEventsForSageMakerProcessingJobsRule"
 
 def start_denial(machine: Mapping[str, Any], role: Principal) -> str | None:
     """Why AWS would not create a state machine: its role's trust policy, or log delivery. None if it would."""
-    account = ministack.scope()[0]
+    account, region = ministack.scope()
     role_arn, arn = machine["roleArn"], machine["stateMachineArn"]
-    if not service_may_assume(role_arn, "states.amazonaws.com", account, arn):
+    services = ("states.amazonaws.com", f"states.{region}.amazonaws.com")
+    if not any(service_may_assume(role_arn, service, account, arn) for service in services):
         return (
             "AccessDeniedException: Neither the global service principal states.amazonaws.com, nor the regional one is "
             f"authorized to assume the provided role {role_arn}."

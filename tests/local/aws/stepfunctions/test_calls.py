@@ -242,3 +242,19 @@ def test_a_message_returns_with_the_http_metadata_of_its_answer(world):
     headers = result["SdkHttpMetadata"]
     assert headers["AllHttpHeaders"]["x-amzn-RequestId"] == [headers["HttpHeaders"]["x-amzn-RequestId"]]
     assert set(result["SdkResponseMetadata"]) == {"RequestId"}
+
+
+def test_an_event_without_a_source_fails_the_task_with_its_entries(world):
+    # services/test_events_task_service.py::TestTaskServiceEvents::test_put_events_no_source
+    role = world.role("states.amazonaws.com", [allow("events:PutEvents")])
+    good = {"Source": "mine", "DetailType": "t", "Detail": {"a": 1}}
+    entries = [good, {name: good[name] for name in ("DetailType", "Detail")}]
+    ended = world.execute(world.task_machine("arn:aws:states:::events:putEvents", {"Entries": entries}, role))
+    assert ended["error"] == "EventBridge.FailedEntry"
+    cause = json.loads(ended["cause"])
+    assert set(cause["Entries"][0]) == {"EventId"}
+    assert cause["Entries"][1] == {
+        "ErrorCode": "InvalidArgument",
+        "ErrorMessage": "Parameter Source is not valid. Reason: Source is a required argument.",
+    }
+    assert cause["FailedEntryCount"] == 1

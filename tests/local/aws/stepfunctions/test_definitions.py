@@ -101,3 +101,35 @@ def test_a_token_that_was_never_issued_is_invalid(world):
     # services/test_aws_sdk_task_service.py::TestTaskServiceAwsSdk::test_sfn_send_task_outcome_with_no_such_token
     with pytest.raises(ClientError, match=r"\(InvalidToken\).*Invalid Token: 'Invalid token'"):
         world.client("stepfunctions").send_task_success(taskToken="none", output="{}")
+
+
+@pytest.mark.parametrize("text", ["not json", "{'a': 1}", ""])
+def test_an_input_that_is_no_json_starts_nothing(world, made, text):
+    # test_sfn_api.py::TestSnfApi::test_invalid_start_execution_input
+    with pytest.raises(ClientError, match=r"\(InvalidExecutionInput\).*Invalid State Machine Execution Input: '"):
+        world.client("stepfunctions").start_execution(stateMachineArn=made, input=text)
+
+
+@pytest.mark.parametrize("text", ["2", '"text"', "null"])
+def test_any_json_starts_an_execution(world, made, text):
+    assert world.client("stepfunctions").start_execution(stateMachineArn=made, input=text)["executionArn"]
+
+
+def test_executions_of_a_machine_that_does_not_exist_are_not_listed(world, made):
+    # test_sfn_api.py::TestSnfApi::test_list_execution_no_such_state_machine
+    with pytest.raises(ClientError, match=f"State Machine Does Not Exist: '{made}x'"):
+        world.client("stepfunctions").list_executions(stateMachineArn=f"{made}x")
+
+
+def test_a_second_machine_of_one_name_is_refused_with_the_first_ones_arn(world, made):
+    # test_sfn_api.py::TestSnfApi::test_create_duplicate_sm_name
+    sfn = world.client("stepfunctions")
+    role = sfn.describe_state_machine(stateMachineArn=made)["roleArn"]
+    with pytest.raises(ClientError, match=f"State Machine Already Exists: '{made}'"):
+        sfn.create_state_machine(name=made.rpartition(":")[2], definition=one(Type="Succeed"), roleArn=role)
+
+
+def test_a_role_that_trusts_the_service_of_its_region_is_accepted(world):
+    # scenarios/test_sfn_scenarios.py::TestFundamental::test_path_based_on_data
+    role = world.role("states.us-east-1.amazonaws.com", [])
+    assert world.execute(world.machine(FINE, role))["status"] == "SUCCEEDED"
