@@ -1,7 +1,8 @@
 """Data of the embedded AWS: how fast it comes into a job, and how much memory the server needs for it.
 
 boto3 downloads the same objects in a process of its own, with as many connections as a job has. What a job takes that
-reads one small object is taken off.
+reads one small object is taken off. While a job reads many small objects, another client calls a service that answers at
+once.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -67,6 +69,7 @@ def run() -> list[Row]:
             for number in range(MANY):
                 pool.submit(s3.put_object, Bucket=data, Key=f"many/{number}", Body=content[:MANY_BYTES])
         ratios = dict(_compared(aws, data, noted))
+        slowest = _slowest_call(aws, noted)
         for number in range(STORED_BYTES // LARGE_BYTES - LARGE):
             s3.upload_fileobj(io.BytesIO(content), data, f"more/{number}")
         stored = _memory(aws)
@@ -75,6 +78,7 @@ def run() -> list[Row]:
     return [
         at_least(f"{LARGE} objects of {LARGE_BYTES // MIB} MiB into a job, to boto3's own", ratios["large"], 0.8, "x"),
         at_least(f"{MANY:,} objects of 1 KiB into a job, to boto3's own", ratios["many"], 0.8, "x"),
+        at_most("the slowest of another client's calls meanwhile", slowest, 0.5, "s"),
         fact("memory of the server at first", idle, "MB"),
         at_most("memory of the server, 10 GiB of objects stored", stored, 300, "MB"),
         at_most("memory of the server, 1 GiB of log events more", logged, 300, "MB"),
@@ -88,6 +92,27 @@ def _compared(aws: LocalAws, data: str, noted: str) -> Iterator[tuple[str, float
         sides = [(_outside(aws, data, name), _job(aws, name, noted)) for _ in range(ROUNDS)]
         outside, job = (min(times) for times in zip(*sides, strict=True))
         yield name, outside / max(job - fixed, 0.001)
+
+
+def _slowest_call(aws: LocalAws, noted: str) -> float:
+    """Seconds that the slowest call took while a job read many objects."""
+    queues, ended = aws.client("sqs"), threading.Event()
+
+    def call() -> float:
+        took = 0.0
+        while not ended.is_set():
+            began = time.perf_counter()
+            queues.list_queues()
+            took = max(took, time.perf_counter() - began)
+        return took
+
+    with ThreadPoolExecutor(1) as pool:
+        calls = pool.submit(call)
+        try:
+            _job(aws, "many", noted)
+        finally:
+            ended.set()
+        return calls.result()
 
 
 def _job(aws: LocalAws, name: str, noted: str) -> float:
