@@ -1,8 +1,8 @@
 """Data of the embedded AWS: how fast it comes into a job, and how much memory the server needs for it.
 
 boto3 downloads the same objects in a process of its own, with as many connections as a job has. What a job takes that
-reads one small object is taken off. While a job reads many small objects, another client calls a service that answers at
-once.
+reads one small object is taken off. While a job reads many small objects, another client calls a service whose answer
+needs no work.
 """
 
 from __future__ import annotations
