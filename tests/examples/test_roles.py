@@ -24,7 +24,13 @@ APPS = {
     "real client": ROOT / "tests" / "apps" / "real_client" / "app.py",
     "three jobs": ROOT / "tests" / "apps" / "three_jobs" / "app.py",
 }
-README = re.findall(r"```python\n((?:from|import) .*?app\.synth\(\)\n)", (ROOT / "README.md").read_text(), re.DOTALL)
+README = [
+    app
+    for app in re.findall(
+        r"```python\n((?:from|import) .*?app\.synth\(\)\n)", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    if "ProcessingJob(" in app
+]
 BOUNDARY = "arn:aws:iam::111122223333:policy/everywhere"
 #: Roles that this library does not make: the CDK's own, and those of constructs that an app adds.
 OTHERS = re.compile(r"Custom|BucketNotificationsHandler|Forward|BusEventsRole|EventsRole|Refused")
