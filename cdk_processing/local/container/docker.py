@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cdk_processing.local.container.failures import JobFailedError
-from cdk_processing.local.container.sandbox import addresses
+from cdk_processing.local.container.file_system import addresses
 
 __all__ = ["DockerContainer", "docker_has", "image_here", "start_docker"]
 

@@ -23,7 +23,10 @@ from cdk_processing.local.container.containers import Container, run_side_by_sid
 from cdk_processing.local.container.docker import image_here, start_docker
 from cdk_processing.local.container.environments import environment_for, environment_problem
 from cdk_processing.local.container.failures import REASON_LIMIT, Halt, JobFailedError, JobStoppedError
-from cdk_processing.local.container.sandbox import HOME, Limits, start_sandbox
+from cdk_processing.local.container.file_system import HOME
+from cdk_processing.local.container.instances import memory_of
+from cdk_processing.local.container.limits import Limits
+from cdk_processing.local.container.sandbox import start_sandbox
 from cdk_processing.local.container.specification import JobSpecification
 from cdk_processing.local.container.uploads import ContinuousUpload, make_output_folders, open_beneath, upload_outputs
 from cdk_processing.local.folders import remove_tree
@@ -214,7 +217,7 @@ def _starter(
         instance,
         job.hosts,
         job.isolated,
-        Limits(file_bytes=job.volume_bytes),
+        Limits(memory_of(job.instance_type), job.volume_bytes),
     )
 
 

@@ -14,11 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from cdk_processing.local.container import _sandbox_init, sandbox
+from cdk_processing.local.container import sandbox, sandbox_init
 from cdk_processing.local.container.containers import LINE_LIMIT, run_side_by_side
 from cdk_processing.local.container.environments import environment_for
 from cdk_processing.local.container.failures import Halt, JobFailedError, JobStoppedError
+from cdk_processing.local.container.limits import Limits
 from cdk_processing.local.container.sandbox import start_sandbox
+from cdk_processing.local.container.system_calls import system_call_filter
+from cdk_processing.local.container.user_ids import UserIds
 from tests.patience import FOREVER, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
@@ -247,15 +250,13 @@ def test_bytes_that_are_no_text_and_endless_lines_are_logged(sandboxed: Run) -> 
     assert lines == ["\ufffd\ufffd", "x" * LINE_LIMIT, "xxxxx", "a", "", "no newline"]
 
 
-def test_a_failed_setup_says_what_to_do(sandboxed: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    broken = tmp_path / "init.py"
-    broken.write_text(
-        "import sys, errno; sys.path.insert(0, " + repr(str(Path(_sandbox_init.__file__).parent)) + ")\n"
-        "import _sandbox_init as init\n"
+def test_a_failed_setup_says_what_to_do(sandboxed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = (
+        "import errno, sandbox_init.kernel as kernel\n"
         "def refuse(name, *_): raise PermissionError(errno.EPERM, f'{name}: Operation not permitted')\n"
-        "init.call = refuse\ninit.main()\n"
+        "kernel.call = refuse"
     )
-    monkeypatch.setattr(sandbox, "_INIT", broken)
+    _before_main(monkeypatch, changed)
     with pytest.raises(JobFailedError, match=r"InternalServerError: .*unshare: Operation not permitted\. Start Docker"):
         sandboxed(["/bin/true"])
 
@@ -266,15 +267,8 @@ def test_other_systems_are_told_to_use_docker(sandboxed: Run, monkeypatch: pytes
         sandboxed(["/bin/true"])
 
 
-def test_an_older_kernel_gives_a_read_only_system_too(
-    sandboxed: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    older = tmp_path / "init.py"
-    older.write_text(
-        "import sys; sys.path.insert(0, " + repr(str(Path(_sandbox_init.__file__).parent)) + ")\n"
-        "import _sandbox_init as init\ninit.SYS_MOUNT_SETATTR = 100000\ninit.main()\n"
-    )
-    monkeypatch.setattr(sandbox, "_INIT", older)
+def test_an_older_kernel_gives_a_read_only_system_too(sandboxed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    _before_main(monkeypatch, "import sandbox_init.root as root; root.SYS_MOUNT_SETATTR = 100000")
     _, lines = sandboxed(["/bin/sh", "-c", "for d in / /usr /etc /sys; do touch $d/x 2>&1; done"])
     assert [line.rpartition(": ")[2] for line in lines] == ["Read-only file system"] * 4
 
@@ -284,41 +278,42 @@ def test_an_ordinary_user_can_run_containers(tmp_path_factory: pytest.TempPathFa
     interpreter = shutil.which("python3", path="/usr/bin:/bin")
     if interpreter is None:
         pytest.skip("needs an interpreter that every user may run")
-    init = Path(_sandbox_init.__file__).read_text()
     system = [Path(each) for each in ("/usr", "/bin", "/lib", "/lib64")]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o777)
-        (folder / "init.py").write_text(init)
-        (folder / "init.py").chmod(0o644)
+        shutil.copytree(Path(sandbox_init.__file__).parent, folder / "sandbox_init")
         (folder / "root").mkdir(mode=0o777)
         (folder / "root").chmod(0o777)
         specification = {
             "parent": -1,
-            "user_namespace": True,
+            "users": UserIds(((0, 65534, 1),), ((0, 65534, 1),)).specification(),
+            "seccomp": system_call_filter(pretend_chown=True).hex(),
             "hostname": "algo-1",
             "isolated": True,
             "command": ["/bin/sh", "-c", "id -u; hostname; touch /usr/x || echo refused; ls /"],
             "environment": {"PATH": "/bin:/usr/bin"},
             "directory": "/",
-            **sandbox.Limits().specification(),
+            **Limits().specification(),
             "root": str(folder / "root"),
             "links": [[str(each), str(each.readlink())] for each in system if each.is_symlink()],
             "folders": ["/opt"],
+            "writable": [],
             "binds": [[str(each), str(each), False] for each in system if each.is_dir() and not each.is_symlink()],
         }
         # The parent is only known in there.
         runner = (
             "import json, os, subprocess, sys\n"
             "s = json.loads(sys.argv[1]); s['parent'] = os.getpid(); r, w = os.pipe()\n"
-            "p = subprocess.run([sys.executable, '-I', '-S', sys.argv[2], str(w)], input=json.dumps(s).encode(),"
+            "code = f'import sys; sys.path.insert(0, {sys.argv[2]!r}); from sandbox_init.main import main; main({w})'\n"
+            "p = subprocess.run([sys.executable, '-I', '-S', '-c', code], input=json.dumps(s).encode(),"
             " stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[w])\n"
             "os.close(w); print(p.returncode, os.read(r, 999).decode()); print(p.stdout.decode())\n"
         )
         done = subprocess.run(
             [
                 *("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"),
-                *(interpreter, "-c", runner, json.dumps(specification), str(folder / "init.py")),
+                *(interpreter, "-c", runner, json.dumps(specification), name),
             ],
             capture_output=True,
             text=True,
@@ -331,6 +326,12 @@ def test_an_ordinary_user_can_run_containers(tmp_path_factory: pytest.TempPathFa
     assert lines[:3] == ["0", "0", "algo-1"]
     assert "refused" in lines
     assert "home" not in lines
+
+
+def _before_main(monkeypatch: pytest.MonkeyPatch, changes: str) -> None:
+    """Run statements in the sandbox's first process before it begins."""
+    path, begin = sandbox._INIT.rsplit("; ", 1)
+    monkeypatch.setattr(sandbox, "_INIT", f"{path}\n{changes}\n{begin}")
 
 
 def _processes(marker: str) -> list[str]:
