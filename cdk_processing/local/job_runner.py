@@ -11,11 +11,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-__all__ = ["AccessDeniedError", "JobResult", "ProgressObserver", "RoleSession", "RunJob"]
+__all__ = ["AccessDeniedError", "JobResult", "NameService", "ProgressObserver", "RoleSession", "RunJob"]
 
 
 class AccessDeniedError(Exception):
     """The execution role does not allow an action. The message is AWS's."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameService:
+    """Where AWS's own host names lead in a job.
+
+    Attributes:
+        address: The address of a name server. AWS's names lead to the same address, where TLS is served.
+        authority: The certificate of the authority that signs for AWS's names, as PEM.
+    """
+
+    address: str
+    authority: str
 
 
 class RoleSession(Protocol):
@@ -32,6 +45,10 @@ class RoleSession(Protocol):
     @property
     def endpoint_url(self) -> str:
         """The URL of the embedded AWS, for example ``http://127.0.0.1:40123``."""
+
+    @property
+    def names(self) -> NameService | None:
+        """Where AWS's own host names lead in the job's containers. None: they must lead nowhere."""
 
     def client(self, service: str) -> Any:
         """A boto3 client that signs with the role's temporary credentials (cached per role, thread-safe)."""

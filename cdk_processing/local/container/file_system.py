@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cdk_processing.local.container.aws_names import BUNDLE, NOWHERE, SYSTEM_BUNDLES, ContainerNames
 from cdk_processing.local.container.environments import Environment
 
 __all__ = ["HOME", "addresses", "file_system"]
@@ -28,7 +29,9 @@ def addresses(hosts: Sequence[str]) -> dict[str, str]:
     return {host: f"127.0.0.{number}" for number, host in enumerate(hosts, start=1)}
 
 
-def file_system(environment: Environment, instance: Path, hosts: Sequence[str]) -> dict[str, Any]:
+def file_system(
+    environment: Environment, instance: Path, hosts: Sequence[str], names: ContainerNames
+) -> dict[str, Any]:
     """Describe the root of a container: links, empty folders, and binds (source, target, writable) in their order."""
     links: list[tuple[str, str]] = []
     binds: list[_Bind] = []
@@ -57,7 +60,7 @@ def file_system(environment: Environment, instance: Path, hosts: Sequence[str]) 
         if not any(path == target or path.startswith(f"{target}/") for target in shown):
             binds.append((path, path, False))
             shown.append(path)
-    binds += _network_files(instance, hosts)
+    binds += _network_files(instance, hosts, names)
     layered = [] if environment.layered is None else [str(environment.layered)]
     return {
         "layered": [path for path in layered if any(f"{path}/".startswith(f"{target}/") for target in shown)],
@@ -76,18 +79,25 @@ def _show(path: Path, links: list[tuple[str, str]], binds: list[_Bind]) -> None:
         binds.append((str(path), str(path), False))
 
 
-def _network_files(instance: Path, hosts: Sequence[str]) -> list[_Bind]:
+def _network_files(instance: Path, hosts: Sequence[str], names: ContainerNames) -> list[_Bind]:
     """Bind the container's own /etc/hosts and the host's resolver configuration, even if that is a link."""
     lines = ["127.0.0.1 localhost", "::1 localhost", *(f"{ip} {host}" for host, ip in addresses(hosts).items())]
+    lines += [f"{address} {name}" for name in names.nowhere for address in NOWHERE]
     texts = {"hosts": "".join(f"{line}\n" for line in lines)}
     resolver = Path("/etc/resolv.conf")
     if resolver.is_file():
-        texts["resolv.conf"] = resolver.read_text(errors="surrogateescape")
+        texts["resolv.conf"] = names.resolver(resolver.read_text(errors="surrogateescape"))
     binds: list[_Bind] = []
     for name, text in texts.items():
         own = instance / name
         own.write_text(text, errors="surrogateescape")
         binds.append((str(own), os.path.realpath(f"/etc/{name}"), False))
+    bundle = names.bundle()
+    if bundle is not None:
+        own = instance / "ca-bundle.pem"
+        own.write_text(bundle, errors="surrogateescape")
+        places = {os.path.realpath(path) for path in SYSTEM_BUNDLES if Path(path).is_file()}
+        binds += [(str(own), place, False) for place in (BUNDLE, *sorted(places))]
     return binds
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from cdk_processing.local.container.aws_names import container_names
 from cdk_processing.local.container.channels import download_inputs
 from cdk_processing.local.container.containers import Container, run_side_by_side
 from cdk_processing.local.container.docker import image_here, start_docker
@@ -209,15 +210,17 @@ def _starter(
         "PYTHONIOENCODING": "UTF-8",
         **dict(environment.variables),
     }
+    names = container_names(job, session)
     return lambda host, instance: start_sandbox(
         host,
         [*entrypoint, *job.arguments],
-        {**image_variables, **_variables(job, session)},
+        {**image_variables, **names.variables(), **_variables(job, session)},
         environment,
         instance,
         job.hosts,
         job.isolated,
         Limits(memory_of(job.instance_type), job.volume_bytes),
+        names,
     )
 
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cdk_processing.local.container.aws_names import ContainerNames
 from cdk_processing.local.container.environments import Environment
 from cdk_processing.local.container.failures import JobFailedError
 from cdk_processing.local.container.file_system import HOME, file_system
@@ -90,6 +91,7 @@ def start_sandbox(
     hosts: Sequence[str],
     isolated: bool,
     limits: Limits | None = None,
+    names: ContainerNames | None = None,
 ) -> Sandbox:
     """Start a container.
 
@@ -104,6 +106,7 @@ def start_sandbox(
             job's containers share are next to it.
         hosts: All instances of the job; they find each other on loopback addresses.
         isolated: Whether the container has no network except its own loopback.
+        names: Where AWS's own host names lead; by default, where they lead on the host.
         limits: What it may use of the machine; by default, all of it.
 
     Raises:
@@ -119,7 +122,7 @@ def start_sandbox(
         "environment": dict(variables),
         "directory": HOME,
         **(limits or Limits()).specification(),
-        **file_system(environment, instance, hosts),
+        **file_system(environment, instance, hosts, names or ContainerNames()),
     }
     return _start(host, specification)
 

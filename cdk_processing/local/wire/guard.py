@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 from cdk_processing.local.api_models.operations import Request, signing_name_of
 from cdk_processing.local.ministack import internal
 from cdk_processing.local.server_secrets import ServerSecrets
+from cdk_processing.local.wire.aws_names import AWS_NAME
 from cdk_processing.local.wire.chunk_signatures import ChunkSignatures, WrongChunkError
 from cdk_processing.local.wire.errors import error_answer
 from cdk_processing.local.wire.messages import Application, Message, Receive, Send, answer, read_body, with_body
@@ -76,7 +77,7 @@ class Guard:
         origin = headers.get("origin")
         allowed = origin if origin in self._allowed_origins else None
         send = _with_own_cors(send, allowed)
-        refusal = self._place_refusal(headers, origin, allowed)
+        refusal = self._place_refusal(scope["scheme"], headers, origin, allowed)
         if refusal is not None:
             await answer(send, 403, json.dumps({"error": refusal}).encode())
         elif scope["method"] == "OPTIONS":
@@ -94,8 +95,11 @@ class Guard:
             await self._answer_signed(scope, headers, receive, send)
 
     @staticmethod
-    def _place_refusal(headers: Mapping[str, str], origin: str | None, allowed: str | None) -> str | None:
+    def _place_refusal(scheme: str, headers: Mapping[str, str], origin: str | None, allowed: str | None) -> str | None:
         host = headers.get("host", "")
+        # Only the doors of jobs serve TLS, under AWS's names and with a certificate that only the jobs trust.
+        if scheme == "https" and AWS_NAME.fullmatch(host) and origin is None:
+            return None
         if not _LOOPBACK.fullmatch(host):
             return f"the Host header must be 127.0.0.1 or localhost, got {host!r}"
         if origin is None or allowed is not None:

@@ -11,12 +11,14 @@ import asyncio
 import contextvars
 import logging
 import socket
+import ssl
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
 from cdk_processing.local.api_models.operations import Request
 from cdk_processing.local.ministack import internal, main_loop_call
+from cdk_processing.local.wire.aws_names import AwsNames
 from cdk_processing.local.wire.errors import error_answer
 from cdk_processing.local.wire.messages import Application, Message, Receive, Send, answer
 
@@ -34,6 +36,7 @@ class JobDoor:
 
     Attributes:
         url: The URL on which it listens.
+        names: Where AWS's own host names lead in the job; None if this user may not listen on the ports that it takes.
     """
 
     def __init__(self, application: Application, access_key: str) -> None:
@@ -43,6 +46,7 @@ class JobDoor:
         self._serving: asyncio.Task[None] | None = None
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.names = AwsNames.listen()
 
     def open(self) -> None:
         """Accept requests. They wait until the server's event loop handles them."""
@@ -53,20 +57,36 @@ class JobDoor:
         main_loop_call(self._end)
 
     def _serve(self) -> None:
+        self._serving = asyncio.get_running_loop().create_task(self._serve_both())
+
+    async def _serve_both(self) -> None:
+        """Serve the door and, with TLS, AWS's names."""
         from hypercorn.asyncio import serve
         from hypercorn.config import Config
 
-        config = Config()
-        config.bind = [f"fd://{self._listener.detach()}"]
+        class WithTls(Config):
+            ssl_enabled = True
+
+            def create_ssl_context(self) -> ssl.SSLContext:
+                return AwsNames.tls()
+
+        door = f"fd://{self._listener.detach()}"
+        if self.names is None:
+            config = Config()
+            config.bind = [door]
+        else:
+            config = WithTls()
+            config.bind, config.insecure_bind = [f"fd://{self.names.listener.detach()}"], [door]
+            await self.names.answer_questions()
         config.loglevel = "WARNING"
         config.graceful_timeout = 0.1
         application: Any = self._answer
-        self._serving = asyncio.get_running_loop().create_task(
-            serve(application, config, shutdown_trigger=self._ended.wait)
-        )
+        await serve(application, config, shutdown_trigger=self._ended.wait)
 
     def _end(self) -> None:
         self._ended.set()
+        if self.names is not None:
+            self.names.close()
         for key, by in list(_issued_by.items()):
             if self._is_own(by):
                 del _issued_by[key]

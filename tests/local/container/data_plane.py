@@ -34,6 +34,7 @@ class Session:
     endpoint_url: str
     role_arn: str = ROLE
     region: str = REGION
+    names: None = None
     clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:

@@ -285,8 +285,8 @@ def test_threads_are_counted_where_the_kernel_does_not(sandboxed: Run, monkeypat
     changed = "import sandbox_init.root as root; root.PID_LIMIT_SINCE = (99,)"
     monkeypatch.setattr(sandbox, "_INIT", f"{path}\n{changed}\n{begin}")
     code = (
-        "import threading, time\nfor _ in range(300): threading.Thread(target=time.sleep, args=(600,)).start()\n"
-        "time.sleep(600)"
+        "import threading, time\nfor _ in range(300):\n"
+        " threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\ntime.sleep(600)"
     )
     exited, lines = sandboxed(code, limits=Limits(processes=200))
     if os.geteuid() == 0:

@@ -24,6 +24,9 @@ _RENEW_BEFORE = 3600.0
 class AssumedRole:
     """A role that a service has assumed; implements :class:`~cdk_processing.local.job_runner.RoleSession`."""
 
+    names: None = None
+    """An assumed role is for the service's own calls; a job's container gets a session of its own."""
+
     def __init__(self, role_arn: str, region: str, endpoint_url: str, session_name: str) -> None:
         self.role_arn = role_arn
         self.region = region

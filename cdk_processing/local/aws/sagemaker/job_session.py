@@ -8,8 +8,8 @@ from typing import Any
 
 from cdk_processing.local.aws.iam.assumed_roles import AssumedRole
 from cdk_processing.local.aws.iam.credentials import Credentials, credentials_for_role
-from cdk_processing.local.job_runner import RoleSession
-from cdk_processing.local.wire.job_doors import JobDoors
+from cdk_processing.local.job_runner import NameService, RoleSession
+from cdk_processing.local.wire.job_doors import JobDoor, JobDoors
 
 __all__ = ["job_session"]
 
@@ -17,10 +17,12 @@ __all__ = ["job_session"]
 class _JobSession:
     """Uses the role's session for the service's own calls, and gives containers the job's credentials and endpoint."""
 
-    def __init__(self, role: AssumedRole, credentials: Credentials, url: str) -> None:
+    def __init__(self, role: AssumedRole, credentials: Credentials, door: JobDoor) -> None:
         self._role = role
         self._credentials = credentials
-        self._url = url
+        self._url = door.url
+        names = door.names
+        self.names = None if names is None else NameService(names.address, names.authority)
         self.role_arn = role.role_arn
         self.region = role.region
         self.endpoint_url = role.endpoint_url
@@ -53,6 +55,6 @@ def job_session(doors: JobDoors, role: AssumedRole, description: Mapping[str, An
     credentials = credentials_for_role(role.role_arn, "SageMaker")
     door = doors.open(credentials.access_key)
     try:
-        yield _JobSession(role, credentials, door.url)
+        yield _JobSession(role, credentials, door)
     finally:
         door.close()
