@@ -15,6 +15,9 @@ def reclaim(folders: list[str]) -> None:
     for folder in folders:
         for parent, names, files, descriptor in os.fwalk(folder, onerror=None):
             del parent
+            if os.fstatvfs(descriptor).f_flag & os.ST_RDONLY:
+                names.clear()  # a folder of the environment, mounted below root's home
+                continue
             for name in (*names, *files):
                 _reclaim(name, descriptor)
 

@@ -134,6 +134,9 @@ def disk_bytes(folder: str) -> int:
     total = 0
     seen: set[int] = set()
     for _, names, files, descriptor in os.fwalk(folder):
+        if os.fstatvfs(descriptor).f_flag & os.ST_RDONLY:
+            names.clear()  # a folder of the environment, mounted below root's home
+            continue
         for name in (*names, *files):
             try:
                 status = os.lstat(name, dir_fd=descriptor)
