@@ -20,7 +20,13 @@ from cdk_processing.access.statement import Place, Statement, literal
 from cdk_processing.contract.names import LOG_GROUP, log_stream_pattern
 from cdk_processing.request.tokens import is_list_token
 
-__all__ = ["BucketAccess", "ExecutionAccess", "execution_statements", "read_statements"]
+__all__ = [
+    "BucketAccess",
+    "ExecutionAccess",
+    "common_execution_statements",
+    "execution_statements",
+    "read_statements",
+]
 
 _PREFIX_REASON = "An input or output is a prefix; the pattern covers the keys below it and no others."
 _LOG_REASON = "SageMaker names a log stream after the job and the host; the pattern covers this job's names only."
@@ -90,13 +96,19 @@ def execution_statements(access: ExecutionAccess) -> list[Statement]:
         *_read_inputs(access.reads),
         *_write_outputs(access.writes),
         *_pull_image(access.repository_arn),
-        *_write_logs(access),
+        _write_logs(access),
+        *common_execution_statements(access.place),
         *_use_keys(access),
         *_attach_to_vpc(access),
         *dataset_statements(access.place, access.athena, access.redshift),
         *feature_statements(access.place, access.feature_groups),
         *package_statements(access.packages),
     ]
+
+
+def common_execution_statements(place: Place) -> list[Statement]:
+    """The statements that the roles of all jobs of a place have alike."""
+    return [_make_logs(place), _write_metrics()]
 
 
 def read_statements(place: Place, reads: tuple[BucketAccess, ...]) -> list[Statement]:
@@ -138,18 +150,24 @@ def _pull_image(repository_arn: str | None) -> Iterator[Statement]:
     yield Statement("LogInToRegistry", [action], ["*"], wildcard_reason=_ACCOUNT_WIDE.format(action))
 
 
-def _write_logs(access: ExecutionAccess) -> Iterator[Statement]:
-    group = access.place.arn("logs", f"log-group:{LOG_GROUP}")
-    yield Statement(
-        "WriteLogs",
-        ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-        # The resource of a CloudWatch Logs call is the group, the group with an empty stream name, or the stream. This
-        # differs by action and has changed over time. All three forms cover this job only.
-        [group, f"{group}:log-stream:", f"{group}:log-stream:{log_stream_pattern(access.base_name)}"],
-        wildcard_reason=_LOG_REASON,
-    )
+# The resource of a CloudWatch Logs call is the group, the group with an empty stream name, or the stream. This differs
+# by action and has changed over time. The first two name no stream; the third covers this job's streams only.
+_LOG_ACTIONS = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+
+
+def _make_logs(place: Place) -> Statement:
+    group = place.arn("logs", f"log-group:{LOG_GROUP}")
+    return Statement("MakeLogs", _LOG_ACTIONS, [group, f"{group}:log-stream:"])
+
+
+def _write_logs(access: ExecutionAccess) -> Statement:
+    stream = f"log-group:{LOG_GROUP}:log-stream:{log_stream_pattern(access.base_name)}"
+    return Statement("WriteLogs", _LOG_ACTIONS, [access.place.arn("logs", stream)], wildcard_reason=_LOG_REASON)
+
+
+def _write_metrics() -> Statement:
     action = "cloudwatch:PutMetricData"
-    yield Statement(
+    return Statement(
         "WriteMetrics",
         [action],
         ["*"],

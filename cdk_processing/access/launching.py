@@ -9,7 +9,13 @@ from cdk_processing.access.keys import key_statements, through_service
 from cdk_processing.access.statement import Place, Statement, literal
 from cdk_processing.contract.names import job_pattern
 
-__all__ = ["LaunchAccess", "start_statements", "workflow_statements"]
+__all__ = [
+    "LaunchAccess",
+    "common_workflow_statements",
+    "send_dead_letters",
+    "start_statements",
+    "workflow_statements",
+]
 
 #: Step Functions creates this rule itself, to be notified when a job ends.
 SYNC_RULE = "rule/StepFunctionsGetEventsForSageMakerProcessingJobsRule"
@@ -52,9 +58,13 @@ def workflow_statements(access: LaunchAccess) -> list[Statement]:
         *_write_manifests(access),
         *access.admitting,
         *_announce(access),
-        *send_dead_letters(access),
-        _deliver_logs(),
+        *common_workflow_statements(access),
     ]
+
+
+def common_workflow_statements(access: LaunchAccess) -> list[Statement]:
+    """The statements that the roles of all state machines of a platform have alike."""
+    return [_list_tags(), _hear_jobs_end(access.place), *send_dead_letters(access), _deliver_logs()]
 
 
 def start_statements(state_machine_arn: str) -> list[Statement]:
@@ -84,19 +94,25 @@ def _run_jobs(access: LaunchAccess) -> Iterator[Statement]:
         wildcard_reason="Every run is a job with a name of its own; the pattern covers this job's names only.",
     )
     yield Statement(
-        "ListTags",
-        ["sagemaker:ListTags"],
-        ["*"],
-        wildcard_reason="Step Functions documents * for its .sync integration; the action only reads tags.",
-    )
-    yield Statement(
         "PassExecutionRole",
         ["iam:PassRole"],
         [access.execution_role_arn],
         {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
     )
-    rule = access.place.arn("events", SYNC_RULE)
-    yield Statement("HearJobsEnd", ["events:DescribeRule", "events:PutRule", "events:PutTargets"], [rule])
+
+
+def _list_tags() -> Statement:
+    return Statement(
+        "ListTags",
+        ["sagemaker:ListTags"],
+        ["*"],
+        wildcard_reason="Step Functions documents * for its .sync integration; the action only reads tags.",
+    )
+
+
+def _hear_jobs_end(place: Place) -> Statement:
+    actions = ["events:DescribeRule", "events:PutRule", "events:PutTargets"]
+    return Statement("HearJobsEnd", actions, [place.arn("events", SYNC_RULE)])
 
 
 def _write_manifests(access: LaunchAccess) -> Iterator[Statement]:

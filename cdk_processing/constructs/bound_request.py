@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from constructs import Construct
 
 from cdk_processing.access.datasets import AthenaAccess, RedshiftAccess
-from cdk_processing.access.execution import BucketAccess, ExecutionAccess, execution_statements, read_statements
+from cdk_processing.access.execution import (
+    BucketAccess,
+    ExecutionAccess,
+    common_execution_statements,
+    execution_statements,
+    read_statements,
+)
 from cdk_processing.access.statement import Statement
 from cdk_processing.constructs.assets import publish
 from cdk_processing.constructs.image import bind_image, warn_of_unknown_repository
@@ -16,8 +22,9 @@ from cdk_processing.constructs.keys import permitted_key
 from cdk_processing.constructs.list_tokens import with_joined_lists, with_split_lists
 from cdk_processing.constructs.network import bind_network
 from cdk_processing.constructs.platform_interface import IProcessingPlatform
-from cdk_processing.constructs.resources import allow, arn_of, known_as, place_of, role, stack_of
+from cdk_processing.constructs.resources import AttachedPolicy, allow, arn_of, known_as, place_of, role, stack_of
 from cdk_processing.constructs.role_view import role_view
+from cdk_processing.constructs.shared_policies import shared_policies
 from cdk_processing.constructs.storage import bucket_access, result_access
 from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.constructs.typed import TypedResource
@@ -71,7 +78,7 @@ class BoundRequest:
         self._published: dict[S3Location, None] = {}
         self._inputs = [self._locate_input(channel) for channel in request.channels]
         self._watched = [location for trigger in triggers for location in trigger.brings]
-        self._standards = platform.role_standards
+        self._platform = platform
         self._role: TypedResource | None = None
         self.role_arn: str = self._make_role()
 
@@ -99,7 +106,7 @@ class BoundRequest:
         self._watched.append(location)
         given = self._request.processor.role
         if self._role is not None:
-            allow(self._role, self._scope, self._statements())
+            allow(self._role, self._scope, self._statements(), self._common_policies())
         elif given is not None and not isinstance(given, str):
             _add_to(given, read_statements(place_of(stack_of(self._scope)), tuple(self._reads())))
 
@@ -125,9 +132,17 @@ class BoundRequest:
             services=["sagemaker.amazonaws.com"],
             statements=self._statements(),
             description=f"Runs {known_as(self._scope)}",
-            standards=self._standards,
+            standards=self._platform.role_standards,
+            attached=self._common_policies(),
         )
         return arn_of(self._role)
+
+    def _common_policies(self) -> list[AttachedPolicy]:
+        """What the role may do like the roles of all jobs."""
+        place = place_of(stack_of(self._scope))
+        return shared_policies(
+            self._scope, self._platform, "ExecutionPolicy", lambda: common_execution_statements(place)
+        )
 
     def _statements(self) -> list[Statement]:
         processor = self._request.processor

@@ -49,6 +49,7 @@ class ReportedRole(TypedResource):
     view: iam.Role
     is_made: bool
     _reported: set[str]
+    _attached: set[str]
 
     @classmethod
     def report(
@@ -75,7 +76,7 @@ class ReportedRole(TypedResource):
         child = role.node.default_child
         made = cls.__new__(cls)
         made.view, made.is_made = role, child is not None
-        made._known, made._reported = {}, set()
+        made._known, made._reported, made._attached = {}, set(), set()
         made.__jsii_ref__ = cast(Any, role if child is None else child).__jsii_ref__
         if child is not None:
             cast(Any, child).override_logical_id(logical_id)
@@ -97,6 +98,15 @@ class ReportedRole(TypedResource):
     def read(self, name: str) -> Any:
         """A property as it is now; None if the template makes no role."""
         return super().read(name) if self.is_made else None
+
+    def attach(self, policy_arn: str) -> None:
+        """Attach the role to a managed policy; the report lists it."""
+        from aws_cdk import aws_iam as iam
+
+        if policy_arn not in self._attached:
+            self._attached.add(policy_arn)
+            policy = iam.ManagedPolicy.from_managed_policy_arn(self.view, f"Attached{len(self._attached)}", policy_arn)
+            self.view.add_managed_policy(policy)
 
     def allow(self, statements: Sequence[Statement]) -> None:
         """Add statements to the report, each once."""

@@ -11,6 +11,7 @@ from constructs import Construct
 
 from cdk_processing.access.launching import (
     LaunchAccess,
+    common_workflow_statements,
     send_dead_letters,
     start_statements,
     workflow_statements,
@@ -22,6 +23,7 @@ from cdk_processing.constructs.customized_roles import ReportedRole
 from cdk_processing.constructs.platform_interface import IProcessingPlatform
 from cdk_processing.constructs.pseudo_parameters import account_token, no_value_problems, partition_token
 from cdk_processing.constructs.resources import (
+    AttachedPolicy,
     acknowledge,
     allow,
     arn_of,
@@ -33,6 +35,7 @@ from cdk_processing.constructs.resources import (
     stack_of,
 )
 from cdk_processing.constructs.run_tags import run_tags, tag_problems
+from cdk_processing.constructs.shared_policies import shared_policies
 from cdk_processing.constructs.substitution import filled_in, substituted
 from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger
 from cdk_processing.constructs.typed import TypedResource
@@ -213,6 +216,17 @@ class Launching:
             statements=workflow_statements(self._access()),
             description=f"Launches {self._path}",
             standards=self._platform.role_standards,
+            attached=self._workflow_policies(),
+        )
+
+    def _workflow_policies(self) -> list[AttachedPolicy]:
+        return shared_policies(
+            self._scope, self._platform, "WorkflowPolicy", lambda: common_workflow_statements(self._access())
+        )
+
+    def _dead_letter_policies(self) -> list[AttachedPolicy]:
+        return shared_policies(
+            self._scope, self._platform, "DeadLetterPolicy", lambda: list(send_dead_letters(self._access()))
         )
 
     def _make_machine(self) -> TypedResource:
@@ -266,7 +280,7 @@ class Launching:
 
     def _write_again(self) -> None:
         """Write the definition and the role again, after something was added to the job."""
-        allow(self._role, self._scope, workflow_statements(self._access()))
+        allow(self._role, self._scope, workflow_statements(self._access()), self._workflow_policies())
         self._template = self._render()
 
     def _access(self) -> LaunchAccess:
@@ -323,9 +337,10 @@ class Launching:
         services = sorted({trigger.service for trigger in self.triggers})
         if reports_roles(self._scope):  # the CDK's report has the trust policy that a role begins with
             services = ["events.amazonaws.com", _SCHEDULER]
-        statements = start_statements(self.machine_arn)
+        statements, attached = start_statements(self.machine_arn), []
         if _SCHEDULER in services:  # the scheduler sends to a dead-letter queue as this role; EventBridge as itself
             statements += send_dead_letters(self._access())
+            attached = self._dead_letter_policies()
         if self._start_role is None:
             self._start_role = role(
                 self._scope,
@@ -334,10 +349,11 @@ class Launching:
                 statements=statements,
                 description=f"Starts {self._path}",
                 standards=self._platform.role_standards,
+                attached=attached,
             )
         else:
             self._start_role.write("AssumeRolePolicyDocument", service_trust(services, account_token()))
-            allow(self._start_role, self._scope, statements)
+            allow(self._start_role, self._scope, statements, attached)
         return self._start_role
 
 

@@ -7,7 +7,7 @@ users hold is L2 all the same: see the properties of :class:`~cdk_processing.con
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import jsii
@@ -27,11 +27,12 @@ from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.tokens import is_token
 
 __all__ = [
+    "AttachedPolicy",
     "acknowledge",
     "allow",
     "arn_of",
     "arn_with_path",
-    "inline_policy",
+    "attach",
     "known_as",
     "node_of",
     "path_of",
@@ -53,6 +54,18 @@ _paths: WeakKeyDictionary[Construct, str] = WeakKeyDictionary()
 _parents: WeakKeyDictionary[Construct, Construct] = WeakKeyDictionary()
 
 
+class AttachedPolicy(NamedTuple):
+    """A managed policy that roles are attached to.
+
+    Attributes:
+        arn: Its ARN.
+        statements: What it allows.
+    """
+
+    arn: str
+    statements: Sequence[Statement]
+
+
 def resource(scope: Construct, construct_id: str, kind: str, properties: dict[str, Any]) -> TypedResource:
     """A CloudFormation resource of type ``kind``; properties are as in a template, tokens welcome."""
     checks_of(stack_of(scope)).resources.append((kind, properties))
@@ -68,8 +81,9 @@ def role(
     description: str,
     standards: RoleStandards,
     trust: dict[str, Any] | None = None,
+    attached: Sequence[AttachedPolicy] = (),
 ) -> TypedResource:
-    """A role for AWS services, with its statements inline and the reasons for its wildcards acknowledged.
+    """A role for AWS services, with the reasons for its wildcards acknowledged.
 
     Every role of this library is made here.
 
@@ -77,10 +91,11 @@ def role(
         scope: The parent construct.
         construct_id: The construct's id.
         services: Who may assume the role.
-        statements: What it allows.
+        statements: What it allows; inline, as far as no attached policy allows it.
         description: What it is for.
         standards: What it has in common with the other roles of the platform.
         trust: Its trust policy; left out, the services may assume it for this account alone.
+        attached: The policies that it is attached to; none where the CDK reports the role.
     """
     path = f"{path_of(scope)}/{construct_id}"
     trusted = trust or service_trust(services, account_token())
@@ -88,7 +103,8 @@ def role(
         **standards.properties(path),
         "AssumeRolePolicyDocument": trusted,
         "Description": fit(description, ROLE_DESCRIPTION),
-        "Policies": inline_policy(statements),
+        "Policies": _own_policies(statements, attached),
+        **({"ManagedPolicyArns": [each.arn for each in attached]} if attached else {}),
     }
     checks = checks_of(stack_of(scope))
     if reports_roles(scope):
@@ -97,7 +113,7 @@ def role(
             return made
     else:
         made = resource(scope, construct_id, _ROLE, properties)
-    checks.statements[made] = statements
+    checks.statements[made] = _inline(statements, attached)
     if standards.role_name_prefix is not None:
         given = made.read("RoleName")
         checks.late.append(lambda: _name_by_path(made, stack_of(scope), path, standards, given))
@@ -134,21 +150,38 @@ def _name_by_path(made: TypedResource, stack: Stack, path: str, standards: RoleS
     return []
 
 
-def inline_policy(statements: Sequence[Statement]) -> list[dict[str, Any]]:
+def _own_policies(statements: Sequence[Statement], attached: Sequence[AttachedPolicy]) -> list[dict[str, Any]]:
     """The one inline policy of a role."""
-    return [
-        {"PolicyName": "LeastPrivilege", "PolicyDocument": filled_in(with_split_lists(policy_document(statements)))}
-    ]
+    document = filled_in(with_split_lists(policy_document(_inline(statements, attached))))
+    return [{"PolicyName": "LeastPrivilege", "PolicyDocument": document}]
 
 
-def allow(made: TypedResource, scope: Construct, statements: Sequence[Statement]) -> None:
-    """Write a role's statements again."""
+def _inline(statements: Sequence[Statement], attached: Sequence[AttachedPolicy]) -> list[Statement]:
+    return [each for each in statements if not any(each in policy.statements for policy in attached)]
+
+
+def allow(
+    made: TypedResource, scope: Construct, statements: Sequence[Statement], attached: Sequence[AttachedPolicy] = ()
+) -> None:
+    """Write a role's statements again, and attach it to more policies."""
     if isinstance(made, ReportedRole):
         made.allow(statements)
         if not made.is_made:
             return
-    made.write("Policies", inline_policy(statements))
-    checks_of(stack_of(scope)).statements[made] = statements
+    made.write("Policies", _own_policies(statements, attached))
+    for policy in attached:
+        attach(made, policy.arn)
+    checks_of(stack_of(scope)).statements[made] = _inline(statements, attached)
+
+
+def attach(made: TypedResource, policy_arn: str) -> None:
+    """Attach a role to a managed policy, beside those that it is attached to."""
+    if isinstance(made, ReportedRole):
+        made.attach(policy_arn)
+        return
+    attached = made.read("ManagedPolicyArns") or []
+    if policy_arn not in attached:
+        made.write("ManagedPolicyArns", [*attached, policy_arn])
 
 
 def acknowledge(made: TypedResource, scope: Construct, rule: str, reason: str) -> None:

@@ -8,7 +8,7 @@ from constructs import Construct
 from jsii._reference_map import InterfaceDynamicProxy
 
 from cdk_processing.constructs.customized_roles import ReportedRole
-from cdk_processing.constructs.resources import arn_with_path
+from cdk_processing.constructs.resources import arn_with_path, attach
 from cdk_processing.constructs.typed import TypedResource
 
 if TYPE_CHECKING:
@@ -40,6 +40,4 @@ class _RoleView(InterfaceDynamicProxy):
 
     def add_managed_policy(self, policy: iam.IManagedPolicy) -> None:
         """Attach a managed policy to the role."""
-        attached = self._made.read("ManagedPolicyArns") or []
-        if policy.managed_policy_arn not in attached:
-            self._made.write("ManagedPolicyArns", [*attached, policy.managed_policy_arn])
+        attach(self._made, policy.managed_policy_arn)

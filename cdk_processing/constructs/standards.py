@@ -13,7 +13,7 @@ from constructs import Construct, IConstruct, IValidation
 
 from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.list_tokens import with_split_lists
-from cdk_processing.constructs.resources import path_of, place_of, resource, stack_of
+from cdk_processing.constructs.resources import attach, path_of, place_of, resource, stack_of
 from cdk_processing.constructs.typed import TypedResource
 from cdk_processing.errors import Problem
 from cdk_processing.standards.created_job import CreatedJob
@@ -142,7 +142,7 @@ class _HeldPlatform:
         }
         if deny_statements(self._standards, exempt=exempt):
             arn = self._make_policy(job.scope, exempt) if exempt else self._shared_policy()
-            job.role.write("ManagedPolicyArns", [arn])
+            attach(job.role, arn)
         checks_of(stack_of(job.scope)).late.append(lambda: self._judge(job))
 
     def unused(self) -> list[str]:

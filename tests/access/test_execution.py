@@ -20,15 +20,18 @@ THROUGH_S3 = {"StringLike": {"kms:ViaService": "s3.us-east-1.*"}}
 
 LEAST = ExecutionAccess(PLACE, "census-preprocess")
 
+LOG_ACTIONS = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
 WRITE_LOGS = {
     "Sid": "WriteLogs",
     "Effect": "Allow",
-    "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-    "Resource": [
-        GROUP,
-        f"{GROUP}:log-stream:",
-        f"{GROUP}:log-stream:census-preprocess-{'?' * 32}-*/algo-*",
-    ],
+    "Action": LOG_ACTIONS,
+    "Resource": f"{GROUP}:log-stream:census-preprocess-{'?' * 32}-*/algo-*",
+}
+MAKE_LOGS = {
+    "Sid": "MakeLogs",
+    "Effect": "Allow",
+    "Action": LOG_ACTIONS,
+    "Resource": [GROUP, f"{GROUP}:log-stream:"],
 }
 WRITE_METRICS = {
     "Sid": "WriteMetrics",
@@ -49,7 +52,7 @@ def added(**change):
 
 
 def test_a_job_that_needs_nothing_may_only_write_its_logs_and_metrics():
-    assert policy() == [WRITE_LOGS, WRITE_METRICS]
+    assert policy() == [WRITE_LOGS, MAKE_LOGS, WRITE_METRICS]
 
 
 def test_a_job_with_everything_has_this_policy():
@@ -89,6 +92,7 @@ def test_a_job_with_everything_has_this_policy():
         },
         {"Sid": "LogInToRegistry", "Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
         WRITE_LOGS,
+        MAKE_LOGS,
         WRITE_METRICS,
         {"Sid": "DecryptInputs", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": KEY, "Condition": THROUGH_S3},
         {

@@ -38,7 +38,6 @@ POLICY = [
         ],
         "Resource": f"arn:aws:sagemaker:us-east-1:111122223333:processing-job/census-preprocess-{'?' * 32}-*",
     },
-    {"Sid": "ListTags", "Effect": "Allow", "Action": "sagemaker:ListTags", "Resource": "*"},
     {
         "Sid": "PassExecutionRole",
         "Effect": "Allow",
@@ -46,6 +45,7 @@ POLICY = [
         "Resource": ROLE,
         "Condition": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
     },
+    {"Sid": "ListTags", "Effect": "Allow", "Action": "sagemaker:ListTags", "Resource": "*"},
     {
         "Sid": "HearJobsEnd",
         "Effect": "Allow",
@@ -187,8 +187,8 @@ def test_every_wildcard_in_the_launching_policies_has_a_reason():
 
     assert [statement.sid for statement in wide] == [
         "RunJobs",
-        "ListTags",
         "WriteManifests",
+        "ListTags",
         "DeliverLogs",
         "DescribeRuns",
     ]

@@ -15,6 +15,7 @@ BOUNDARY = "company-boundary"
 #: Types that CloudFormation gives no tags, or that the CDK does not tag; see tests/constructs/test_run_tags.py.
 UNTAGGED = {
     "AWS::CDK::Metadata",
+    "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Policy",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::TopicPolicy",

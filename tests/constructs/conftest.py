@@ -80,7 +80,9 @@ def statements(resources):
         roles = resources(template, "AWS::IAM::Role")
         [found] = [role for name, role in roles.items() if name.startswith(beginning)]
         [policy] = found["Properties"]["Policies"]
-        return {statement["Sid"]: statement for statement in policy["PolicyDocument"]["Statement"]}
+        attached = [template["Resources"][arn["Ref"]] for arn in found["Properties"].get("ManagedPolicyArns", [])]
+        documents = [policy["PolicyDocument"], *(each["Properties"]["PolicyDocument"] for each in attached)]
+        return {statement["Sid"]: statement for document in documents for statement in document["Statement"]}
 
     return of_role
 

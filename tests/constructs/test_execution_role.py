@@ -58,6 +58,7 @@ def test_the_role_has_just_what_the_job_needs(job, stack, synth, statements):
         "PullImage",
         "LogInToRegistry",
         "WriteLogs",
+        "MakeLogs",
         "WriteMetrics",
     ]
 

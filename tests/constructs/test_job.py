@@ -88,7 +88,7 @@ def test_a_second_job_adds_nothing_to_what_they_share(stack, raw, request_for, s
     template = synth(stack)
 
     assert len(of_the_job(template)) == 8
-    assert len([name for name in template["Resources"] if name.startswith("ProcessingPlatform")]) == 7
+    assert len([name for name in template["Resources"] if name.startswith("ProcessingPlatform")]) == 9
 
 
 def test_no_lambda_and_no_custom_resource_is_ever_made(stack, raw, curated, request_for, synth):

@@ -14,6 +14,7 @@ EXPLICIT = {"@aws-cdk/core:explicitStackTags": True}
 #: Resources that have no tags, or that CloudFormation gives none.
 UNTAGGED = {
     "AWS::CloudWatch::Alarm",
+    "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Policy",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::TopicPolicy",

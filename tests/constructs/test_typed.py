@@ -204,7 +204,7 @@ def test_a_policy_that_aws_manages_is_attached_to_the_role_of_a_job(stack, job, 
     job.execution_role.add_managed_policy(read_only)
 
     [role] = [r for n, r in resources(synth(stack), "AWS::IAM::Role").items() if "ExecutionRole" in n]
-    first, second = role["Properties"]["ManagedPolicyArns"]
+    _, first, second = role["Properties"]["ManagedPolicyArns"]
     assert "iam::aws:policy/ReadOnlyAccess" in str(first)
     assert second == stack.resolve(mine.managed_policy_arn)
 

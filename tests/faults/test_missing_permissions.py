@@ -4,13 +4,13 @@ What is taken away is a statement of the policy that is deployed, of two jobs th
 is: one for arrivals (manifest, newest arrivals, announcements), one for a schedule (turns).
 """
 
-import json
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from cdk_processing.local import faults
+from tests.role_policies import put_statements, statements_of
 
 from .conftest import DEAD_LETTERS, FAILED, World, reading_job
 
@@ -27,9 +27,8 @@ class Permitted(World):
     """A stack whose roles' policies can be changed."""
 
     def policy(self, job, role, name="LeastPrivilege"):
-        """The statements of a role's policy."""
-        iam = self.client("iam")
-        return iam.get_role_policy(RoleName=self.role(job, role), PolicyName=name)["PolicyDocument"]["Statement"]
+        """The statements of a role's policies."""
+        return statements_of(self.client("iam"), self.role(job, role), name)
 
     def role(self, job, role):
         """A role's name."""
@@ -38,10 +37,7 @@ class Permitted(World):
 
     def replace(self, job, role, statements, name="LeastPrivilege"):
         """Put other statements in their place."""
-        # A policy needs a statement; this one allows nothing that any job does.
-        nothing = {"Sid": "Nothing", "Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"}
-        document = json.dumps({"Version": "2012-10-17", "Statement": statements or [nothing]})
-        self.client("iam").put_role_policy(RoleName=self.role(job, role), PolicyName=name, PolicyDocument=document)
+        put_statements(self.client("iam"), self.role(job, role), statements, name)
 
     def fire(self, at):
         """Let the scheduler deliver an occurrence."""
