@@ -16,7 +16,7 @@ from cdk_processing.access.datasets import (
     package_statements,
 )
 from cdk_processing.access.keys import key_statements
-from cdk_processing.access.statement import Place, Statement, literal
+from cdk_processing.access.statement import Place, Statement, literal, one_or_many
 from cdk_processing.contract.names import LOG_GROUP, log_stream_pattern
 from cdk_processing.request.tokens import is_list_token
 
@@ -25,6 +25,7 @@ __all__ = [
     "ExecutionAccess",
     "common_execution_statements",
     "execution_statements",
+    "image_statements",
     "read_statements",
 ]
 
@@ -95,7 +96,7 @@ def execution_statements(access: ExecutionAccess) -> list[Statement]:
     return [
         *_read_inputs(access.reads),
         *_write_outputs(access.writes),
-        *_pull_image(access.repository_arn),
+        *image_statements(access.repository_arn),
         _write_logs(access),
         *common_execution_statements(access.place),
         *_use_keys(access),
@@ -128,7 +129,7 @@ def _read_inputs(reads: tuple[BucketAccess, ...]) -> Iterator[Statement]:
             "ListInputs" if number == 1 else f"ListInputs{number}",
             ["s3:ListBucket"],
             [bucket],
-            {"StringLike": {"s3:prefix": _unique(prefixes)}},
+            {"StringLike": {"s3:prefix": one_or_many(_unique(prefixes))}},
         )
 
 
@@ -141,7 +142,8 @@ def _write_outputs(writes: tuple[BucketAccess, ...]) -> Iterator[Statement]:
         )
 
 
-def _pull_image(repository_arn: str | None) -> Iterator[Statement]:
+def image_statements(repository_arn: str | None) -> Iterator[Statement]:
+    """The statements to pull an image from a repository of ECR."""
     if repository_arn is None:
         return
     actions = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]

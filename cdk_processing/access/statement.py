@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Place", "Statement", "policy_document", "service_trust"]
+__all__ = ["Place", "Statement", "literal", "one_or_many", "policy_document", "service_trust"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class Statement:
         rendered: dict[str, Any] = {
             "Sid": self.sid,
             "Effect": "Allow",
-            "Action": _one_or_many(self.actions),
-            "Resource": _one_or_many(self.resources),
+            "Action": one_or_many(self.actions),
+            "Resource": one_or_many(self.resources),
         }
         if self.conditions:
             rendered["Condition"] = {operator: dict(keys) for operator, keys in self.conditions.items()}
@@ -73,7 +73,7 @@ def service_trust(services: Sequence[str], account: str) -> dict[str, Any]:
         "Statement": [
             {
                 "Effect": "Allow",
-                "Principal": {"Service": _one_or_many(services)},
+                "Principal": {"Service": one_or_many(services)},
                 "Action": "sts:AssumeRole",
                 "Condition": {"StringEquals": {"aws:SourceAccount": account}},
             }
@@ -91,5 +91,6 @@ def literal(text: str) -> str:
     return re.sub(r"[*?$]", lambda match: f"${{{match[0]}}}", text)
 
 
-def _one_or_many(values: Sequence[str]) -> str | list[str]:
+def one_or_many(values: Sequence[str]) -> str | list[str]:
+    """A list of values as it appears in a policy document; a single value by itself."""
     return values[0] if len(values) == 1 else list(values)

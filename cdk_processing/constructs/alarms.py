@@ -35,9 +35,8 @@ def alarm_on_failure(scope: Construct, construct_id: str, *, state_machine_arn: 
     """
     job = shlex.quote(known_as(scope))
     description = (
-        f"A run of {known_as(scope)} failed for good, or timed out. "
-        f"Why: cdk-processing why {job}. Its event and the reason lie in the dead-letter queue: "
-        f"cdk-processing dead-letters. When the cause is mended, run it again: cdk-processing redrive {job}."
+        f"A run failed for good, or timed out. Why: cdk-processing why {job}. When the cause is mended, "
+        f"run it again: cdk-processing redrive {job}."
     )
     return alarm(
         scope,

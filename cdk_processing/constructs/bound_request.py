@@ -13,6 +13,7 @@ from cdk_processing.access.execution import (
     ExecutionAccess,
     common_execution_statements,
     execution_statements,
+    image_statements,
     read_statements,
 )
 from cdk_processing.access.statement import Statement
@@ -24,7 +25,7 @@ from cdk_processing.constructs.network import bind_network
 from cdk_processing.constructs.platform_interface import IProcessingPlatform
 from cdk_processing.constructs.resources import AttachedPolicy, allow, arn_of, known_as, place_of, role, stack_of
 from cdk_processing.constructs.role_view import role_view
-from cdk_processing.constructs.shared_policies import shared_policies
+from cdk_processing.constructs.shared_policies import name_of_text, shared_policies
 from cdk_processing.constructs.storage import bucket_access, result_access
 from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.constructs.typed import TypedResource
@@ -138,11 +139,17 @@ class BoundRequest:
         return arn_of(self._role)
 
     def _common_policies(self) -> list[AttachedPolicy]:
-        """What the role may do like the roles of all jobs."""
-        place = place_of(stack_of(self._scope))
-        return shared_policies(
-            self._scope, self._platform, "ExecutionPolicy", lambda: common_execution_statements(place)
-        )
+        """What the role may do like the roles of all jobs, and like those of the jobs with its image's repository."""
+        scope, platform, repository = self._scope, self._platform, self._image.repository_arn
+        place = place_of(stack_of(scope))
+        common = shared_policies(scope, platform, "ExecutionPolicy", lambda: common_execution_statements(place))
+        name = None if repository is None else name_of_text(repository)
+        if name is None:
+            return common
+        return [
+            *common,
+            *shared_policies(scope, platform, f"ImagePolicy{name}", lambda: list(image_statements(repository))),
+        ]
 
     def _statements(self) -> list[Statement]:
         processor = self._request.processor

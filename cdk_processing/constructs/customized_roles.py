@@ -22,19 +22,29 @@ from cdk_processing.constructs.typed import TypedResource
 if TYPE_CHECKING:
     from aws_cdk import aws_iam as iam
 
-__all__ = ["ReportedRole", "customizes_roles"]
+__all__ = ["ReportedRole", "customizes_roles", "prevents_roles"]
 
 _CUSTOMIZED = "@aws-cdk/iam:customizeRoles"
-_known: WeakKeyDictionary[Construct, bool] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Construct, Mapping[str, Any] | None] = WeakKeyDictionary()
 
 
 def customizes_roles(scope: Construct) -> bool:
     """Whether the app has called ``iam.Role.customize_roles`` on the scope or above it."""
+    return _options(scope) is not None
+
+
+def prevents_roles(scope: Construct) -> bool:
+    """Whether that call has the CDK make no roles either."""
+    options = _options(scope)
+    return options is not None and options.get("preventSynthesis") is not False
+
+
+def _options(scope: Construct) -> Mapping[str, Any] | None:
     # The call is a method of this module, which is slow to load; so an app without it has made no such call.
     if "aws_cdk.aws_iam" not in sys.modules:
-        return False
+        return None
     if scope not in _known:  # asked of Node once for all roles of a job
-        _known[scope] = scope.node.try_get_context(_CUSTOMIZED) is not None
+        _known[scope] = scope.node.try_get_context(_CUSTOMIZED)
     return _known[scope]
 
 
@@ -99,8 +109,8 @@ class ReportedRole(TypedResource):
         """A property as it is now; None if the template makes no role."""
         return super().read(name) if self.is_made else None
 
-    def attach(self, policy_arn: str) -> None:
-        """Attach the role to a managed policy; the report lists it."""
+    def report_policy(self, policy_arn: str) -> None:
+        """Add a managed policy to the report, once."""
         from aws_cdk import aws_iam as iam
 
         if policy_arn not in self._attached:

@@ -16,7 +16,7 @@ from constructs import Construct, IConstruct, Node
 
 from cdk_processing.access.statement import Place, Statement, policy_document, service_trust
 from cdk_processing.constructs.checks import checks_of
-from cdk_processing.constructs.customized_roles import ReportedRole, customizes_roles
+from cdk_processing.constructs.customized_roles import ReportedRole, customizes_roles, prevents_roles
 from cdk_processing.constructs.list_tokens import with_split_lists
 from cdk_processing.constructs.pseudo_parameters import account_token, partition_token
 from cdk_processing.constructs.roles import RoleStandards
@@ -34,6 +34,7 @@ __all__ = [
     "arn_with_path",
     "attach",
     "known_as",
+    "makes_roles",
     "node_of",
     "path_of",
     "place_below",
@@ -95,7 +96,7 @@ def role(
         description: What it is for.
         standards: What it has in common with the other roles of the platform.
         trust: Its trust policy; left out, the services may assume it for this account alone.
-        attached: The policies that it is attached to; none where the CDK reports the role.
+        attached: The policies that it is attached to; none where the CDK makes no roles.
     """
     path = f"{path_of(scope)}/{construct_id}"
     trusted = trust or service_trust(services, account_token())
@@ -142,6 +143,11 @@ def reports_roles(scope: Construct) -> bool:
     return customizes_roles(_parents.get(scope, scope))
 
 
+def makes_roles(scope: Construct) -> bool:
+    """Whether a construct's roles are made, and not only reported."""
+    return not prevents_roles(_parents.get(scope, scope))
+
+
 def _name_by_path(made: TypedResource, stack: Stack, path: str, standards: RoleStandards, given: str) -> list[str]:
     """Give a role another name where an aspect has given it another path: CloudFormation makes it anew."""
     now = stack.resolve(made.read("Path"))
@@ -170,15 +176,18 @@ def allow(
             return
     made.write("Policies", _own_policies(statements, attached))
     for policy in attached:
-        attach(made, policy.arn)
+        _attach(made, policy.arn)
     checks_of(stack_of(scope)).statements[made] = _inline(statements, attached)
 
 
 def attach(made: TypedResource, policy_arn: str) -> None:
     """Attach a role to a managed policy, beside those that it is attached to."""
     if isinstance(made, ReportedRole):
-        made.attach(policy_arn)
-        return
+        made.report_policy(policy_arn)
+    _attach(made, policy_arn)
+
+
+def _attach(made: TypedResource, policy_arn: str) -> None:
     attached = made.read("ManagedPolicyArns") or []
     if policy_arn not in attached:
         made.write("ManagedPolicyArns", [*attached, policy_arn])

@@ -6,8 +6,9 @@ attached to a policy only if it needs all of the policy's statements, so it may 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from aws_cdk import Stack
@@ -16,10 +17,11 @@ from constructs import Construct
 from cdk_processing.access.statement import Statement, policy_document
 from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.platform_interface import IProcessingPlatform
-from cdk_processing.constructs.resources import AttachedPolicy, path_of, reports_roles, resource, stack_of
+from cdk_processing.constructs.resources import AttachedPolicy, makes_roles, path_of, resource, stack_of
 from cdk_processing.constructs.substitution import filled_in
+from cdk_processing.request.tokens import is_token
 
-__all__ = ["shared_policies"]
+__all__ = ["name_of_text", "shared_policies"]
 
 _SCOPE = "ProcessingPolicies"
 
@@ -40,7 +42,7 @@ def shared_policies(
 ) -> list[AttachedPolicy]:
     """The policy of the job's stack for all jobs of a platform; the first job that needs it makes it.
 
-    Where the CDK reports the app's roles there is none: the report has to list all that each role must allow.
+    Where the CDK makes no roles there is none: whoever makes them finds all that each must allow in the report.
 
     Args:
         job: The job.
@@ -48,12 +50,22 @@ def shared_policies(
         construct_id: Id of the policy.
         statements: Returns what it allows, the same for all jobs of the platform in the stack.
     """
-    if reports_roles(job):
+    if not makes_roles(job):
         return []
     known = _of_platform(stack_of(job), platform)
     if construct_id not in known.made:
         known.made[construct_id] = _make(known, construct_id, statements())
     return [known.made[construct_id]]
+
+
+def name_of_text(text: str) -> str | None:
+    """A name for what a policy is about, the same at each synth; None if only the deployment knows the text.
+
+    A policy of another content must have another id: it is attached to roles of jobs that run.
+    """
+    filled = filled_in(text)
+    known = filled["Fn::Sub"] if isinstance(filled, dict) else text
+    return None if is_token(known) else hashlib.sha256(known.encode()).hexdigest()[:8]
 
 
 def _of_platform(stack: Stack, platform: IProcessingPlatform) -> _OfPlatform:

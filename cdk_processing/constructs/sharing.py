@@ -36,8 +36,8 @@ _KEY = "Shared"
 _END = "\0"
 # A reference takes some 110 bytes.
 _SHORTEST = 300
-# Where one job's definition may differ from another's: between states, and before what tells of the job's outputs.
-_BOUNDARY = re.compile(r'(?="\w+":\{"Type":"|"Catch":\[|"Output":[{"])')
+# Where one job's definition may differ from another's: between states, and around what tells of the job's outputs.
+_BOUNDARY = re.compile(r'(?="\w+":\{"Type":"|"Catch":\[|"Output":[{"]|"existing":)')
 
 
 class Definition(Protocol):

@@ -9,7 +9,7 @@ The job's environment names the execution that created it:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cdk_processing.contract.environment import EXECUTION_VARIABLE, PARAMETERS_VARIABLE
@@ -20,10 +20,12 @@ from cdk_processing.workflow.jsonata import expression, quoted
 from cdk_processing.workflow.launch_policy import FIRST_LOOK_SECONDS, LaunchPolicy
 from cdk_processing.workflow.launches import parameters_digest
 
-__all__ = ["JOB_STATUS", "MADE_BY", "adoption_states"]
+__all__ = ["JOB_STATUS", "MADE_BY", "OUTPUTS", "adoption_states"]
 
 #: In a duplicate's output: the execution that created the job.
 MADE_BY = expression("$existing.made_by")
+#: The outputs of a job that is there already.
+OUTPUTS = expression("$outputs")
 #: In a duplicate's output: the status of the job.
 JOB_STATUS = expression("$existing.status")
 
@@ -56,37 +58,45 @@ _REASON = f"""(
 
 
 def adoption_states(
-    partition: str, job_name: str, parameters: Sequence[RunTimeValue], task_seconds: int, policy: LaunchPolicy
+    partition: str,
+    job_name: str,
+    outputs: Mapping[str, str],
+    parameters: Sequence[RunTimeValue],
+    task_seconds: int,
+    policy: LaunchPolicy,
 ) -> dict[str, Any]:
     """The states that handle a name in use. They go on to Adopted, Duplicate, NextAttempt, Triage or SendDeadLetter.
 
     Args:
         partition: ``aws``, ``aws-cn`` ...
         job_name: The name, as the value of a state's field.
+        outputs: The URI of each output, by its name, as values of a state's fields.
         parameters: The job's parameters, without duplicates.
         task_seconds: How long a job may take, including the time that its hosts take to start and stop.
         policy: How often and how long to retry.
     """
     return {
-        "DescribeJob": _describe_job(partition, job_name),
+        "DescribeJob": _describe_job(partition, job_name, outputs),
         "Judge": _judge(parameters, policy.looks(task_seconds)),
         "WaitForJob": _wait_for_job(policy.later_by(task_seconds)),
     }
 
 
-def _describe_job(partition: str, job_name: str) -> dict[str, Any]:
+def _describe_job(partition: str, job_name: str, outputs: Mapping[str, str]) -> dict[str, Any]:
     return {
         "Type": "Task",
         "Resource": f"arn:{partition}:states:::aws-sdk:sagemaker:describeProcessingJob",
-        "Arguments": {"ProcessingJobName": job_name},
-        "Retry": PATIENT_RETRY,
-        "Catch": caught("SendDeadLetter"),
+        # First what differs from job to job: what follows is the same in many definitions, up to the next of these.
         "Assign": {
+            "outputs": dict(outputs),
             "existing": expression(_EXISTING),
             "failure": expression(_FAILURE),
             "reason": expression(_REASON),
             "refusal": "",
         },
+        "Arguments": {"ProcessingJobName": job_name},
+        "Retry": PATIENT_RETRY,
+        "Catch": caught("SendDeadLetter"),
         "Next": "Judge",
     }
 

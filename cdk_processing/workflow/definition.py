@@ -35,7 +35,7 @@ from cdk_processing.request.room import with_room
 from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.request.times import Moment
 from cdk_processing.workflow.admission import ADMIT, Admission, Gate, admission_states
-from cdk_processing.workflow.adoption import JOB_STATUS, MADE_BY, adoption_states
+from cdk_processing.workflow.adoption import JOB_STATUS, MADE_BY, OUTPUTS, adoption_states
 from cdk_processing.workflow.failures import (
     PATIENT_RETRY,
     backoff,
@@ -170,10 +170,15 @@ def definition(workflow: Workflow) -> dict[str, Any]:
         **({"NextInstanceType": next_instance_type()} if workflow.instance_types else {}),
         "StopJob": _stop_job(workflow),
         **adoption_states(
-            workflow.partition, expression(_JOB_NAME), workflow.parameters, workflow.task_seconds, workflow.policy
+            workflow.partition,
+            expression(_JOB_NAME),
+            dict(_outputs(workflow)),
+            workflow.parameters,
+            workflow.task_seconds,
+            workflow.policy,
         ),
-        "Adopted": {"Type": "Pass", "Output": _completed(workflow), **_after_success(workflow)},
-        "Duplicate": {"Type": "Succeed", "Output": _duplicate(workflow)},
+        "Adopted": {"Type": "Pass", "Output": _found(COMPLETED), **_after_success(workflow)},
+        "Duplicate": {"Type": "Succeed", "Output": _found(DUPLICATE, JOB_STATUS, MADE_BY)},
         "SendDeadLetter": _send_dead_letter(workflow),
         "Failed": {"Type": "Fail", "Error": expression("$failure.Error"), "Cause": expression("$reason")},
     }
@@ -319,11 +324,10 @@ def _completed(workflow: Workflow) -> dict[str, Any]:
     return Outcome(COMPLETED, expression("$run.id"), expression(_JOB_NAME), outputs=_outputs(workflow)).render()
 
 
-def _duplicate(workflow: Workflow) -> dict[str, Any]:
-    outcome = Outcome(
-        DUPLICATE, expression("$run.id"), expression(_JOB_NAME), JOB_STATUS, MADE_BY, outputs=_outputs(workflow)
-    )
-    return outcome.render()
+def _found(status: str, job_status: str | None = None, made_by: str | None = None) -> dict[str, Any]:
+    """The outcome of a run whose job was there already."""
+    outcome = Outcome(status, expression("$run.id"), expression(_JOB_NAME), job_status, made_by)
+    return {**outcome.render(), "outputs": OUTPUTS}
 
 
 def _outputs(workflow: Workflow) -> tuple[tuple[str, str], ...]:

@@ -153,7 +153,7 @@ def test_reading_is_allowed_on_the_prefix_alone():
             "Effect": "Allow",
             "Action": "s3:ListBucket",
             "Resource": RAW,
-            "Condition": {"StringLike": {"s3:prefix": ["in/*"]}},
+            "Condition": {"StringLike": {"s3:prefix": "in/*"}},
         },
     ]
 
@@ -183,7 +183,7 @@ def test_each_bucket_is_listed_with_its_own_prefixes():
             "Effect": "Allow",
             "Action": "s3:ListBucket",
             "Resource": CURATED,
-            "Condition": {"StringLike": {"s3:prefix": ["b/*"]}},
+            "Condition": {"StringLike": {"s3:prefix": "b/*"}},
         },
     ]
 

@@ -21,9 +21,8 @@ def test_a_failed_run_is_told(stack, job):
     assert alarms(stack)["a run failed or timed out"] == {
         "AlarmName": named(" Preprocess: a run failed or timed out"),
         "AlarmDescription": (
-            "A run of Census/Preprocess failed for good, or timed out. Why: cdk-processing why Census/Preprocess. "
-            "Its event and the reason lie in the dead-letter queue: cdk-processing dead-letters. When the cause is "
-            "mended, run it again: cdk-processing redrive Census/Preprocess."
+            "A run failed for good, or timed out. Why: cdk-processing why Census/Preprocess. When the cause is mended, "
+            "run it again: cdk-processing redrive Census/Preprocess."
         ),
         "Namespace": "AWS/States",
         "MetricName": "ExecutionsFailed",

@@ -91,7 +91,7 @@ def test_the_objects_of_a_manifest_may_be_read_and_their_key_used(stack, raw, re
 
     read = [re.sub("^.*>", "", flat(resource)) for resource in allowed["ReadInputs"]["Resource"]]
     assert read == ["/m.json*", ":s3:::code/prep.py*", "/cats/*"]
-    assert allowed["ListInputs3"]["Condition"] == {"StringLike": {"s3:prefix": ["cats/*"]}}
+    assert allowed["ListInputs3"]["Condition"] == {"StringLike": {"s3:prefix": "cats/*"}}
     assert allowed["DecryptInputs"]["Action"] == "kms:Decrypt"
 
 
@@ -329,7 +329,7 @@ def test_a_local_script_is_read_from_the_bootstrap_bucket_and_nothing_of_other_j
     assert code["InputName"] == "code"
     folder = re.fullmatch(f"s3://{BOOTSTRAP}/({FOLDER})/[0-9a-f]{{32}}/prep.py", code["S3Input"]["S3Uri"])[1]
     assert flat(found["ReadInputs"]["Resource"]) == f"arn:<AWS::Partition>:s3:::{BOOTSTRAP}/{folder}/*"
-    assert found["ListInputs"]["Condition"]["StringLike"]["s3:prefix"] == [f"{folder}/*"]
+    assert found["ListInputs"]["Condition"]["StringLike"]["s3:prefix"] == f"{folder}/*"
 
 
 def test_a_changed_script_changes_the_state_machine_alone(request_for, script, synth):

@@ -111,8 +111,7 @@ def test_the_alarm_watches_the_state_machine_and_tells_the_platforms_topic(job, 
     assert alarm["Properties"] == {
         "AlarmActions": [{"Ref": topic}],
         "AlarmDescription": (
-            "A run of Census/Preprocess failed for good, or timed out. Why: cdk-processing why Census/Preprocess. Its "
-            "event and the reason lie in the dead-letter queue: cdk-processing dead-letters. When the cause is mended, "
+            "A run failed for good, or timed out. Why: cdk-processing why Census/Preprocess. When the cause is mended, "
             "run it again: cdk-processing redrive Census/Preprocess."
         ),
         "AlarmName": {"Fn::Join": ["", [{"Ref": "AWS::StackName"}, " Preprocess: a run failed or timed out"]]},

@@ -3,9 +3,8 @@
 import pytest
 from aws_cdk import App, Stack
 
-from cdk_processing import OnObjectCreated, OnSchedule, ProcessingJob, ProcessingPlatform, SKLearnProcessor
+from cdk_processing import OnObjectCreated, OnSchedule, ProcessingJob, ProcessingPlatform, ScriptProcessor
 
-PROCESSOR = SKLearnProcessor(framework_version="1.4-2", instance_type="ml.m5.xlarge", instance_count=1)
 NIGHTLY = OnSchedule("cron(0 6 * * ? *)")
 
 
@@ -83,3 +82,19 @@ def test_the_policies_have_path_and_prefix_of_the_roles(request_for, synth, reso
     for policy in resources(synth(stack), "AWS::IAM::ManagedPolicy").values():
         assert policy["Properties"]["Path"] == "/data/"
         assert policy["Properties"]["ManagedPolicyName"]["Fn::Join"][1][0].startswith("data-CensusPlatform")
+
+
+def test_jobs_with_images_of_one_repository_pull_them_by_one_policy(stack, request_for, synth, policies):
+    for name, image in (("A", "prep:1"), ("B", "prep:2"), ("C", "train:1")):
+        uri = f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/{image}"
+        processor = ScriptProcessor(image_uri=uri, command=["python3"], instance_type="ml.m5.xlarge", instance_count=1)
+        ProcessingJob(stack, name, request_for(processor=processor))
+
+    found = [value for name, value in policies(synth(stack)).items() if "ImagePolicy" in name]
+
+    pull = ["PullImage", "LogInToRegistry"]
+    assert sorted(found) == [(pull, ["AExecutionRole", "BExecutionRole"]), (pull, ["CExecutionRole"])]
+
+
+def test_an_image_that_only_the_deployment_knows_is_pulled_by_the_jobs_own_role(stack, job, synth, policies):
+    assert not [name for name in policies(synth(stack)) if "ImagePolicy" in name]

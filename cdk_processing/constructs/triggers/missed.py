@@ -53,9 +53,8 @@ def expect_schedule(
         return None
     job = shlex.quote(target.job_path)
     description = (
-        f"No run of {target.job_path} has started for {hours} hours, and its schedule {expression} should have "
-        f"launched one. See whether the schedule is there and enabled, and whether it could start the job: "
-        f"cdk-processing dead-letters. The runs so far: cdk-processing runs {job}. To start one by hand: "
+        f"No run has started for {hours} hours, and the schedule {expression} should have launched one. See whether "
+        f"it is enabled, and whether it could start the job: cdk-processing dead-letters. To start a run by hand: "
         f"cdk-processing start {job}."
     )
     return alarm(
