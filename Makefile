@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 WITH_NODE = PATH="$$($(BIN)/python -c 'from cdk_processing.local.deployment.node import path_with_node; print(path_with_node())')"
 # uv trusts the machine's certificates, as pip does, such as a company's own.
 export UV_SYSTEM_CERTS ?= true
-# The number of test processes. Each runs whole files of tests.
-WORKERS ?= auto
+# The number of test processes. Each runs whole files of tests, and waits for other processes much of the time.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 SETUP_NEEDS := pyproject.toml uv.lock scripts/setup.sh
 # The folders that import neither aws_cdk nor boto3; their tests start neither Node nor the embedded AWS.
 PURE := $(wildcard tests/contract tests/schedules) tests/request tests/access tests/workflow tests/test_errors.py

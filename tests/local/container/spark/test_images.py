@@ -53,7 +53,7 @@ def test_each_tag_of_awss_images_is_an_exact_release(tag: str, release: str, pyt
 @pytest.mark.parametrize("image", ["spark:3.5", f"{REPOSITORY}:9.9-cpu-py39-v1", f"{REPOSITORY}:3.5-gpu-py39-v1"])
 def test_an_unknown_line_is_refused_with_the_known_ones(image: str) -> None:
     assert spark_image(image) is None
-    with pytest.raises(JobFailedError, match=r"AWS's Spark images: 2\.4-py37, .*3\.5-py39, 3\.5-py312\."):
+    with pytest.raises(JobFailedError, match=r"Spark 2\.4-py37, .*3\.5-py39, 3\.5-py312;"):
         environment_for(image)
 
 
