@@ -6,6 +6,7 @@ users hold is L2 all the same: see the properties of :class:`~cdk_processing.con
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -53,6 +54,8 @@ _trees: WeakKeyDictionary[Stack, tuple[IConstruct, str]] = WeakKeyDictionary()
 _nodes: WeakKeyDictionary[Construct, Node] = WeakKeyDictionary()
 _paths: WeakKeyDictionary[Construct, str] = WeakKeyDictionary()
 _parents: WeakKeyDictionary[Construct, Construct] = WeakKeyDictionary()
+#: ARNs of the policies that this library has attached a role to.
+_attached: WeakKeyDictionary[TypedResource, list[str]] = WeakKeyDictionary()
 
 
 class AttachedPolicy(NamedTuple):
@@ -115,6 +118,8 @@ def role(
     else:
         made = resource(scope, construct_id, _ROLE, properties)
     checks.statements[made] = _inline(statements, attached)
+    _attached[made] = [each.arn for each in attached]
+    checks.late.append(lambda: _attachment_problems(made, path))
     if standards.role_name_prefix is not None:
         given = made.read("RoleName")
         checks.late.append(lambda: _name_by_path(made, stack_of(scope), path, standards, given))
@@ -191,6 +196,21 @@ def _attach(made: TypedResource, policy_arn: str) -> None:
     attached = made.read("ManagedPolicyArns") or []
     if policy_arn not in attached:
         made.write("ManagedPolicyArns", [*attached, policy_arn])
+        _attached.setdefault(made, []).append(policy_arn)
+
+
+def _attachment_problems(made: TypedResource, path: str) -> list[str]:
+    """What is wrong where an aspect has replaced a role's managed policies: the role would lack permissions."""
+    # An aspect that does so has imported this module, which is slow to load.
+    if not _attached[made] or "aws_cdk.aws_iam" not in sys.modules:
+        return []
+    now = made.read("ManagedPolicyArns") or []
+    if not isinstance(now, list) or all(arn in now for arn in _attached[made]):
+        return []
+    return [
+        f"{path}: managed_policy_arns must keep the policies of this library, got a list without them; write "
+        "role.managed_policy_arns = [*(role.managed_policy_arns or []), arn]"
+    ]
 
 
 def acknowledge(made: TypedResource, scope: Construct, rule: str, reason: str) -> None:

@@ -1,7 +1,9 @@
 """What the roles of all jobs of a stack may do alike is in managed policies of the stack."""
 
+import jsii
 import pytest
-from aws_cdk import App, Stack
+from aws_cdk import App, Aspects, IAspect, Stack
+from aws_cdk import aws_iam as iam
 
 from cdk_processing import OnObjectCreated, OnSchedule, ProcessingJob, ProcessingPlatform, ScriptProcessor
 
@@ -98,3 +100,32 @@ def test_jobs_with_images_of_one_repository_pull_them_by_one_policy(stack, reque
 
 def test_an_image_that_only_the_deployment_knows_is_pulled_by_the_jobs_own_role(stack, job, synth, policies):
     assert not [name for name in policies(synth(stack)) if "ImagePolicy" in name]
+
+
+@jsii.implements(IAspect)
+class Sets:
+    """Gives each role a list of managed policies, with or without those that it has."""
+
+    def __init__(self, *, keeps):
+        self.keeps = keeps
+
+    def visit(self, node):
+        if isinstance(node, iam.CfnRole):
+            has = list(node.managed_policy_arns or []) if self.keeps else []
+            node.managed_policy_arns = [*has, "arn:aws:iam::aws:policy/ReadOnlyAccess"]
+
+
+def test_an_aspect_that_takes_the_policies_from_the_roles_is_refused(app, stack, job):
+    Aspects.of(stack).add(Sets(keeps=False))
+    with pytest.raises(
+        RuntimeError, match=r"Census/Preprocess/ExecutionRole: managed_policy_arns must keep the policies"
+    ):
+        app.synth()
+
+
+def test_an_aspect_may_add_a_policy_to_the_roles(app, stack, job, resources):
+    Aspects.of(stack).add(Sets(keeps=True))
+    template = app.synth().get_stack_by_name("Census").template
+    for role in resources(template, "AWS::IAM::Role").values():
+        assert role["Properties"]["ManagedPolicyArns"][-1] == "arn:aws:iam::aws:policy/ReadOnlyAccess"
+        assert len(role["Properties"]["ManagedPolicyArns"]) > 1
