@@ -3,6 +3,7 @@
 import difflib
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from cdk_processing.local.deployment.node import path_with_node
 # Before anything starts Node: one that jsii supports, and without the two seconds of cfn rules at each synth.
 os.environ["PATH"] = path_with_node()
 os.environ["CDK_VALIDATION"] = "false"
+# A shell lets its background jobs ignore Ctrl-C, and what the tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What is tested is what comes out, not how long a busy machine takes; and the same each time, but for EXPLORE=1.
 hypothesis.settings.register_profile(
