@@ -93,7 +93,7 @@ def test_a_second_start_with_a_run_key_says_which_run_has_it_and_starts_nothing(
     why = cli("why", "Copy", duplicate)
     assert "  Duplicate: nothing was done; another run has the same run key\n" in why
     refused = cli("start", "Copy", "suffix=-z", "--run-key", "again", exit_code=1)
-    assert refused.startswith("Error: run_key must be a new one for new parameters, got 'again'")
+    assert refused.startswith("Error: run_key must be a new one for other values, got 'again'")
 
 
 def test_waiting_for_a_used_run_key_follows_the_run_that_does_the_work(cli, three_jobs):

@@ -61,7 +61,7 @@ def schedule_of(stack, request_for, synth, resources):
 
 
 @pytest.fixture
-def pulls(request_for, synth, resources):
+def pulls(request_for, synth, statements):
     """What the execution role of a job with an image may pull, as the template has it."""
 
     def find(scope, image):
@@ -70,10 +70,8 @@ def pulls(request_for, synth, resources):
         )
         job = ProcessingJob(scope, "Job", processor.run(code="s3://code/prep.py"))
         del job
-        found = resources(synth(scope), "AWS::IAM::Role")
-        [role] = [role for name, role in found.items() if name.startswith("JobExecutionRole")]
-        statements = role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
-        return [each["Resource"] for each in statements if "ecr:BatchGetImage" in each["Action"]]
+        found = statements(synth(scope), "JobExecutionRole").values()
+        return [each["Resource"] for each in found if "ecr:BatchGetImage" in each["Action"]]
 
     return find
 

@@ -275,7 +275,7 @@ def test_tags_of_the_platform_are_on_its_resources_its_jobs_and_their_runs(app, 
     ProcessingJob(stack, "Job", request_for(), triggers=[OnObjectCreated(S3Location("raw", "in/"))], platform=platform)
 
     wanted = {"data-class": "internal", "cost-center": "4711", "team": "census"}
-    untagged = {"AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"}
+    untagged = {"AWS::IAM::ManagedPolicy", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"}
     template = synth(stack)
     for found in [*synth(shared)["Resources"].values(), *template["Resources"].values()]:
         if found["Type"] not in untagged:

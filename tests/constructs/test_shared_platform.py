@@ -216,8 +216,10 @@ def test_jobs_of_an_imported_platform_meet_the_standards_that_the_code_gives(sta
     ProcessingJob(stack, "Job", request_for(), platform=platform)
 
     template = synth(stack)
-    [policy] = resources(template, "AWS::IAM::ManagedPolicy").values()
-    assert policy["Properties"]["Path"]["Ref"].startswith("PlatformRolePath")
+    policies = resources(template, "AWS::IAM::ManagedPolicy")
+    assert sum("Standards" in name for name in policies) == 1
+    for policy in policies.values():
+        assert policy["Properties"]["Path"]["Ref"].startswith("PlatformRolePath")
     assert not any("standards" in name for name in map(str.lower, rules_of(template)))
 
 

@@ -16,7 +16,7 @@ def test_a_run_that_did_not_happen_is_told_when_the_metric_falls_silent(stack, j
     expect_schedule(target(job), expression=DAILY)
     found = alarms(stack)["an expected run did not happen"]
 
-    assert found.pop("AlarmDescription").startswith("No run of Census/Preprocess has started for 26 hours, and its")
+    assert found.pop("AlarmDescription").startswith("No run has started for 26 hours, and the schedule cron(")
     assert found == {
         "AlarmName": named(" Preprocess/OnSchedule: an expected run did not happen"),
         "Namespace": "AWS/States",

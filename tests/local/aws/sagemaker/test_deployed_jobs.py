@@ -1,7 +1,9 @@
 """What a job cannot do here is refused when its stack is deployed, with the job's name, the field and a way out."""
 
 import json
+import sys
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +19,9 @@ ROLE = "arn:aws:iam::000000000000:role/team/{}"
 def aws(tmp_path_factory):
     """An embedded AWS that chooses the environment by the image, on a machine without Docker."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", str(tmp_path_factory.mktemp("empty")))
+        programs = tmp_path_factory.mktemp("programs")
+        (programs / "python3").symlink_to(Path(sys.executable).resolve())
+        patch.setenv("PATH", str(programs))
         with LocalAws() as aws:
             yield aws
 
