@@ -61,6 +61,13 @@ sqs.CfnQueuePolicy(stack, "DeadLettersPolicy", queues=[queue.ref], policy_docume
 tell = {"Principal": {"Service": "cloudwatch.amazonaws.com"}, "Action": "sns:Publish", "Resource": topic.ref}
 sns.CfnTopicPolicy(stack, "AlertsPolicy", topics=[topic.ref], policy_document=document(tell))
 
+
+def shared(construct_id: str, *statements: dict[str, Any]) -> str:
+    """The ARN of a managed policy for what the roles of all jobs may do alike."""
+    return iam.CfnManagedPolicy(stack, construct_id, policy_document=document(*statements)).ref
+
+
+letters = {"Action": "sqs:SendMessage", "Resource": queue.attr_arn}
 execution_role = role(
     "ExecutionRole",
     "sagemaker.amazonaws.com",
@@ -80,6 +87,11 @@ run_job = {
     "End": True,
 }
 definition = {"QueryLanguage": "JSONata", "StartAt": "RunJob", "States": {"RunJob": run_job}}
+execution_role.managed_policy_arns = [
+    shared("ExecutionPolicy", {"Action": "cloudwatch:PutMetricData", "Resource": "*"}),
+    shared("ImagePolicy", {"Action": "ecr:BatchGetImage", "Resource": "*"}),
+]
+workflow_role.managed_policy_arns = [shared("WorkflowPolicy", letters)]
 log = sfn.CfnStateMachine.CloudWatchLogsLogGroupProperty(log_group_arn=log_group.attr_arn)
 machine = sfn.CfnStateMachine(
     stack,
@@ -124,6 +136,7 @@ alarm(
     insufficient_data_actions=[topic.ref],
 )
 start_role = role("StartRole", "events.amazonaws.com", {"Action": "states:StartExecution", "Resource": machine.ref})
+start_role.managed_policy_arns = [shared("DeadLetterPolicy", letters)]
 events.CfnRule(
     stack,
     "Arrival",
