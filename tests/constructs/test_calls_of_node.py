@@ -34,8 +34,13 @@ DECLARING = {
     "get node": 1,
     "set defaultChild": 1,
 }
-#: The tags of the job, when aspects have run, and its definition, which is written then.
-SYNTHESIZING = {"get cfnProperties": 1, "sinvoke asString": 1, "set definitionString": 1}
+#: When aspects have run: the tags of the job, whether its roles still have their policies, and its definition.
+SYNTHESIZING = {
+    "get cfnProperties": 1,
+    "get managedPolicyArns": 3,
+    "sinvoke asString": 1,
+    "set definitionString": 1,
+}
 PROCESSOR = SKLearnProcessor(framework_version="1.4-2", instance_type="ml.m5.xlarge", instance_count=1)
 
 
