@@ -24,6 +24,7 @@ from cdk_processing import (
     ProcessingJob,
     ProcessingPlatform,
     RoleStandards,
+    Standards,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -301,6 +302,19 @@ def test_the_report_has_all_that_the_roles_of_a_job_must_allow(stack, report):
     assert "sqs:SendMessage" in json.dumps(reported["Census/Job/StartRole"])
     trust = json.dumps(reported["Census/Job/StartRole"]["assumeRolePolicy"])
     assert all(each in trust for each in ("events.amazonaws.com", "scheduler.amazonaws.com", "aws:SourceAccount"))
+
+
+def test_the_report_has_the_policy_that_denies_what_breaks_the_standards(app, stack, request_for):
+    platform = ProcessingPlatform(Stack(app, "Shared"), "Platform", standards=Standards(network_isolation=True))
+    iam.Role.customize_roles(stack, use_precreated_roles={"Job/ExecutionRole": "run", "Job/WorkflowRole": "launch"})
+    ProcessingJob(stack, "Job", request_for(), platform=platform)
+    assembly = app.synth()
+
+    text = (Path(assembly.directory) / "iam-policy-report.json").read_text()
+    attached = {role["roleConstructPath"]: role["managedPolicyArns"] for role in json.loads(text)["roles"]}
+    assert attached["Census/Job/ExecutionRole"] == []
+    [policy] = attached["Census/Job/WorkflowRole"]
+    assert "Standards" in str(policy)
 
 
 def test_a_role_that_is_not_named_is_an_error_of_the_cdk_with_its_path(stack, report):
