@@ -16,7 +16,7 @@ from typing import Any
 
 from cdk_processing.local import ministack
 from cdk_processing.local.aws.iam.principals import Principal, role_principal
-from cdk_processing.local.aws.stepfunctions.history import current_branch
+from cdk_processing.local.aws.stepfunctions.history import current_branch, pack
 from cdk_processing.local.aws.stepfunctions.permissions import start_denial
 from cdk_processing.local.aws.stepfunctions.times import now
 from cdk_processing.local.signals import Signal, wait_for_any
@@ -176,6 +176,7 @@ def run_under_role(make_client: Callable[[str, str], Any], run: Callable[[str], 
             if ended is not None:
                 ended.set()
             _execution.reset(outer)
+            pack(record)
 
     return run_execution
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from cdk_processing.local import ministack
 from cdk_processing.local.aws.stepfunctions.execution_logs import log_event
+from cdk_processing.local.aws.stepfunctions.packed_history import PackedHistory
 from cdk_processing.local.signals import Signal
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "current_branch",
     "integration",
     "number_events",
+    "pack",
     "write",
 ]
 
@@ -116,6 +118,13 @@ def number_events(add: Callable[..., Any]) -> Callable[..., Any]:
         return event
 
     return add_event
+
+
+def pack(record: dict[str, Any]) -> None:
+    """Hold the history of an execution that has ended in less memory."""
+    with _lock:
+        if record["status"] != "RUNNING":
+            record["events"] = PackedHistory(record["events"])
 
 
 def _without_empty_texts(details: Any) -> Any:
