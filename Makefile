@@ -32,7 +32,7 @@ quick: $(VENV)/.set-up-all ## Before each commit: the tests of the pure folders,
 .PHONY: quick-tests
 quick-tests:
 	@$(WITH_NODE) $(BIN)/python -m pytest -q -n $(WORKERS) --maxprocesses 2 --dist loadfile \
-		--ignore tests/workflow/model $(PURE) $(ARGS)
+		-m 'not drawn and not slow and not upstream' --ignore tests/workflow/model $(PURE) $(ARGS)
 
 test: $(VENV)/.set-up-all ## Run the tests; ARGS='tests/client -k start' runs some of them, WORKERS=0 uses one process
 	@$(WITH_NODE) $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile $(ARGS)

@@ -56,6 +56,7 @@ def test_different_texts_stay_different(texts, rule):
     assert len({fit(text, rule) for text in texts}) == len(texts)
 
 
+@pytest.mark.drawn
 @given(st.text(max_size=1200))
 def test_botocores_own_pattern_takes_a_fitted_description_of_a_role(text):
     shape = get_session().get_service_model("iam").shape_for("roleDescriptionType")

@@ -16,6 +16,8 @@ from cdk_processing.request.model import known_instance_types
 from tests.request.declarations import KINDS, New, assign, build, channel, declarations, profile, rendered
 from tests.request.service_model import limits_of, refusals
 
+pytestmark = pytest.mark.drawn
+
 ROLE = "arn:aws:iam::111122223333:role/"
 ATHENA = ("dataset_definition", "athena_dataset_definition")
 REDSHIFT = ("dataset_definition", "redshift_dataset_definition")

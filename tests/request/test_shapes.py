@@ -12,6 +12,8 @@ from cdk_processing.request.shapes import Entry, Key, Shapes, reachable
 from tests.request.declarations import profile
 from tests.request.service_model import refusals, requests, sdk_refusals
 
+pytestmark = pytest.mark.drawn
+
 OPERATIONS = (
     "CreateProcessingJob",
     "DescribeProcessingJob",

@@ -505,6 +505,7 @@ NEARLY = st.one_of(
 )
 
 
+@pytest.mark.drawn
 @given(st.one_of(NEARLY, NEARLY, JSON))
 @settings(max_examples=300)
 def test_the_first_state_never_fails_whatever_json_comes(event):

@@ -120,6 +120,7 @@ def _changes(zone):
 _known = {}
 
 
+@pytest.mark.drawn
 def test_every_timezone_reckons_as_python_does_by_the_reference_implementation():
     draw = random.Random(20260329)
     zones = sorted(available_timezones() - {"localtime"})
@@ -131,6 +132,7 @@ def test_every_timezone_reckons_as_python_does_by_the_reference_implementation()
     assert wrong == []
 
 
+@pytest.mark.drawn
 def test_every_timezone_reckons_as_python_does_by_the_engine_of_the_embedded_aws():
     draw = random.Random(20261025)
     zones = sorted(available_timezones() - {"localtime"})
