@@ -1,7 +1,6 @@
 """The history of an ended execution, compressed.
 
-It stays until the server stops. Most events repeat the input or output of a state, so it then takes a tenth of the
-memory or less.
+It stays until the server stops. Most events repeat the input or output of a state, so they compress well.
 """
 
 from __future__ import annotations
