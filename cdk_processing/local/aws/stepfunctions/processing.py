@@ -58,8 +58,14 @@ class ProcessingTasks:
             return answer
         service, action = integration(resource)
         submitted = {"resourceType": service, "resource": action, "output": json.dumps(answer, separators=(",", ":"))}
-        write(execution.record, "TaskSubmitted", submitted)
-        return self._follow(self._sagemaker.jobs.get(arguments["ProcessingJobName"]), execution.principal)
+        job = self._sagemaker.jobs.get(arguments["ProcessingJobName"])
+        try:
+            write(execution.record, "TaskSubmitted", submitted)
+        except BaseException:
+            # The execution was stopped meanwhile, or its history is full: nobody follows the job any more.
+            self._stop(job, execution.principal)
+            raise
+        return self._follow(job, execution.principal)
 
     def _create(self, arguments: Any, principal: Principal) -> dict[str, Any]:
         while True:

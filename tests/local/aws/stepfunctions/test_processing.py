@@ -1,8 +1,11 @@
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from cdk_processing.local.aws.stepfunctions import processing
+from cdk_processing.local.aws.stepfunctions.history import BranchEndedError
 from tests.local.control_plane import machine_statements
 
 SYNC = "arn:aws:states:::sagemaker:createProcessingJob.sync"
@@ -174,3 +177,23 @@ def test_a_state_machine_of_a_stack_is_held_to_log_delivery_too(world):
     machine = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId="Machine")
     execution = world.execute(machine["StackResourceDetail"]["PhysicalResourceId"])
     assert "logs:CreateLogDelivery" in execution["cause"]
+
+
+def test_a_job_that_was_created_while_its_execution_was_stopped_is_stopped_too(monkeypatch):
+    """No call from outside comes between the creation and the history's event, so the parts are called directly."""
+    name, calls = "prep-1", []
+
+    def call(action, arguments, principal):
+        calls.append((action, arguments["ProcessingJobName"]))
+        return {"ProcessingJobArn": "arn:p"}
+
+    sagemaker = SimpleNamespace(jobs={name: SimpleNamespace(name=name)}, call=call)
+    stopped = SimpleNamespace(record={"status": "ABORTED", "events": []}, principal=None)
+    monkeypatch.setattr(processing, "current_execution", lambda: stopped)
+    monkeypatch.setattr(processing, "sync_denial", lambda principal, arn: None)
+    monkeypatch.setattr(processing, "_arn", lambda arguments: "arn:p")
+
+    with pytest.raises(BranchEndedError):
+        processing.ProcessingTasks(sagemaker).task(SYNC, {"ProcessingJobName": name})
+
+    assert calls == [("CreateProcessingJob", name), ("StopProcessingJob", name)]
