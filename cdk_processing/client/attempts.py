@@ -14,6 +14,7 @@ from cdk_processing.client.history import RunIdentity, identify
 from cdk_processing.client.jobs import Job
 from cdk_processing.client.runs import Run
 from cdk_processing.contract.environment import JobMarks
+from cdk_processing.contract.identity import continued_executions
 from cdk_processing.contract.names import JobName
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Attempt:
         outputs: The S3 URI of each output, by name.
         execution_arn: The execution that created it; None if no run of a deployed job did.
         parameters_digest: The MD5 of its parameter values; None if it has no parameters.
+        identity: The identity of the job whose run created it; None if that has no ``job_id``.
         max_runtime_seconds: Its time limit, ``max_runtime_in_seconds`` of its processor.
     """
 
@@ -53,6 +55,7 @@ class Attempt:
     outputs: dict[str, str]
     execution_arn: str | None
     parameters_digest: str | None = None
+    identity: str | None = None
     max_runtime_seconds: int = DEFAULT_MAX_RUNTIME_SECONDS
 
     @property
@@ -78,7 +81,10 @@ class Attempt:
 
     def is_of(self, job: Job) -> bool:
         """Whether a run of that job created it. Somebody else may have used the same name."""
-        return self.execution_arn is not None and self.execution_arn.startswith(job.executions)
+        if self.execution_arn is None:
+            return False
+        known = tuple(prefix for prefix in (job.executions, continued_executions(job.job_id)) if prefix is not None)
+        return self.execution_arn.startswith(known) or (job.job_id is not None and self.identity == job.identity)
 
 
 def list_attempts(account: Account, run: Run, identity: RunIdentity | None = None) -> list[Attempt]:
@@ -127,6 +133,7 @@ def _attempt(description: DescribeProcessingJobResponseTypeDef, number: int) -> 
         outputs={output["OutputName"]: output["S3Output"]["S3Uri"] for output in outputs if "S3Output" in output},
         execution_arn=marks.execution,
         parameters_digest=marks.parameters,
+        identity=marks.identity,
         max_runtime_seconds=description.get("StoppingCondition", {}).get(
             "MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME_SECONDS
         ),

@@ -5,21 +5,23 @@ Listing changes nothing: SQS hides the messages while they are read, and then sh
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from cdk_processing.client.errors import NoDeadLettersError
 from cdk_processing.client.held_messages import HeldMessages, hold_messages
 from cdk_processing.client.letters import DeadLetter, read_letter
+from cdk_processing.contract.names import JobName
 from cdk_processing.contract.tags import DEAD_LETTERS_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cdk_processing.client.account import Account
     from cdk_processing.client.jobs import Job
     from cdk_processing.client.runs import Run
 
-__all__ = ["delete_letters", "delete_letters_of", "letters_in", "list_letters", "queues_of"]
+__all__ = ["delete_letters", "delete_letters_of", "job_of_letter", "letters_in", "list_letters", "queues_of"]
 
 _LISTING_SECONDS = 60
 
@@ -101,10 +103,21 @@ def letters_in(held: HeldMessages, jobs: Iterable[Job] = (), only: Job | None = 
         jobs: The jobs whose names the letters of events can refer to.
         only: Only the letters of this job.
     """
-    names = {job.state_machine_arn: job.name for job in jobs}
+    known = list(jobs)
+    names = {job.state_machine_arn: job.name for job in known}
     for message in held:
         letter = read_letter(message, held.url, names)
-        # A job may have been redeployed with another state machine. Then compare its name.
-        by_name = only is not None and letter.job == only.name and letter.state_machine_arn not in names
-        if only is None or letter.state_machine_arn == only.state_machine_arn or by_name:
+        if only is None or job_of_letter(letter, [*known, only]) == only:
             yield letter
+
+
+def job_of_letter(letter: DeadLetter, jobs: Sequence[Job]) -> Job | None:
+    """The deployed job of a letter; None if there is none.
+
+    A job that was redeployed with another state machine is known by its ``job_id``, else by its name.
+    """
+    name = JobName.parse(letter.job_name)
+    by_machine = (job for job in jobs if job.state_machine_arn == letter.state_machine_arn)
+    by_id = (job for job in jobs if job.job_id is not None and name is not None and name.base == job.base_name)
+    by_name = (job for job in jobs if job.name == letter.job)
+    return next(chain(by_machine, by_id, by_name), None)

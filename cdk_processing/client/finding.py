@@ -78,8 +78,12 @@ def _name_in(job: Job, text: str) -> str:
 
 
 def _execution(account: Account, job: Job, name: str) -> Run | None:
+    return _run(account, job, f"{job.executions}{name}")
+
+
+def _run(account: Account, job: Job, arn: str) -> Run | None:
     try:
-        return read_run(account, job, f"{job.executions}{name}")
+        return read_run(account, job, arn)
     except AwsCallError as error:
         # AWS answers an invalid execution name with a ValidationException.
         if error.code in ("ExecutionDoesNotExist", "InvalidArn", "ValidationException"):
@@ -127,7 +131,7 @@ def _maker(account: Account, job: Job, name: JobName) -> Run | None:
     attempt: Attempt | None = next(attempts_from(account, name, name.attempt), None)
     if attempt is None or not attempt.is_of(job):
         return None
-    return _execution(account, job, str(attempt.execution_arn).rsplit(":", 1)[-1])
+    return _run(account, job, str(attempt.execution_arn))
 
 
 def _by_run_id(account: Account, runs: Sequence[Run], text: str) -> list[Run]:

@@ -77,7 +77,7 @@ def run_id_of(account: Account, run: Run) -> str | None:
     if identity.run_key is None and not (is_start(identity.event) or kind_of(identity.event) == "schedule"):
         return None
     key = identity.run_key or run_key_of(identity.event, run.arn)
-    return run_id(run.job.state_machine_arn, key)
+    return run_id(run.job.identity, key)
 
 
 def _from_envelope(run: Run, redrive: RedriveEnvelope) -> JobName | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cdk_processing.client.aws_calls import aws_errors_as_ours
 from cdk_processing.client.errors import AmbiguousJobError, AwsCallError, UnknownJobError
+from cdk_processing.contract.identity import identity_of
 from cdk_processing.contract.tags import JOB_TAG, MachineTags
 from cdk_processing.contract.version import VERSION, refuse_newer
 
@@ -31,6 +32,7 @@ class Job:
         base_name: Prefix of the names of its processing jobs: ``<base_name>-<RUN_ID>-<attempt>``.
         state_machine_arn: The state machine whose executions are the job's runs.
         dead_letters: URL of its dead-letter queue; None if unknown.
+        job_id: The job's id; None if it has none.
         contract: The contract version that it was deployed with; see :mod:`cdk_processing.contract.version`.
     """
 
@@ -38,7 +40,13 @@ class Job:
     base_name: str
     state_machine_arn: str
     dead_letters: str | None = field(default=None, compare=False)
+    job_id: str | None = field(default=None, compare=False)
     contract: int = field(default=VERSION, compare=False)
+
+    @property
+    def identity(self) -> str:
+        """The text from which the ids of its runs are computed."""
+        return identity_of(self.job_id, self.state_machine_arn)
 
     @property
     def executions(self) -> str:
@@ -60,7 +68,8 @@ def find_job(account: Account, name: str) -> Job:
 
     Args:
         account: The account and region of the job.
-        name: The construct's path, its last part if that is unique, the base name, or the state machine's ARN.
+        name: The construct's path, its last part if that is unique, the job's id, the base name, or the state machine's
+            ARN.
 
     Raises:
         UnknownJobError: No job has that name. The error lists similar names.
@@ -72,6 +81,7 @@ def find_job(account: Account, name: str) -> Job:
     readings = (
         [job for job in jobs if job.state_machine_arn == name],
         [job for job in jobs if job.name == name],
+        [job for job in jobs if job.job_id == name],
         [job for job in jobs if job.base_name == name],
         [job for job in jobs if job.name.endswith(f"/{name}")],
     )
@@ -92,7 +102,9 @@ def machine_of_execution(text: str) -> str | None:
 
 def _job(arn: str, tags: dict[str, str]) -> Job | None:
     found = MachineTags.parse(tags)
-    return None if found is None else Job(found.job, found.base_name, arn, found.dead_letters, found.version)
+    return (
+        None if found is None else Job(found.job, found.base_name, arn, found.dead_letters, found.job_id, found.version)
+    )
 
 
 def _jobs_from_tag_index(account: Account) -> Iterator[Job]:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cdk_processing.client.dead_letters import letters_in, queues_of
+from cdk_processing.client.dead_letters import job_of_letter, letters_in, queues_of
 from cdk_processing.client.errors import (
     AwsCallError,
     NothingToRedriveError,
@@ -127,14 +127,13 @@ class _QueuePass:
         raise NothingToRedriveError(f"{self._started[key].name} has just been started for the same run", done=True)
 
     def _job_of(self, letter: DeadLetter) -> Job:
-        """Return the job of a letter. Find it by name if it was redeployed with another state machine."""
-        by_machine = [job for job in self._jobs if job.state_machine_arn == letter.state_machine_arn]
-        for job in by_machine or [job for job in self._jobs if job.name == letter.job]:
-            refuse_newer(job.contract, job.name)
-            return job
-        raise UnknownJobError(
-            letter.job or str(letter.state_machine_arn), {job.name for job in self._jobs}, str(self._account)
-        )
+        job = job_of_letter(letter, self._jobs)
+        if job is None:
+            raise UnknownJobError(
+                letter.job or str(letter.state_machine_arn), {job.name for job in self._jobs}, str(self._account)
+            )
+        refuse_newer(job.contract, job.name)
+        return job
 
     def _redrive_run(self, job: Job, letter: DeadLetter) -> Run:
         identity = RunIdentity(letter.event, _job_name(job, letter), letter.run_key)

@@ -82,7 +82,7 @@ def attempts_of_run_key(account: Account, job: Job, run_key: str) -> list[Attemp
     """List the processing jobs that manual starts with this run key have created, oldest first."""
     key = run_key_of(StartInput(run_key=run_key).fields(), execution="")
     try:
-        found = list(attempts_from(account, JobName(job.base_name, run_id(job.state_machine_arn, key), 1), 1))
+        found = list(attempts_from(account, JobName(job.base_name, run_id(job.identity, key), 1), 1))
     except AwsCallError as error:
         if error.is_denied:  # The caller may start the job but not describe it. The run then checks itself.
             return []

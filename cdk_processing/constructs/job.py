@@ -14,7 +14,7 @@ from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.circles import circle_problems
 from cdk_processing.constructs.job_outputs import JobOutputs, output_places
 from cdk_processing.constructs.launching import Launching
-from cdk_processing.constructs.naming import base_name_for, claim_base_name
+from cdk_processing.constructs.naming import base_name_for, claim_base_name, claim_job_id, job_id_problems
 from cdk_processing.constructs.placement import place_problems, warn_of_places
 from cdk_processing.constructs.places import grantee_placement, job_placements, trigger_placements
 from cdk_processing.constructs.platform import ProcessingPlatform
@@ -68,6 +68,11 @@ class ProcessingJob(Construct):
             one run.
         platform: The key, queue, topic and logs that jobs share. Left out, the stack gets one with its first job.
         launch_policy: Retries, waits, attempts, and the time to allow for starting and stopping instances.
+        job_id: Identifies the job in its account and region: 1-63 letters, digits and hyphens. With it, a job that is
+            renamed or moved to another stack keeps its run keys, its ``RUN_ID`` and the names of its processing jobs,
+            so it runs nothing again. For a job that is deployed without an id, give the ARN of its state machine, and
+            its base name as the processor's ``base_job_name``. Left out, the state machine identifies the job, so
+            earlier runs are unknown to a renamed job.
 
     Raises:
         DeclarationError: The declaration cannot work. The error lists all problems of the job.
@@ -95,6 +100,7 @@ class ProcessingJob(Construct):
         triggers: Sequence[Trigger] = (),
         platform: IProcessingPlatform | None = None,
         launch_policy: LaunchPolicy = PATIENT,
+        job_id: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         place_below(self, scope, construct_id)
@@ -106,9 +112,14 @@ class ProcessingJob(Construct):
         placements = job_placements(self, request, triggers, platform)
         problems += place_problems(placements)
         if not problems:
+            problems = job_id_problems(job_id, request.processor.base_job_name)
+        if not problems:
+            #: The job's id; None if it has none.
+            self.job_id: str | None = job_id
             #: The beginning of the names of this job's runs.
-            self.base_name: str = request.processor.base_job_name or base_name_for(path_of(self))
-            problems = claim_base_name(self, self.base_name)
+            self.base_name: str = request.processor.base_job_name or base_name_for(job_id or path_of(self))
+            problems = [] if job_id is None else claim_job_id(self, job_id)
+            problems = problems or claim_base_name(self, self.base_name)
         if problems:
             raise DeclarationError(path_of(self), [problem.on(construct_id) for problem in problems])
         warn_of_unknown_instance_types(self, request)
@@ -125,7 +136,7 @@ class ProcessingJob(Construct):
 
         self._bound = BoundRequest(self, self._request, self.base_name, self.platform, triggers)
         self._launching = Launching(
-            self, self.base_name, self._request, self._bound, self.platform, launch_policy, triggers
+            self, self.base_name, job_id, self._request, self._bound, self.platform, launch_policy, triggers
         )
         #: ARN of the job's state machine.
         self.state_machine_arn: str = self._launching.machine_arn
@@ -322,6 +333,7 @@ class ProcessingJob(Construct):
             self.base_name,
             triggers=tuple(trigger.describe() for trigger in self._launching.triggers),
             outputs={place.name: place.shared.uri for place in output_places(self._request)},
+            job_id=self.job_id,
         )
         self._launching.describe(described.render())
 

@@ -40,6 +40,7 @@ from cdk_processing.constructs.substitution import filled_in, substituted
 from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger
 from cdk_processing.constructs.typed import TypedResource
 from cdk_processing.contract.description import METADATA
+from cdk_processing.contract.identity import identity_of
 from cdk_processing.contract.tags import JOB_TAG, MachineTags
 from cdk_processing.errors import DeclarationError
 from cdk_processing.request.request import ProcessingRequest
@@ -81,6 +82,7 @@ class Launching:
         self,
         scope: Construct,
         base_name: str,
+        job_id: str | None,
         request: ProcessingRequest,
         bound: BoundRequest,
         platform: IProcessingPlatform,
@@ -91,6 +93,7 @@ class Launching:
         self._path = known_as(scope)
         self._place = place_of(stack_of(scope))
         self._base_name = base_name
+        self._job_id = job_id
         self._request = request
         self._bound = bound
         self._platform = platform
@@ -104,7 +107,7 @@ class Launching:
         self._run_tags: Sequence[Mapping[str, str]] = ()
         self.metadata: dict[str, Any] = {}
         self.triggers: list[Trigger] = list(triggers)
-        self._own_tags = MachineTags(self._path, base_name, platform.dead_letter_queue_url).render()
+        self._own_tags = MachineTags(self._path, base_name, platform.dead_letter_queue_url, job_id).render()
         self._checks = checks_of(stack_of(scope))
         self._event_mappings = self._mappings_of(triggers)
         self._role = self._make_role()
@@ -137,6 +140,7 @@ class Launching:
                     start_role_arn=role_arn,
                     dead_letter_queue_arn=self._platform.dead_letter_queue_arn,
                     alert_topic_arn=self._platform.alert_topic_arn,
+                    job_id=self._job_id,
                 )
             )
 
@@ -261,6 +265,7 @@ class Launching:
             admissions=self._admissions,
             table=self._platform.table_name if self._keeps_items else "",
             announces=self._announces,
+            job_id=self._job_id,
         )
         tree = definition(workflow)
         # Tokens in the text are resolved by CDK; none of them holds a character that JSON would escape.
@@ -312,7 +317,7 @@ class Launching:
         return any(admission.keeps_items for admission in self._admissions)
 
     def _item_statements(self) -> list[Statement]:
-        return item_statements(self._platform.table_arn, self._platform.key_arn, self._path)
+        return item_statements(self._platform.table_arn, self._platform.key_arn, identity_of(self._job_id, self._path))
 
     def _make_machine_policy(self, policy: MachinePolicy) -> None:
         """Give the role the permissions that name the state machine, once."""

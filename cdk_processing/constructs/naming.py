@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from aws_cdk import Annotations
@@ -16,17 +17,18 @@ from constructs import Construct, IConstruct
 
 from cdk_processing.access.statement import Place
 from cdk_processing.constructs.resources import path_of, place_of, stack_of, tree_of
+from cdk_processing.contract.identity import JOB_ID, continued_executions
 from cdk_processing.errors import Problem
 from cdk_processing.request.limits import BASE_NAME_LENGTH
 from cdk_processing.request.tokens import is_token
 
-__all__ = ["base_name_for", "claim_base_name", "claim_platform_name"]
+__all__ = ["base_name_for", "claim_base_name", "claim_job_id", "claim_platform_name", "job_id_problems"]
 
 _DIGEST_LENGTH = 6
 
 
 def base_name_for(path: str) -> str:
-    """What names of a job's runs begin with: the construct's path, or its end and a digest where it is too long.
+    """What names of a job's runs begin with: its path or id, or the end of it and a digest where it is too long.
 
     The digest keeps jobs apart whose paths end alike. Lower case, because SageMaker writes names in lower case into its
     ARNs, and IAM compares those.
@@ -117,6 +119,50 @@ def claim_base_name(job: Construct, base_name: str) -> list[Problem]:
             break
     claims.append(claim)
     return []
+
+
+def claim_job_id(job: Construct, job_id: str) -> list[Problem]:
+    """Let a job have an id; returns what is wrong where another job of its account and region has it.
+
+    Their runs would have the same ids, so one would take the other's runs for its own.
+    """
+    stack = stack_of(job)
+    root, stage_path = tree_of(stack)
+    claim = _Claim(path_of(job), place_of(stack), stage_path)
+    claims = _claims.setdefault(root, {}).setdefault(f"job {job_id}", [])  # No base name holds a space.
+    for other in claims:
+        if other.path != claim.path and claim.is_beside(other):
+            allowed = f"one that no other job in the same account and region has; {other.path} has it"
+            return [Problem("job_id", job_id, allowed, "give one of the two jobs another job_id")]
+    claims.append(claim)
+    return []
+
+
+def job_id_problems(job_id: Any, base_job_name: str | None) -> list[Problem]:
+    """What is wrong with a job's id alone.
+
+    Args:
+        job_id: The id; None if the job has none.
+        base_job_name: The base name that the processor has; None if it has none.
+    """
+    if job_id is None:
+        return []
+    if not isinstance(job_id, str) or is_token(job_id):
+        fix = "write it as text, such as 'census-clean': names are made of it at synth"
+        return [Problem("job_id", job_id, "a str that is known at synth", fix)]
+    if continued_executions(job_id) is not None:
+        if base_job_name is not None:
+            return []
+        fix = "give the processor the base_job_name that `cdk-processing describe` shows for the deployed job"
+        allowed = "an id, or the ARN of a state machine together with the base_job_name of its processing jobs"
+        return [Problem("job_id", job_id, allowed, fix)]
+    if JOB_ID.fullmatch(job_id):
+        return []
+    allowed = (
+        "1-63 letters, digits and hyphens that begin and end with a letter or digit, or the ARN of a state machine"
+    )
+    proposed = re.sub(r"[^A-Za-z0-9]+", "-", job_id)[:63].strip("-")
+    return [Problem("job_id", job_id, allowed, f"write {proposed!r}" if proposed else "write 'census-clean'")]
 
 
 def claim_platform_name(platform: Construct, name: str) -> list[Problem]:

@@ -26,6 +26,7 @@ class JobDescription:
         base_name: The beginning of the names of its processing jobs.
         triggers: What launches it, each in a few words.
         outputs: The location of each output, by name.
+        job_id: The job's id; None if it has none.
         version: The contract's version.
     """
 
@@ -33,6 +34,7 @@ class JobDescription:
     base_name: Text
     triggers: tuple[Text, ...] = ()
     outputs: Mapping[str, Text] | None = None
+    job_id: str | None = None
     version: int = VERSION
 
     def render(self) -> dict[str, Any]:
@@ -43,6 +45,7 @@ class JobDescription:
             "base_name": self.base_name,
             "triggers": list(self.triggers),
             "outputs": dict(self.outputs or {}),
+            **({} if self.job_id is None else {"job_id": self.job_id}),
         }
 
     @classmethod
@@ -62,5 +65,6 @@ class JobDescription:
             base_name=found.get("base_name", ""),
             triggers=tuple(found.get("triggers", ())),
             outputs=dict(found.get("outputs", {})),
+            job_id=found.get("job_id"),
             version=version,
         )

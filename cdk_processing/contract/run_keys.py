@@ -9,9 +9,11 @@ One table lists the parts of each kind of key. :func:`run_key_of` computes a key
 | ``content`` | an object and its content | ``s3://<bucket>/<key>@etag:<ETag>`` |
 | ``arrival`` | one notification of an object | ``s3://<bucket>/<key>@event:<id>`` |
 | ``schedule`` | a schedule and its time | ``<schedule's ARN>@<time>`` |
+| ``time`` | a scheduled time, and what the schedule gives (with ``job_id``) | ``schedule:<parameters>@<time>`` |
 | ``manual`` | the key that a start by hand gives | ``manual:<key>`` |
 | ``event`` | an event's id | ``event:<id>`` |
 | ``upstream`` | the run of another job | ``upstream:<state machine's ARN>@<run id>`` |
+| ``identity`` | the run of another job that has a ``job_id`` | ``upstream:<job's identity>@<run id>`` |
 | ``execution`` | the execution itself, so each start is a run | ``<execution's ARN>`` |
 """
 
@@ -24,12 +26,25 @@ from typing import Any, Literal
 
 from cdk_processing.contract.redrive import REDRIVE_FIELD, RedriveEnvelope
 
-__all__ = ["MANUAL_KEY", "RUN_KEYS", "EventValue", "KeyKind", "KeyPart", "key_text", "kind_of", "run_id", "run_key_of"]
+__all__ = [
+    "MANUAL_KEY",
+    "RUN_KEYS",
+    "SERIES_FIELD",
+    "EventValue",
+    "KeyKind",
+    "KeyPart",
+    "key_text",
+    "kind_of",
+    "run_id",
+    "run_key_of",
+]
 
-KeyKind = Literal["version", "content", "arrival", "schedule", "manual", "event", "upstream"]
+KeyKind = Literal["version", "content", "arrival", "schedule", "time", "manual", "event", "upstream", "identity"]
 
 #: The prefix of the run key of a start by hand with a key.
 MANUAL_KEY = "manual:"
+#: The field of a schedule's event with the parameters that it gives, as text; only for jobs with a ``job_id``.
+SERIES_FIELD = "series"
 
 # JSON readers agree on whole numbers up to here: https://www.rfc-editor.org/rfc/rfc8259#section-6
 _LARGEST_WHOLE = 2**53
@@ -65,9 +80,11 @@ RUN_KEYS: Mapping[KeyKind, tuple[KeyPart, ...]] = {
     "content": (*_URI, "@etag:", _value("detail.object.etag", *_VERSION)),
     "arrival": (*_URI, "@event:", _value("id")),
     "schedule": (_value("schedule"), "@", _value("time")),
+    "time": ("schedule:", _value(SERIES_FIELD), "@", _value("time")),
     "manual": (MANUAL_KEY, _value("run_key", any_type=True)),
     "event": ("event:", _value("id")),
     "upstream": ("upstream:", _value("detail.state_machine"), "@", _value("detail.run_id")),
+    "identity": ("upstream:", _value("detail.identity"), "@", _value("detail.run_id")),
 }
 
 
@@ -78,7 +95,7 @@ def kind_of(event: object) -> KeyKind | None:
     if event.get("source") == "aws.s3" and event.get("detail-type") == "Object Created":
         return "version"
     if event.get("source") == "aws.scheduler":
-        return "schedule"
+        return "time" if SERIES_FIELD in event else "schedule"
     if event.get("run_key") is not None:
         return "manual"
     return "event" if "id" in event and "detail-type" in event else None
@@ -109,14 +126,14 @@ def run_key_of(request: Mapping[str, Any], execution: str, kind: KeyKind | None 
     return execution if known_by is None else "".join(_text(part, event) for part in RUN_KEYS[known_by])
 
 
-def run_id(state_machine: str, key: str) -> str:
-    """The run id: the same for every run of a state machine with one key, another for every other state machine.
+def run_id(identity: str, key: str) -> str:
+    """The run id: the same for every run of a job with one key, another for every other job.
 
     Args:
-        state_machine: The state machine's ARN.
+        identity: The job's identity; see :func:`~cdk_processing.contract.identity.identity_of`.
         key: The run key.
     """
-    return hashlib.md5(f"{state_machine}{key}".encode(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(f"{identity}{key}".encode(), usedforsecurity=False).hexdigest()
 
 
 def key_text(value: object) -> str:

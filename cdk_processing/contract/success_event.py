@@ -31,6 +31,7 @@ class SuccessEvent:
         job_name: Name of that attempt's processing job.
         outputs: The name and URI of each output.
         parameters: The parameters' values, by name.
+        identity: The job's identity; None if it has no ``job_id``.
         version: The contract's version.
     """
 
@@ -44,6 +45,7 @@ class SuccessEvent:
     job_name: str
     outputs: Mapping[str, str] | str
     parameters: Mapping[str, str] | str
+    identity: str | None = None
     version: int = VERSION
 
     def render(self) -> dict[str, Any]:
@@ -60,6 +62,7 @@ class SuccessEvent:
             "job_name": self.job_name,
             "outputs": self.outputs,
             "parameters": self.parameters,
+            **({} if self.identity is None else {"identity": self.identity}),
         }
 
     @classmethod
@@ -84,5 +87,6 @@ class SuccessEvent:
             job_name=str(detail["job_name"]),
             outputs=dict(detail.get("outputs") or {}),
             parameters=dict(detail.get("parameters") or {}),
+            identity=detail.get("identity"),
             version=version,
         )

@@ -7,6 +7,7 @@ when an older reader would misunderstand it. A new field that older readers may 
 |---|---|
 | 1 | the first release; its forms name no version |
 | 2 | forms name their version; a job's parameters are declared in a comment of its definition |
+| 3 | a job may have an identity of its own (``job_id``), from which its run ids are computed |
 
 The output of a run and the input of a start and of a redrive name their version since a later release than the other
 forms of version 2; without it they are read as version 1, which means the same.
@@ -22,7 +23,7 @@ from cdk_processing.errors import NewerContractError, Problem
 __all__ = ["VERSION", "VERSION_FIELD", "read_version", "refuse_newer", "version_of"]
 
 #: The version of the forms that this release writes.
-VERSION = 2
+VERSION = 3
 #: The field that holds the version, in every form that is a JSON object.
 VERSION_FIELD = "contract"
 

@@ -80,4 +80,4 @@ def started_run_id(run: Run, run_key: str | None) -> str:
         run_key: The run key passed at the start.
     """
     key = run_key_of(StartInput(run_key=run_key).fields(), execution=run.arn)
-    return run_id(run.job.state_machine_arn, key)
+    return run_id(run.job.identity, key)

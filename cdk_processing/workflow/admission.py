@@ -27,14 +27,16 @@ class Gate:
     Attributes:
         partition: ``aws``, ``aws-cn`` ...
         table: Name of the platform's table.
-        job: The construct's path.
+        owner: The beginning of the ids of the job's items in the table.
+        identity: The job's identity, as JSONata.
         admitted: The next state of an admitted run.
         refused: Returns the output of a run that ends without a job, given its status.
     """
 
     partition: str
     table: str
-    job: str
+    owner: str
+    identity: str
     admitted: str
     refused: Callable[[str], dict[str, Any]]
 

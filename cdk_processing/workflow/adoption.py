@@ -3,7 +3,8 @@
 The job's environment names the execution that created it:
 
 - This execution: the run adopts the job. Only the response to our call was lost.
-- Another execution of this state machine: this run is a duplicate.
+- Another execution of this state machine, or of an earlier state machine of this job (``job_id``): this run is a
+  duplicate.
 - Anything else: the run tries the next name. Every execution of this run finds the name taken and does the same.
 """
 
@@ -12,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cdk_processing.contract.environment import EXECUTION_VARIABLE, PARAMETERS_VARIABLE
+from cdk_processing.contract.environment import EXECUTION_VARIABLE, IDENTITY_VARIABLE, PARAMETERS_VARIABLE
+from cdk_processing.contract.identity import continued_executions, identity_of
 from cdk_processing.contract.run_keys import MANUAL_KEY
 from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.workflow.failures import PATIENT_RETRY, STOPPED, caught
@@ -29,16 +31,6 @@ OUTPUTS = expression("$outputs")
 #: In a duplicate's output: the status of the job.
 JOB_STATUS = expression("$existing.status")
 
-_EXISTING = f"""(
-  $made_by := $states.result.Environment.{EXECUTION_VARIABLE} & '';
-  $runs := $replace($states.context.StateMachine.Id, ':stateMachine:', ':execution:') & ':';
-  {{
-    'status': $states.result.ProcessingJobStatus,
-    'made_by': $made_by,
-    'parameters': $states.result.Environment.{PARAMETERS_VARIABLE},
-    'maker': $made_by = $states.context.Execution.Id ? 'this run' : $contains($made_by, $runs) ? 'another run' : 'other'
-  }}
-)"""
 # The error of a run that ends here: its job failed, was stopped, or still runs after its time limit.
 _FAILURE = (
     "{'Error': 'States.' & ($states.result.ProcessingJobStatus in ['Failed', 'Stopped'] ? 'TaskFailed' : 'Timeout')}"
@@ -64,6 +56,7 @@ def adoption_states(
     parameters: Sequence[RunTimeValue],
     task_seconds: int,
     policy: LaunchPolicy,
+    job_id: str | None = None,
 ) -> dict[str, Any]:
     """The states that handle a name in use. They go on to Adopted, Duplicate, NextAttempt, Triage or SendDeadLetter.
 
@@ -74,22 +67,41 @@ def adoption_states(
         parameters: The job's parameters, without duplicates.
         task_seconds: How long a job may take, including the time that its hosts take to start and stop.
         policy: How often and how long to retry.
+        job_id: The job's id, or the state machine whose runs it continues; None if it has none.
     """
     return {
-        "DescribeJob": _describe_job(partition, job_name, outputs),
+        "DescribeJob": _describe_job(partition, job_name, outputs, job_id),
         "Judge": _judge(parameters, policy.looks(task_seconds)),
         "WaitForJob": _wait_for_job(policy.later_by(task_seconds)),
     }
 
 
-def _describe_job(partition: str, job_name: str, outputs: Mapping[str, str]) -> dict[str, Any]:
+def _existing(job_id: str | None) -> str:
+    another = "$contains($made_by, $runs)"
+    if job_id is not None:
+        another += f" or $states.result.Environment.{IDENTITY_VARIABLE} = {quoted(identity_of(job_id, ''))}"
+    if (continued := continued_executions(job_id)) is not None:
+        another += f" or $contains($made_by, {quoted(continued)})"
+    return f"""(
+  $made_by := $states.result.Environment.{EXECUTION_VARIABLE} & '';
+  $runs := $replace($states.context.StateMachine.Id, ':stateMachine:', ':execution:') & ':';
+  {{
+    'status': $states.result.ProcessingJobStatus,
+    'made_by': $made_by,
+    'parameters': $states.result.Environment.{PARAMETERS_VARIABLE},
+    'maker': $made_by = $states.context.Execution.Id ? 'this run' : {another} ? 'another run' : 'other'
+  }}
+)"""
+
+
+def _describe_job(partition: str, job_name: str, outputs: Mapping[str, str], job_id: str | None) -> dict[str, Any]:
     return {
         "Type": "Task",
         "Resource": f"arn:{partition}:states:::aws-sdk:sagemaker:describeProcessingJob",
         # First what differs from job to job: what follows is the same in many definitions, up to the next of these.
         "Assign": {
             "outputs": dict(outputs),
-            "existing": expression(_EXISTING),
+            "existing": expression(_existing(job_id)),
             "failure": expression(_FAILURE),
             "reason": expression(_REASON),
             "refusal": "",

@@ -26,6 +26,7 @@ from typing import Any
 
 from cdk_processing.contract.dead_letter import EVENT_TOO_LARGE, GivenUpRun
 from cdk_processing.contract.environment import JobMarks
+from cdk_processing.contract.identity import identity_of
 from cdk_processing.contract.outcome import COMPLETED, DUPLICATE, Outcome
 from cdk_processing.contract.success_event import SUCCEEDED, SUCCESS_SOURCE, SuccessEvent
 from cdk_processing.contract.tags import JOB_TAG
@@ -51,6 +52,7 @@ from cdk_processing.workflow.launches import (
     FAIL_WITH_PROBLEM,
     ORIGINAL_EVENT,
     EventMapping,
+    identity_expression,
     parameters_digest,
     prepare,
 )
@@ -87,6 +89,7 @@ class Workflow:
         admissions: The admissions that decide whether a run may create its job, in order.
         table: Name of the platform's table, if an admission needs it.
         announces: Whether a successful run puts an event on the event bus for other jobs.
+        job_id: The job's id, or the ARN of the state machine whose runs it continues; None if it has none.
         run_time_values: Every run-time value in the request, in order.
     """
 
@@ -103,6 +106,7 @@ class Workflow:
     admissions: tuple[Admission, ...] = ()
     table: str = ""
     announces: bool = False
+    job_id: str | None = None
     run_time_values: tuple[RunTimeValue, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -113,6 +117,11 @@ class Workflow:
         """The request's parameters, without duplicates, in the order of the request."""
         found = {value.parameter: value for value in self.run_time_values if value.name == "PARAMETER"}
         return with_room(self.request, list(found.values()))
+
+    @property
+    def owner(self) -> str:
+        """The beginning of the ids of the job's items in the platform's table."""
+        return identity_of(self.job_id, self.job)
 
     @property
     def upstream_outputs(self) -> list[RunTimeValue]:
@@ -155,8 +164,16 @@ def definition(workflow: Workflow) -> dict[str, Any]:
         moments=workflow.moments,
         instance_types=workflow.instance_types,
         admissions=workflow.admissions,
+        job_id=workflow.job_id,
     )
-    gate = Gate(workflow.partition, workflow.table, workflow.job, start, lambda status: _no_job(workflow, status))
+    gate = Gate(
+        workflow.partition,
+        workflow.table,
+        workflow.owner,
+        identity_expression(workflow.job_id),
+        start,
+        lambda status: _no_job(workflow, status),
+    )
     states = {"Prepare": {**prepared, "Next": ADMIT if workflow.admissions else start}}
     states |= admission_states(workflow.admissions, gate)
     if workflow.manifest_bucket is not None:
@@ -176,6 +193,7 @@ def definition(workflow: Workflow) -> dict[str, Any]:
             workflow.parameters,
             workflow.task_seconds,
             workflow.policy,
+            workflow.job_id,
         ),
         "Adopted": {"Type": "Pass", "Output": _found(COMPLETED), **_after_success(workflow)},
         "Duplicate": {"Type": "Succeed", "Output": _found(DUPLICATE, JOB_STATUS, MADE_BY)},
@@ -223,7 +241,8 @@ def _run_job(workflow: Workflow) -> dict[str, Any]:
     if workflow.manifest_bucket is not None:
         _read_manifest(arguments, workflow)
     digest = expression(parameters_digest(workflow.parameters)) if workflow.parameters else None
-    marks = JobMarks(expression("$states.context.Execution.Id"), digest).render()
+    identity = None if workflow.job_id is None else workflow.owner
+    marks = JobMarks(expression("$states.context.Execution.Id"), digest, identity).render()
     return {
         "Type": "Task",
         "Resource": f"arn:{workflow.partition}:states:::sagemaker:createProcessingJob.sync",
@@ -266,6 +285,7 @@ def _announce(workflow: Workflow) -> dict[str, Any]:
         job_name=expression("$states.input.job_name"),
         outputs=expression("$states.input.outputs"),
         parameters=expression("$run.parameters") if workflow.parameters else {},
+        identity=None if workflow.job_id is None else workflow.owner,
     )
     entry = {"Source": SUCCESS_SOURCE, "DetailType": SUCCEEDED, "Detail": event.render()}
     return {

@@ -48,17 +48,20 @@ def events(
     return EventMapping(condition(pattern), key, missing, parameters=compiled_parameters(parameters))
 
 
-def successes(state_machine_arn: str, parameters: Mapping[str, str | EventField]) -> EventMapping:
+def successes(
+    state_machine_arn: str, parameters: Mapping[str, str | EventField], *, has_id: bool = False
+) -> EventMapping:
     """The mapping for events of successful runs of another job.
 
     Args:
         state_machine_arn: The other job's state machine.
         parameters: Values for the job's parameters, by name.
+        has_id: Whether the other job has a ``job_id``.
     """
     machine = quoted(state_machine_arn)
     return EventMapping(
         matches=f"$event.source = {quoted(SUCCESS_SOURCE)} and $event.detail.state_machine = {machine}",
-        run_key=key_expression("upstream"),
+        run_key=key_expression("identity" if has_id else "upstream"),
         time="$event.detail.trigger_time",
         parameters=compiled_parameters(parameters),
     )

@@ -11,7 +11,7 @@ from cdk_processing.workflow.jsonata import expression
 
 __all__ = ["EXPIRES", "ITEM_ID", "item_statements", "update_item", "when_condition_failed"]
 
-#: Name of the attribute that identifies an item: ``<job>#<kind>#<what>``. A job's role can access only its own.
+#: Name of the attribute that identifies an item: ``<owner>#<kind>#<what>``. A job's role can access only its own.
 ITEM_ID = "id"
 #: Attribute with the time after which DynamoDB deletes an item.
 EXPIRES = "expires"
@@ -27,20 +27,20 @@ _USE_KEY = [
 _CONDITION_FAILED = "$contains($failure.Error & ' ' & $failure.Cause, 'ConditionalCheckFailed')"
 
 
-def item_statements(table_arn: str, key_arn: str | None, job: str) -> list[Statement]:
+def item_statements(table_arn: str, key_arn: str | None, owner: str) -> list[Statement]:
     """The permissions to read and write the items of a job.
 
     Args:
         table_arn: The platform's table.
         key_arn: The key that encrypts it; None if DynamoDB's own does.
-        job: The construct's path.
+        owner: The beginning of the ids of its items: the job's path, or its identity.
     """
     keep = Statement(
         "KeepItems",
         ["dynamodb:GetItem", "dynamodb:UpdateItem"],
         [table_arn],
         # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
-        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{literal(f'{job}#')}*"]}},
+        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{literal(f'{owner}#')}*"]}},
     )
     if key_arn is None:
         return [keep]

@@ -18,8 +18,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cdk_processing.contract.identity import identity_of
 from cdk_processing.contract.parameters import declaration
-from cdk_processing.contract.run_keys import RUN_KEYS, EventValue, KeyKind, KeyPart
+from cdk_processing.contract.run_keys import RUN_KEYS, SERIES_FIELD, EventValue, KeyKind, KeyPart
 from cdk_processing.request.parameter_values import PATTERNS
 from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.request.times import Moment
@@ -37,6 +38,7 @@ __all__ = [
     "ORIGINAL_EVENT",
     "EventMapping",
     "as_text",
+    "identity_expression",
     "key_expression",
     "name_expression",
     "parameters_digest",
@@ -154,6 +156,7 @@ def prepare(
     moments: Sequence[Moment] = (),
     instance_types: Sequence[str] = (),
     admissions: Sequence[Admission] = (),
+    job_id: str | None = None,
 ) -> dict[str, Any]:
     """The first state, without ``Next``.
 
@@ -166,9 +169,11 @@ def prepare(
         moments: The times that the job computes from the run's time, without duplicates.
         instance_types: Instance types to try in order when there is no capacity.
         admissions: The admissions that decide whether a run may create its job.
+        job_id: The job's id, or the state machine whose runs it continues; None if it has none.
     """
+    used = _Used(values, outputs, moments)
     assign: dict[str, Any] = {
-        "run": expression(_run(event_mappings, parameters, base_name, _Used(values, outputs, moments), admissions)),
+        "run": expression(_run(event_mappings, parameters, base_name, used, admissions, job_id)),
         "attempt": expression(_attempt("$states.input.redrive")),
         "tries": 0,
         "looks": 0,
@@ -180,6 +185,11 @@ def prepare(
     # The Comment tells people who start a run which parameters they can pass.
     declared = declaration(parameters)
     return {"Type": "Pass", **({} if declared is None else {"Comment": declared}), "Assign": assign}
+
+
+def identity_expression(job_id: str | None) -> str:
+    """The job's identity, as JSONata."""
+    return "$states.context.StateMachine.Id" if job_id is None else quoted(identity_of(job_id, ""))
 
 
 def name_expression(base_name: str) -> str:
@@ -203,6 +213,7 @@ def _run(
     base_name: str,
     used: _Used,
     admissions: Sequence[Admission],
+    job_id: str | None,
 ) -> str:
     statements = [
         f"$again := {_AGAIN} ? $states.input.redrive",
@@ -216,10 +227,10 @@ def _run(
     if parameters:
         usual = "$type($event.parameters) = 'object' ? $event.parameters : {}"
         statements.append(f"$given := {'$exists($read) ? $read.given : ' if event_mappings else ''}{usual}")
-    identity = "$type($again.run_id) = 'string' ? $again.run_id : $hash($states.context.StateMachine.Id & $key, 'MD5')"
+    run_id = f"$type($again.run_id) = 'string' ? $again.run_id : $hash({identity_expression(job_id)} & $key, 'MD5')"
     statements += [
-        f"$key := {_key(event_mappings)}",
-        f"$id := {identity}",
+        f"$key := {_key(event_mappings, job_id)}",
+        f"$id := {run_id}",
         f"$time := {_time(event_mappings)}",
         *time_statements(used.moments),
         f"$run := {_fields(event_mappings, parameters, base_name, used, admissions)}",
@@ -233,12 +244,15 @@ def _run(
     return f"({'; '.join(statements)})"
 
 
-def _key(event_mappings: Sequence[EventMapping]) -> str:
+def _key(event_mappings: Sequence[EventMapping], job_id: str | None) -> str:
+    schedule = key_expression("schedule")
+    if job_id is not None:  # A schedule that was deployed before the job had its id sends no parameters as text.
+        schedule = f"($exists($event.{SERIES_FIELD}) ? {key_expression('time')} : {schedule})"
     own = ""
     if event_mappings:
         own = "$exists($read) ? ($exists($read.key) ? $read.key : $states.context.Execution.Id) : "
     return f"""$type($again.run_key) = 'string' ? $again.run_key : {own}{_ARRIVAL} ? {ARRIVAL_KEYS["version"]}
-      : $event.source = 'aws.scheduler' ? {key_expression("schedule")}
+      : $event.source = 'aws.scheduler' ? {schedule}
       : $exists($event.run_key) and $type($event.run_key) != 'null' ? {key_expression("manual")}
       : $exists($event.id) and $exists($event.`detail-type`) ? {key_expression("event")}
       : $states.context.Execution.Id"""

@@ -24,7 +24,7 @@ _MONTH_SECONDS = 30 * 86_400
 
 
 def _states(gate: Gate) -> dict[str, Any]:
-    item = f"{quoted(f'{gate.job}#newest#')} & $hash($states.context.StateMachine.Id & $run.object, 'MD5')"
+    item = f"{quoted(f'{gate.owner}#newest#')} & $hash({gate.identity} & $run.object, 'MD5')"
     record = update_item(
         gate.partition,
         gate.table,

@@ -43,7 +43,7 @@ _READ_AGAIN = {"turn_looks": expression("$turn_looks + 2")}
 def _states(gate: Gate) -> dict[str, Any]:
     """The states that wait for a turn, or skip the run."""
     partition, table, following = gate.partition, gate.table, gate.admitted
-    item = f"{quoted(f'{gate.job}#line#')} & $states.context.StateMachine.Id & '#' & $run.schedule"
+    item = f"{quoted(f'{gate.owner}#line#')} & $states.context.StateMachine.Id & '#' & $run.schedule"
     me, just_me = {":me": {"S": _ME}}, {":just_me": {"L": [{"S": _ME}]}}
     join = update_item(
         partition,

@@ -142,7 +142,7 @@ def test_the_state_machine_says_in_the_template_what_it_is(stack, raw, curated, 
     assert flat(described["outputs"]["train"]) == "s3://<CuratedF137945A>/out/"
     assert machine["Properties"]["Tags"] == [
         {"Key": "cdk-processing:base-name", "Value": "census-preprocess"},
-        {"Key": "cdk-processing:contract", "Value": "2"},
+        {"Key": "cdk-processing:contract", "Value": "3"},
         {"Key": "cdk-processing:dead-letters", "Value": {"Ref": "ProcessingPlatformDeadLetters8BABFE60"}},
         {"Key": "cdk-processing:job", "Value": "Census/Preprocess"},
     ]

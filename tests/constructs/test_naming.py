@@ -2,8 +2,8 @@ import re
 from dataclasses import replace
 
 import pytest
-from aws_cdk import App, Environment, Stack, Stage
-from aws_cdk.assertions import Annotations, Match
+from aws_cdk import App, Aws, Environment, Stack, Stage
+from aws_cdk.assertions import Annotations, Match, Template
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -130,3 +130,62 @@ def test_where_the_stages_do_not_say_where_they_will_be_a_warning_says_what_to_d
 
 def test_two_apps_of_one_process_know_nothing_of_each_other():
     two_jobs(Stack(App(), "A"), Stack(App(), "A"))
+
+
+# -- a job's own id ----------------------------------------------------------------------------------------------------
+
+MACHINE = "arn:aws:states:eu-west-1:111122223333:stateMachine:CensusPrep"
+PLAIN = PROCESSOR.run(code="s3://code/prep.py")
+
+
+def test_a_jobs_id_names_its_processing_jobs_whatever_the_construct_is_called():
+    stack = Stack(App(), "Anything")
+
+    assert ProcessingJob(stack, "One", PLAIN, job_id="census-clean").base_name == "census-clean"
+    assert ProcessingJob(stack, "Two", REQUEST, job_id="census-report").base_name == "prep"
+
+
+def test_a_jobs_id_is_told_in_the_template_and_in_its_tags():
+    stack = Stack(App(), "Anything")
+    ProcessingJob(stack, "Job", PLAIN, job_id="census-clean")
+
+    [machine] = Template.from_stack(stack).find_resources("AWS::StepFunctions::StateMachine").values()
+
+    assert machine["Metadata"]["cdk-processing"]["job_id"] == "census-clean"
+    assert {"Key": "cdk-processing:job-id", "Value": "census-clean"} in machine["Properties"]["Tags"]
+
+
+@pytest.mark.parametrize(
+    ("job_id", "error"),
+    [
+        ("", "job_id must be 1-63 letters, digits and hyphens .*, got ''; write 'census-clean'"),
+        ("census clean", "got 'census clean'; write 'census-clean'"),
+        ("-census-", "got '-census-'; write 'census'"),
+        ("c" * 64, "write 'c{63}' "),
+        (7, "job_id must be a str that is known at synth, got 7; write it as text"),
+        pytest.param(
+            Aws.ACCOUNT_ID, "job_id must be a str that is known at synth, got '.*AWS.AccountId.*'; write it", id="token"
+        ),
+        (MACHINE, "job_id must be an id, or the ARN of a state machine together with the base_job_name .*; give the"),
+        (
+            "arn:aws:states:eu-west-1:1:stateMachine:A",
+            "or the ARN of a state machine, got 'arn:aws:states:eu-west-1:1:",
+        ),
+    ],
+)
+def test_a_wrong_id_is_refused(job_id, error):
+    with pytest.raises(DeclarationError, match=error):
+        ProcessingJob(Stack(App(), "Anything"), "Job", PLAIN, job_id=job_id)
+
+
+def test_the_arn_of_a_state_machine_is_an_id_where_the_base_name_is_given():
+    assert ProcessingJob(Stack(App(), "Anything"), "Job", REQUEST, job_id=MACHINE).job_id == MACHINE
+
+
+def test_two_jobs_with_one_id_in_one_account_and_region_are_refused():
+    app = App()
+    ProcessingJob(Stack(app, "One", env=HERE), "Job", PLAIN, job_id="census-clean")
+    ProcessingJob(Stack(app, "Two", env=THERE), "Job", PLAIN, job_id="census-clean")
+
+    with pytest.raises(DeclarationError, match=r"job_id must be one that no other job .* has; One/Job has it, got"):
+        ProcessingJob(Stack(app, "Three", env=HERE), "Job", REQUEST, job_id="census-clean")

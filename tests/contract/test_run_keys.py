@@ -4,8 +4,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from cdk_processing.contract.identity import identity_of
 from cdk_processing.contract.redrive import RedriveEnvelope
-from cdk_processing.contract.run_keys import RUN_KEYS, kind_of, run_id, run_key_of
+from cdk_processing.contract.run_keys import RUN_KEYS, SERIES_FIELD, kind_of, run_id, run_key_of
 from cdk_processing.contract.start import StartInput
 from cdk_processing.contract.success_event import SUCCEEDED, SUCCESS_SOURCE
 from cdk_processing.workflow.launches import EventMapping, key_expression, prepare
@@ -41,7 +42,8 @@ ARRIVALS = st.fixed_dictionaries(
     optional={"id": TEXTS, "time": TEXTS, "run_key": TEXTS},
 )
 SCHEDULED = st.fixed_dictionaries(
-    {"source": st.just("aws.scheduler")}, optional={"schedule": TEXTS, "time": TEXTS, "run_key": VALUES, "id": TEXTS}
+    {"source": st.just("aws.scheduler")},
+    optional={"schedule": TEXTS, "time": TEXTS, "run_key": VALUES, "id": TEXTS, SERIES_FIELD: TEXTS},
 )
 BY_HAND = sometimes(run_key=VALUES | st.none(), parameters=st.dictionaries(TEXTS, VALUES, max_size=2))
 ANY_EVENT = sometimes(**{"id": TEXTS, "detail-type": TEXTS, "source": TEXTS, "detail": st.dictionaries(TEXTS, VALUES)})
@@ -49,7 +51,7 @@ UPSTREAM = st.fixed_dictionaries(
     {
         "source": st.just(SUCCESS_SOURCE),
         "detail-type": st.just(SUCCEEDED),
-        "detail": sometimes(state_machine=TEXTS, run_id=TEXTS),
+        "detail": sometimes(state_machine=TEXTS, run_id=TEXTS, identity=TEXTS),
     }
 )
 EVENTS = ARRIVALS | SCHEDULED | BY_HAND | ANY_EVENT | UPSTREAM
@@ -62,9 +64,16 @@ REDRIVES = st.fixed_dictionaries(
 )
 
 
-def computed(request, *event_mappings):
+def computed(request, *event_mappings, job_id="census"):
     """What the state machine computes."""
-    return evaluate(prepare(event_mappings, ())["Assign"], input=request, context=CONTEXT)["run"]
+    return evaluate(prepare(event_mappings, (), job_id=job_id)["Assign"], input=request, context=CONTEXT)["run"]
+
+
+def without_series(request):
+    """A request as the schedule of a job without an id sends it."""
+    event = request.get("redrive", {}).get("event", request)
+    event.pop(SERIES_FIELD, None)
+    return request
 
 
 @example({})
@@ -74,13 +83,23 @@ def computed(request, *event_mappings):
 @given(EVENTS | REDRIVES)
 def test_the_run_key_and_the_run_id_are_those_that_the_state_machine_computes(request):
     key = run_key_of(request, EXECUTION)
+    found = computed(request)
 
-    assert (key, run_id(MACHINE, key)) == (computed(request)["key"], computed(request)["id"])
+    assert (key, run_id(identity_of("census", MACHINE), key)) == (found["key"], found["id"])
+
+
+@given(EVENTS | REDRIVES)
+def test_so_are_those_of_a_job_without_an_id(request):
+    key = run_key_of(without_series(request), EXECUTION)
+    found = computed(without_series(request), job_id=None)
+
+    assert (key, run_id(MACHINE, key)) == (found["key"], found["id"])
 
 
 @settings(max_examples=4)
 @given(st.lists(EVENTS | REDRIVES, min_size=60, max_size=60))
 def test_the_reference_implementation_of_jsonata_computes_the_same(requests):
+    requests = [without_series(request) for request in requests]
     body = prepare((), ())["Assign"]["run"][2:-2]
     found = evaluate_cases([(body, {"states": {"input": request, "context": CONTEXT}}) for request in requests])
     keys = [run_key_of(request, EXECUTION) for request in requests]
@@ -117,6 +136,9 @@ del UNVERSIONED["detail"]["object"]["version-id"]
         (ARRIVAL, "arrival", "s3://raw/in/a.csv@event:i1"),
         ({**ARRIVAL, "detail-type": "Object Deleted"}, None, "event:i1"),
         ({"source": "aws.scheduler", "schedule": "arn:s", "time": "t"}, None, "arn:s@t"),
+        ({"source": "aws.scheduler", "schedule": "arn:s", "time": "t", "series": ""}, None, "schedule:@t"),
+        ({"source": "aws.scheduler", "time": "t", "series": '{"day": "1"}'}, None, 'schedule:{"day": "1"}@t'),
+        ({"detail": {"identity": "job:a:", "state_machine": "m", "run_id": "r"}}, "identity", "upstream:job:a:@r"),
         (StartInput(run_key="k").fields(), None, "manual:k"),
         ({"run_key": 7}, None, "manual:7"),
         ({"run_key": True}, None, "manual:true"),
@@ -149,6 +171,15 @@ def test_a_key_that_json_readers_would_write_in_different_ways_is_refused(value)
 def test_what_is_no_event_is_known_by_its_execution():
     assert kind_of(None) is None
     assert kind_of([1]) is None
+
+
+@pytest.mark.parametrize(("one", "other"), [("a", "b"), ("a", "a-b"), (MACHINE, f"{MACHINE}2"), ("job", None)])
+def test_two_jobs_have_different_identities(one, other):
+    assert run_id(identity_of(one, MACHINE), "k") != run_id(identity_of(other, MACHINE), "k")
+
+
+def test_an_id_that_is_an_arn_continues_the_runs_of_that_state_machine():
+    assert run_id(identity_of(MACHINE, f"{MACHINE}New"), "k") == run_id(MACHINE, "k")
 
 
 def test_the_run_id_differs_between_two_state_machines():

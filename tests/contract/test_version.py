@@ -107,7 +107,7 @@ def test_tags_of_the_first_release_name_no_version():
     tags = MachineTags("A/B", "a-b").render()
     del tags[CONTRACT_TAG]
 
-    assert MachineTags.parse(tags) == MachineTags("A/B", "a-b", None, 1)
+    assert MachineTags.parse(tags) == MachineTags("A/B", "a-b", version=1)
 
 
 def test_the_refusal_names_what_cannot_be_read():

@@ -714,7 +714,7 @@ def test_a_dead_letter_holds_all_that_a_redrive_needs():
 
     assert sent["QueueUrl"] == "https://sqs.us-east-1.amazonaws.com/111122223333/DeadLetters"
     assert sent["MessageBody"] == {
-        "contract": 2,
+        "contract": 3,
         "job": "Census/Preprocess",
         "state_machine": MACHINE,
         "execution": EXECUTION,

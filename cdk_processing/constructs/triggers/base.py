@@ -29,6 +29,7 @@ class LaunchTarget(NamedTuple):
         start_role_arn: The role by which it is started.
         dead_letter_queue_arn: Where an event goes that cannot be delivered.
         alert_topic_arn: The topic for alarms.
+        job_id: The job's id; None if it has none.
     """
 
     job: Construct
@@ -38,6 +39,7 @@ class LaunchTarget(NamedTuple):
     start_role_arn: str
     dead_letter_queue_arn: str
     alert_topic_arn: str
+    job_id: str | None = None
 
 
 class Upstream(Protocol):
@@ -50,6 +52,10 @@ class Upstream(Protocol):
     @property
     def state_machine_arn(self) -> str:
         """ARN of the job's state machine."""
+
+    @property
+    def job_id(self) -> str | None:
+        """The job's id; None if it has none."""
 
     @property
     def upstream_jobs(self) -> Sequence[Upstream]:

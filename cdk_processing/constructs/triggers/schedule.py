@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from cdk_processing.constructs.resources import resource
 from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger, given_problems, supplies
 from cdk_processing.constructs.triggers.missed import expect_schedule
+from cdk_processing.contract.run_keys import SERIES_FIELD
 from cdk_processing.errors import Problem
 from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.request.tokens import is_number_token, is_token
@@ -143,7 +144,7 @@ class OnSchedule(Trigger):
             "Target": {
                 "Arn": target.state_machine_arn,
                 "RoleArn": target.start_role_arn,
-                "Input": self._input(),
+                "Input": self._input(target.job_id),
                 "DeadLetterConfig": {"Arn": target.dead_letter_queue_arn},
             },
         }
@@ -164,7 +165,7 @@ class OnSchedule(Trigger):
             window_minutes=self.flexible_window_minutes,
         )
 
-    def _input(self) -> str:
+    def _input(self, job_id: str | None) -> str:
         # The scheduled time is the same for every attempt at one occurrence; the execution id is not.
         event: dict[str, Any] = {
             "source": "aws.scheduler",
@@ -175,4 +176,6 @@ class OnSchedule(Trigger):
             event["parameters"] = dict(self.parameters)
         if self.admission is not None:
             event["overlap"] = self.overlap
+        if job_id is not None:  # The schedule's ARN names the job. So the run key has its parameters instead.
+            event[SERIES_FIELD] = json.dumps(dict(sorted(self.parameters.items()))) if self.parameters else ""
         return json.dumps(event)

@@ -71,7 +71,7 @@ class OnSuccessOf(Trigger):
 
     def event_mapping(self, version: Callable[[], str]) -> EventMapping | None:
         """A run is known by the upstream run, and has its time."""
-        return successes(self.job.state_machine_arn, self.parameters)
+        return successes(self.job.state_machine_arn, self.parameters, has_id=self.job.job_id is not None)
 
     def bind(self, target: LaunchTarget) -> None:
         """Make the rule, and have the upstream job send its events."""
