@@ -246,7 +246,8 @@ def _attach_to_vpc(access: ExecutionAccess) -> Iterator[Statement]:
             "ec2:DescribeVpcs",
         ],
         ["*"],
-        wildcard_reason="These actions take no resource.",
+        {"StringEquals": {"ec2:Region": place.region}},
+        wildcard_reason="These actions take no resource. The condition names the job's region.",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from aws_cdk import Annotations
 from constructs import Construct
 
+from cdk_processing.constructs.acknowledgements import of_packs
 from cdk_processing.constructs.placement import Placement, place_problems
 from cdk_processing.constructs.resource_policies import admit, tls_only
 from cdk_processing.constructs.resources import acknowledge, place_of, resource, stack_of
@@ -22,6 +23,10 @@ __all__ = ["admit_alarms", "email_problems", "make_topic", "subscribe_emails", "
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]+")
 _WARNING = "cdk-processing:imported-topic"
 _ALARMS = "cloudwatch.amazonaws.com"
+_NO_REDRIVE = (
+    "SNS tries to send an e-mail for hours, and the alarm stays in CloudWatch. The platform's queue holds failed runs, "
+    "which are started again from there."
+)
 
 
 def topic_problems(topic: Any, platform: Construct) -> list[Problem]:
@@ -63,8 +68,7 @@ def make_topic(platform: Construct, key_arn: str | None) -> str:
     made = resource(platform, "Alerts", "AWS::SNS::Topic", {"KmsMasterKeyId": key_arn} if key_arn else {})
     if key_arn is None:
         reason = "encryption_key='aws-owned': alarms cannot publish to a topic with the key aws/sns."
-        for pack in ("HIPAA.Security", "NIST.800.53.R4", "NIST.800.53.R5", "PCI.DSS.321"):
-            acknowledge(made, platform, f"{pack}-SNSEncryptedKMS", reason)
+        acknowledge(made, platform, reason, "CKV_AWS_26", *of_packs("SNSEncryptedKMS"))
     arn = made.attribute("ref")
     statements = [tls_only("sns:Publish", arn), admit(_ALARMS, "sns:Publish", arn)]
     document = {"Version": "2012-10-17", "Statement": statements}
@@ -95,4 +99,5 @@ def subscribe_emails(platform: Construct, addresses: ListOf[str], topic_arn: str
     """Send what a topic gets by e-mail. SNS asks each address to confirm."""
     for address in addresses:
         properties = {"TopicArn": topic_arn, "Protocol": "email", "Endpoint": address}
-        resource(platform, f"Email{digest(address).upper()}", "AWS::SNS::Subscription", properties)
+        made = resource(platform, f"Email{digest(address).upper()}", "AWS::SNS::Subscription", properties)
+        acknowledge(made, platform, _NO_REDRIVE, "Serverless-SNSRedrivePolicy")

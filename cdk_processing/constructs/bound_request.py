@@ -17,13 +17,24 @@ from cdk_processing.access.execution import (
     read_statements,
 )
 from cdk_processing.access.statement import Statement
+from cdk_processing.constructs.acknowledgements import of_packs
 from cdk_processing.constructs.assets import publish
+from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.image import bind_image, warn_of_unknown_repository
 from cdk_processing.constructs.keys import permitted_key
 from cdk_processing.constructs.list_tokens import with_joined_lists, with_split_lists
 from cdk_processing.constructs.network import bind_network
 from cdk_processing.constructs.platform_interface import IProcessingPlatform
-from cdk_processing.constructs.resources import AttachedPolicy, allow, arn_of, known_as, place_of, role, stack_of
+from cdk_processing.constructs.resources import (
+    AttachedPolicy,
+    acknowledge,
+    allow,
+    arn_of,
+    known_as,
+    place_of,
+    role,
+    stack_of,
+)
 from cdk_processing.constructs.role_view import role_view
 from cdk_processing.constructs.shared_policies import name_of_text, shared_policies
 from cdk_processing.constructs.storage import bucket_access, result_access
@@ -40,6 +51,8 @@ if TYPE_CHECKING:
     from aws_cdk import aws_iam as iam
 
 __all__ = ["BoundRequest"]
+
+_POLICY_OF_GIVEN = "The role was given; the CDK writes what the job needs into a policy of this role alone."
 
 
 class BoundRequest:
@@ -242,3 +255,6 @@ def _add_to(given: Any, statements: Sequence[Statement]) -> None:
 
     for statement in statements:
         given.add_to_principal_policy(iam.PolicyStatement.from_json(with_split_lists(statement.render())))
+    if hasattr(given, "node"):
+        checks_of(stack_of(given)).given.setdefault(given, []).extend(statements)
+        acknowledge(given, given, _POLICY_OF_GIVEN, *of_packs("IAMNoInlinePolicy"))

@@ -19,6 +19,7 @@ from constructs import Dependable, DependencyGroup, IConstruct, IValidation
 
 from cdk_processing.access.statement import Statement, policy_document
 from cdk_processing.constructs import sharing
+from cdk_processing.constructs.acknowledgements import Acknowledged, acknowledged_wildcards
 from cdk_processing.constructs.list_tokens import with_split_lists
 from cdk_processing.constructs.sharing import Definition, map_parts, shared_parts
 from cdk_processing.constructs.typed import TypedResource
@@ -47,8 +48,9 @@ class StackChecks:
 
     Attributes:
         statements: What each role or policy allows.
+        given: What the roles that jobs were given allow by this library; the CDK writes it into policies of its own.
         roles_of_policies: The role that a policy is attached to. AWS counts its characters with the role's own.
-        rules: Rules of cdk-nag that do not apply to a resource: the resource, the rule and the reason.
+        rules: Rules of cdk-nag and checkov that do not apply to a resource, beside those about wildcards.
         late: Called at the end; each returns what is wrong, in words.
         definitions: The definition of each job, by the job's path.
         resources: Type and properties of all resources that this library has made in the stack.
@@ -58,8 +60,9 @@ class StackChecks:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self.statements: dict[TypedResource, Sequence[Statement]] = {}
+        self.given: dict[IConstruct, list[Statement]] = {}
         self.roles_of_policies: dict[TypedResource, TypedResource] = {}
-        self.rules: list[tuple[TypedResource, str, str]] = []
+        self.rules: list[Acknowledged] = []
         self.late: list[Callable[[], list[str]]] = []
         self.definitions: dict[str, Definition] = {}
         self.resources: list[tuple[str, Mapping[str, Any]]] = []
@@ -88,23 +91,17 @@ class StackChecks:
             self._is_validated = True
 
     def acknowledge(self) -> None:
-        """Tell cdk-nag why what it finds is as it should be; it names values of other stacks as the template does."""
-        wild = [
-            (made, resource, statement.wildcard_reason)
-            for made, statements in self.statements.items()
-            for statement in statements
-            for resource in statement.resources
-            if "*" in resource
-        ]
-        resolved = self._stack.resolve([resource for _, resource, _ in wild])
-        rules: dict[TypedResource, dict[str, str]] = {}
-        for (made, _, reason), resource in zip(wild, resolved, strict=True):
-            rules.setdefault(made, {})[f"AwsSolutions-IAM5[Resource::{_flat(resource)}]"] = reason
-        for made, rule, reason in self.rules:
+        """Tell cdk-nag why what it finds is as it should be."""
+        rules: dict[IConstruct, dict[str, str]] = {}
+        for made, rule, reason in self.acknowledged():
             rules.setdefault(made, {})[rule] = reason
         for made, reasons in rules.items():
-            acknowledged = [Acknowledgment(id=rule, reason=reason) for rule, reason in reasons.items()]
-            Validations.of(made).acknowledge(*acknowledged)
+            Validations.of(made).acknowledge(*(Acknowledgment(id=rule, reason=why) for rule, why in reasons.items()))
+
+    def acknowledged(self) -> list[Acknowledged]:
+        """What cdk-nag is told, with the values of other stacks as they are now."""
+        rules = [each for each in self.rules if not each.is_for_checkov]
+        return [*acknowledged_wildcards(self._stack, {**self.statements, **self.given}), *rules]
 
     def _policy_problems(self) -> list[str]:
         """Roles that allow more than fits, even if each value that is not known yet is short."""
@@ -214,23 +211,6 @@ def _stack_tags(stack: Stack) -> dict[str, str]:
     """The tags of a stack; a nested stack has those of its parent too."""
     parent = stack.nested_stack_parent
     return {**(_stack_tags(parent) if parent is not None else {}), **stack.tags.tag_values()}
-
-
-def _flat(value: Any) -> str:
-    """A value of a template as cdk-nag writes it in the ids of its findings."""
-    if isinstance(value, str):
-        return value.replace("${", "<").replace("}", ">")
-    if isinstance(value, Mapping) and len(value) == 1:
-        ((function, argument),) = value.items()
-        if function == "Fn::Join":
-            return str(argument[0]).join(_flat(part) for part in argument[1])
-        if function == "Fn::GetAtt":
-            return f"<{_flat(argument[0])}.{_flat(argument[1])}>"
-        if function in ("Fn::Sub", "Fn::ImportValue"):
-            return _flat(argument)
-        if function == "Ref":
-            return f"<{_flat(argument)}>"
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _flat_text(document: Any) -> str:

@@ -17,12 +17,14 @@ from cdk_processing.access.launching import (
     workflow_statements,
 )
 from cdk_processing.access.statement import Statement, policy_document, service_trust
+from cdk_processing.constructs.acknowledgements import of_packs
 from cdk_processing.constructs.bound_request import BoundRequest
 from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.customized_roles import ReportedRole
 from cdk_processing.constructs.platform_interface import IProcessingPlatform
 from cdk_processing.constructs.pseudo_parameters import account_token, no_value_problems, partition_token
 from cdk_processing.constructs.resources import (
+    OWN_POLICY,
     AttachedPolicy,
     acknowledge,
     allow,
@@ -246,7 +248,7 @@ class Launching:
                 "Tags": [{"Key": key, "Value": value} for key, value in self._own_tags.items()],
             },
         )
-        acknowledge(made, self._scope, "AwsSolutions-SF2", _NO_TRACING)
+        acknowledge(made, self._scope, _NO_TRACING, "AwsSolutions-SF2", "Serverless-StepFunctionStateMachineXray")
         return made
 
     def _render(self) -> str:
@@ -334,6 +336,7 @@ class Launching:
         made = resource(self._scope, policy.construct_id, "AWS::IAM::Policy", properties)
         self._checks.statements[made] = statements
         self._checks.roles_of_policies[made] = self._role
+        acknowledge(made, self._scope, OWN_POLICY, *of_packs("IAMNoInlinePolicy"))
 
     # -- the role of the triggers -------------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from constructs import Construct
 
-from cdk_processing.constructs.resources import known_as, resource
+from cdk_processing.constructs.acknowledgements import of_packs
+from cdk_processing.constructs.resources import acknowledge, known_as, resource
 from cdk_processing.contract.texts import SECURITY_GROUP_DESCRIPTION, fit
 from cdk_processing.errors import Problem
 from cdk_processing.request.network import NetworkConfig
@@ -100,7 +101,7 @@ def _make_group(vpc: Any, scope: Construct, hosts: WholeNumber | None) -> str:
     group_id = group.attribute("GroupId")
     if hosts != 1:
         # https://docs.aws.amazon.com/sagemaker/latest/dg/process-vpc.html: hosts of one job must reach each other
-        resource(
+        ingress = resource(
             scope,
             "SecurityGroupIngress",
             "AWS::EC2::SecurityGroupIngress",
@@ -111,4 +112,6 @@ def _make_group(vpc: Any, scope: Construct, hosts: WholeNumber | None) -> str:
                 "Description": "Hosts of one job reach each other",
             },
         )
+        reason = "The hosts of one job talk to each other on any port, and nobody outside of the group may enter."
+        acknowledge(ingress, scope, reason, *of_packs("EC2RestrictedCommonPorts"))
     return group_id

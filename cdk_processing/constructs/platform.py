@@ -37,7 +37,7 @@ from cdk_processing.contract.texts import digest
 from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.keys import key_name
 from cdk_processing.request.network import NetworkConfig
-from cdk_processing.request.types import Key, ListOf, SecurityGroup, Subnet, SubnetSelection, Topic, Vpc
+from cdk_processing.request.types import Bucket, Key, ListOf, SecurityGroup, Subnet, SubnetSelection, Topic, Vpc
 from cdk_processing.standards.standards import Standards
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ class ProcessingPlatform(Construct):
         tags: Tags of the platform, of its jobs, their resources and their processing jobs. Where the app tags one of
             them itself with the same key, that tag holds.
         cost_allocation: Who pays; tags like the others.
+        server_access_logs_bucket: The ``s3.IBucket`` that gets the logs of requests to the platform's buckets. The keys
+            of the logs begin with a bucket's construct path. Left out, S3 writes none.
         removal_policy: What happens to the key, the dead letters, the logs and the buckets when the stack is deleted.
             Left out, they stay. ``RemovalPolicy.DESTROY`` deletes them, and the buckets' objects, if the context
             ``cdk-processing:remove-data`` is true too.
@@ -120,6 +122,7 @@ class ProcessingPlatform(Construct):
         standards: Standards | None = None,
         tags: Mapping[str, str] | None = None,
         cost_allocation: CostAllocation | None = None,
+        server_access_logs_bucket: Bucket | None = None,
         removal_policy: RemovalPolicy | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -139,11 +142,13 @@ class ProcessingPlatform(Construct):
             *_network_problems(network),
             *standards_problems(standards),
             *tags_problems(tags, cost_allocation),
+            *_logs_problems(server_access_logs_bucket),
             *removal_policy_problems(removal_policy),
         ]
         if problems:
             raise DeclarationError(path_of(self), [problem.on(construct_id) for problem in problems])
         self._removes_data = removes_data(self, removal_policy)
+        self._access_logs = server_access_logs_bucket
         self._given_key = None if isinstance(encryption_key, str) else encryption_key
         #: ARN of the key that encrypts the queue, the topic, the logs and the table; None if AWS's own keys do.
         self.key_arn: str | None = self._prepare_key(encryption_key)
@@ -323,6 +328,11 @@ class ProcessingPlatform(Construct):
 
         if self._removes_data:
             options |= {"removal_policy": RemovalPolicy.DESTROY, "auto_delete_objects": True}
+        if self._access_logs is not None:
+            options |= {
+                "server_access_logs_bucket": self._access_logs,
+                "server_access_logs_prefix": f"{path_of(self)}/{construct_id}/",
+            }
         return DataBucket(self, construct_id, encryption_key=self.key, **options)
 
     def _prepare_key(self, given: Key | str | None) -> str | None:
@@ -339,6 +349,12 @@ def _network_problems(network: NetworkConfig) -> list[Problem]:
     """Problems of ``vpc``, ``subnets`` and ``security_group_ids``, which are arguments of the platform itself."""
     found = network.problems() or network_problems(network, "")
     return [replace(problem, fix=problem.fix.replace(" on NetworkConfig", "")) for problem in found]
+
+
+def _logs_problems(bucket: object) -> Iterator[Problem]:
+    if bucket is not None and not hasattr(bucket, "bucket_arn"):
+        fix = 'write s3.Bucket.from_bucket_name(stack, "AccessLogs", "name")'
+        yield Problem("server_access_logs_bucket", bucket, "an s3.IBucket", fix)
 
 
 def _retention_problems(days: object) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from aws_cdk import RemovalPolicy
 from constructs import Construct
 
+from cdk_processing.constructs.acknowledgements import of_packs
 from cdk_processing.constructs.resource_policies import admit, tls_only
 from cdk_processing.constructs.resources import acknowledge, arn_of, known_as, node_of, resource
 from cdk_processing.constructs.roles import STACK_MARK
@@ -15,7 +16,7 @@ from cdk_processing.constructs.service_key import key_statements
 from cdk_processing.constructs.typed import TypedResource
 from cdk_processing.workflow.items import EXPIRES, ITEM_ID
 
-__all__ = ["LOG_RETENTION_DAYS", "make_key", "make_log_group", "make_queue", "make_table"]
+__all__ = ["AWS_OWNED", "LOG_RETENTION_DAYS", "make_key", "make_log_group", "make_queue", "make_table"]
 
 #: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 LOG_RETENTION_DAYS = (
@@ -23,6 +24,8 @@ LOG_RETENTION_DAYS = (
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
 _FOURTEEN_DAYS = 1_209_600
+#: Why what holds data has no KMS key of its account.
+AWS_OWNED = "encryption_key='aws-owned' was asked for: the service encrypts with a key of its own, at no cost."
 
 
 def make_key(platform: Construct, *, removes_data: bool) -> str:
@@ -55,7 +58,10 @@ def make_queue(platform: Construct, key_arn: str | None, *, removes_data: bool) 
         platform, "DeadLetters", "AWS::SQS::Queue", {**encryption, "MessageRetentionPeriod": _FOURTEEN_DAYS}
     )
     _keep(queue, removes_data)
-    acknowledge(queue, platform, "AwsSolutions-SQS3", "This is the dead-letter queue; it has none of its own.")
+    reason = "This is the dead-letter queue; it has none of its own."
+    acknowledge(queue, platform, reason, "AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy")
+    if key_arn is None:
+        acknowledge(queue, platform, AWS_OWNED, "CKV_AWS_27")
     arn = arn_of(queue)
     statements = [tls_only("sqs:*", arn), admit("events.amazonaws.com", "sqs:SendMessage", arn)]
     document = {"Version": "2012-10-17", "Statement": statements}
@@ -79,6 +85,8 @@ def make_log_group(platform: Construct, key_arn: str | None, retention_days: int
             **({"KmsKeyId": key_arn} if key_arn else {}),
         },
     )
+    if key_arn is None:
+        acknowledge(group, platform, AWS_OWNED, "CKV_AWS_158", *of_packs("CloudWatchLogGroupEncrypted"))
     _keep(group, removes_data)
     return group.attribute("Arn")
 
@@ -99,7 +107,10 @@ def make_table(platform: Construct, key_arn: str | None) -> TypedResource:
         },
     )
     reason = "It holds the current runs and the newest arrivals. An earlier state of it is of no use."
-    acknowledge(made, platform, "AwsSolutions-DDB3", reason)
+    backups = of_packs("DynamoDBInBackupPlan", "DynamoDBPITREnabled")
+    acknowledge(made, platform, reason, "AwsSolutions-DDB3", "CKV_AWS_28", *backups)
+    if key_arn is None:
+        acknowledge(made, platform, AWS_OWNED, "CKV_AWS_119")
     return made
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import CfnResource, Duration, RemovalPolicy
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdk_processing.constructs.removal import removal_policy_problems, removes_data
+from cdk_processing.constructs.resources import acknowledge
 from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.images import ProcessingImage
 from cdk_processing.request.tokens import is_token
@@ -100,7 +101,7 @@ class ProcessingRepository(ecr.Repository):
             self._allow_pulling("Organization", iam.OrganizationPrincipal(pull_organization_id))
             # The rule looks at the principal, which is * for an organization, and not at the condition.
             reason = f"aws:PrincipalOrgID limits the pull rights to the accounts of {pull_organization_id}."
-            Validations.of(self).acknowledge(Acknowledgment(id="AwsSolutions-ECR1", reason=reason))
+            acknowledge(cast(CfnResource, self.node.default_child), self, reason, "AwsSolutions-ECR1")
         if pull_accounts:
             accounts = [iam.AccountPrincipal(account) for account in pull_accounts]
             self._allow_pulling("Accounts", iam.CompositePrincipal(*accounts))

@@ -16,6 +16,7 @@ from aws_cdk import CfnResource, Fn, IStringProducer, Lazy, Stack, Stage
 from constructs import Construct, IConstruct, Node
 
 from cdk_processing.access.statement import Place, Statement, policy_document, service_trust
+from cdk_processing.constructs.acknowledgements import Acknowledged, of_packs, write_checkov_skips
 from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.customized_roles import ReportedRole, customizes_roles, prevents_roles
 from cdk_processing.constructs.list_tokens import with_split_lists
@@ -28,6 +29,7 @@ from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.tokens import is_token
 
 __all__ = [
+    "OWN_POLICY",
     "AttachedPolicy",
     "acknowledge",
     "allow",
@@ -48,6 +50,8 @@ __all__ = [
 ]
 
 _ROLE = "AWS::IAM::Role"
+#: Why a role has an inline policy.
+OWN_POLICY = "The policy names what one job needs, belongs to this role alone and goes with it."
 _stacks: WeakKeyDictionary[Construct, Stack] = WeakKeyDictionary()
 _places: WeakKeyDictionary[Stack, Place] = WeakKeyDictionary()
 _trees: WeakKeyDictionary[Stack, tuple[IConstruct, str]] = WeakKeyDictionary()
@@ -118,6 +122,7 @@ def role(
     else:
         made = resource(scope, construct_id, _ROLE, properties)
     checks.statements[made] = _inline(statements, attached)
+    acknowledge(made, scope, OWN_POLICY, *of_packs("IAMNoInlinePolicy"))
     _attached[made] = [each.arn for each in attached]
     checks.late.append(lambda: _attachment_problems(made, path))
     if standards.role_name_prefix is not None:
@@ -213,9 +218,22 @@ def _attachment_problems(made: TypedResource, path: str) -> list[str]:
     ]
 
 
-def acknowledge(made: TypedResource, scope: Construct, rule: str, reason: str) -> None:
-    """Tell cdk-nag why a rule does not apply to a resource."""
-    checks_of(stack_of(scope)).rules.append((made, rule, reason))
+def acknowledge(made: IConstruct, scope: Construct, reason: str, *rules: str) -> None:
+    """Say why rules do not apply to a resource.
+
+    cdk-nag learns it at the end of synth, if the app uses it; checkov reads it in the template.
+
+    Args:
+        made: The resource, or for rules of cdk-nag a construct that has it below itself.
+        scope: A construct in its stack.
+        reason: Why they do not apply.
+        rules: Their ids.
+    """
+    known, added = checks_of(stack_of(scope)).rules, [Acknowledged(made, rule, reason) for rule in rules]
+    known += added
+    if any(each.is_for_checkov for each in added):
+        assert isinstance(made, CfnResource)  # checkov reads templates
+        write_checkov_skips(made, [each for each in known if each.made is made])
 
 
 def arn_of(created: CfnResource) -> str:

@@ -141,6 +141,7 @@ def test_a_job_with_everything_has_this_policy():
                 "ec2:DescribeVpcs",
             ],
             "Resource": "*",
+            "Condition": {"StringEquals": {"ec2:Region": "us-east-1"}},
         },
     ]
 
