@@ -6,12 +6,13 @@ They share only the types below, so that each can be tested without the other.
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-__all__ = ["AccessDeniedError", "JobResult", "NameService", "ProgressObserver", "RoleSession", "RunJob"]
+__all__ = ["AccessDeniedError", "JobResult", "Listeners", "NameService", "ProgressObserver", "RoleSession", "RunJob"]
 
 
 class AccessDeniedError(Exception):
@@ -31,6 +32,23 @@ class NameService:
     authority: str
 
 
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Sockets that listen in the network of one job.
+
+    Attributes:
+        endpoint: For the job's endpoint, on the same address and port as on the host.
+        address: The address of the other two.
+        questions: For questions about names (UDP, port 53).
+        tls: For TLS under AWS's names (port 443).
+    """
+
+    endpoint: socket.socket
+    address: str
+    questions: socket.socket
+    tls: socket.socket
+
+
 class RoleSession(Protocol):
     """The assumed execution role of one job. IAM checks every call through it against the role's policies."""
 
@@ -48,7 +66,10 @@ class RoleSession(Protocol):
 
     @property
     def names(self) -> NameService | None:
-        """Where AWS's own host names lead in the job's containers. None: they must lead nowhere."""
+        """Where AWS's own host names lead on the host. None: the embedded AWS may not listen on the ports it takes."""
+
+    def serve_in(self, network: Listeners) -> NameService:
+        """Serve the job's endpoint and AWS's names in the job's own network, too. The sockets can then be closed."""
 
     def client(self, service: str) -> Any:
         """A boto3 client that signs with the role's temporary credentials (cached per role, thread-safe)."""

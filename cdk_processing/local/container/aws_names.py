@@ -1,7 +1,7 @@
 """AWS's own host names in a container: they lead to the embedded AWS.
 
-Some clients do not read ``AWS_ENDPOINT_URL``. They would send the job's credentials to AWS. If the embedded AWS may not
-listen on the ports that this takes, the names that are known in advance lead nowhere.
+Some clients do not read ``AWS_ENDPOINT_URL``. They would send the job's credentials to AWS. In Docker containers, if
+the embedded AWS may not listen on the ports that this takes, the names that are known in advance lead nowhere.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 import botocore.session
 
 from cdk_processing.local.container.specification import JobSpecification
-from cdk_processing.local.job_runner import NameService, RoleSession
+from cdk_processing.local.job_runner import NameService
 
-__all__ = ["BUNDLE", "NOWHERE", "SYSTEM_BUNDLES", "ContainerNames", "container_names"]
+__all__ = ["BUNDLE", "NOWHERE", "SYSTEM_BUNDLES", "ContainerNames", "names_nowhere"]
 
 NOWHERE = ("127.255.255.254", "100::1")
 """Addresses on which nobody listens. The second one is reserved for that: https://www.rfc-editor.org/rfc/rfc6666"""
@@ -42,16 +42,14 @@ class ContainerNames:
     nowhere: Sequence[str] = ()
 
     def resolver(self, of_host: str) -> str:
-        """Return the container's ``/etc/resolv.conf``, given the host's."""
-        if self.service is None:
-            return of_host
+        """Return the container's ``/etc/resolv.conf``, given the host's. Only if there is a name service."""
+        assert self.service is not None
         kept = [line for line in of_host.splitlines() if not line.startswith("nameserver")]
         return "".join(f"{line}\n" for line in (*kept, f"nameserver {self.service.address}"))
 
-    def bundle(self) -> str | None:
-        """Return the certificates that the container trusts. None: those of the host."""
-        if self.service is None:
-            return None
+    def bundle(self) -> str:
+        """Return the certificates that the container trusts. Only if there is a name service."""
+        assert self.service is not None
         own = Path(botocore.__file__).with_name("cacert.pem")  # for a system without certificates
         found = next((Path(path) for path in SYSTEM_BUNDLES if Path(path).is_file()), own)
         return f"{found.read_text(errors='surrogateescape')}\n{self.service.authority}"
@@ -64,16 +62,12 @@ class ContainerNames:
         return dict.fromkeys(names, BUNDLE)
 
 
-def container_names(job: JobSpecification, session: RoleSession) -> ContainerNames:
-    """Decide where AWS's names lead in a job's containers."""
-    if job.isolated:
-        return ContainerNames()
-    if session.names is not None:
-        return ContainerNames(session.names)
+def names_nowhere(job: JobSpecification, region: str) -> ContainerNames:
+    """Return the names that a job is likely to use, as names that lead nowhere."""
     buckets = {each.source.bucket for each in job.inputs} | {each.destination.bucket for each in job.outputs}
-    of_s3 = [f"s3.{session.region}.amazonaws.com", "s3.amazonaws.com"]
+    of_s3 = [f"s3.{region}.amazonaws.com", "s3.amazonaws.com"]
     return ContainerNames(
-        nowhere=[*_endpoints(session.region), *(f"{bucket}.{host}" for bucket in sorted(buckets) for host in of_s3)]
+        nowhere=[*_endpoints(region), *(f"{bucket}.{host}" for bucket in sorted(buckets) for host in of_s3)]
     )
 
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cdk_processing.local.container.aws_names import ContainerNames
 from cdk_processing.local.container.failures import JobFailedError
-from cdk_processing.local.container.file_system import addresses
+from cdk_processing.local.container.file_system import network_files
 
 __all__ = ["DockerContainer", "docker_has", "image_here", "start_docker"]
 
@@ -121,6 +122,7 @@ def start_docker(
     instance: Path,
     hosts: Sequence[str],
     isolated: bool,
+    names: ContainerNames,
 ) -> DockerContainer:
     """Start a container.
 
@@ -133,18 +135,21 @@ def start_docker(
         instance: Folder of this container on the host; ``ml`` below it is its ``/opt/ml``.
         hosts: All instances of the job.
         isolated: Whether the container has no network.
+        names: Where AWS's own host names lead.
     """
     ml = instance / "ml"
     ml.mkdir(parents=True, exist_ok=True)
     name = f"{instance.parent.name}-{host}-{os.getpid()}"
     first, rest = (entrypoint[0], [*entrypoint[1:], *arguments]) if entrypoint else (None, list(arguments))
-    network = _network(hosts, isolated)
+    network = _network(isolated)
+    files = network_files(instance, hosts, names)
     named, passed = _variables(variables, reachable=network[1:2] == ["host"] or isolated)
     process = subprocess.Popen(
         [
             *("docker", "run", "--rm", "--init", "--pull", "never", "--name", name, "--hostname", host),
             *network,
             *("-v", f"{ml}:/opt/ml"),
+            *(option for place, own in files.items() for option in ("-v", f"{own}:{place}:ro")),
             *named,
             *(("--entrypoint", first) if first is not None else ()),
             image,
@@ -158,13 +163,12 @@ def start_docker(
     return DockerContainer(host, process, name, image, ml)
 
 
-def _network(hosts: Sequence[str], isolated: bool) -> list[str]:
+def _network(isolated: bool) -> list[str]:
     if isolated:
         return ["--network", "none"]
-    others = [option for host, ip in addresses(hosts).items() for option in ("--add-host", f"{host}:{ip}")]
     if sys.platform == "linux":
-        return ["--network", "host", *others]  # the embedded AWS listens on the host's loopback address only
-    return ["--add-host", f"{_HOST_GATEWAY}:host-gateway", *others]
+        return ["--network", "host"]  # the embedded AWS listens on the host's loopback address only
+    return ["--add-host", f"{_HOST_GATEWAY}:host-gateway"]
 
 
 def _variables(variables: Mapping[str, str], reachable: bool) -> tuple[list[str], dict[str, str]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cdk_processing.local.container.aws_names import BUNDLE, NOWHERE, SYSTEM_BUNDLES, ContainerNames
 from cdk_processing.local.container.environments import Environment
 
-__all__ = ["HOME", "addresses", "file_system"]
+__all__ = ["HOME", "addresses", "file_system", "network_files"]
 
 HOME = "/root"
 """The home and working directory of a container. Its processes run as root, as in AWS's images."""
@@ -20,6 +20,8 @@ _SYSTEM_DATA = ("/var/lib/ca-certificates", "/sys")
 # A container's /etc would not have these files. An ordinary user cannot read most of them anyway.
 _HIDDEN_FILES = ("shadow", "shadow-", "gshadow", "gshadow-", "sudoers", "krb5.keytab")
 _HIDDEN_FOLDERS = ("ssl/private", "ssh", "sudoers.d", "kubernetes")
+
+_RESOLVER = Path("/etc/resolv.conf")
 
 _Bind = tuple[str, str, bool]
 
@@ -60,7 +62,7 @@ def file_system(
         if not any(path == target or path.startswith(f"{target}/") for target in shown):
             binds.append((path, path, False))
             shown.append(path)
-    binds += _network_files(instance, hosts, names)
+    binds += _bound(network_files(instance, hosts, names))
     layered = [] if environment.layered is None else [str(environment.layered)]
     return {
         "layered": [path for path in layered if any(f"{path}/".startswith(f"{target}/") for target in shown)],
@@ -79,26 +81,32 @@ def _show(path: Path, links: list[tuple[str, str]], binds: list[_Bind]) -> None:
         binds.append((str(path), str(path), False))
 
 
-def _network_files(instance: Path, hosts: Sequence[str], names: ContainerNames) -> list[_Bind]:
-    """Bind the container's own /etc/hosts and the host's resolver configuration, even if that is a link."""
+def network_files(instance: Path, hosts: Sequence[str], names: ContainerNames) -> dict[str, Path]:
+    """Write the files by which a container finds other hosts and trusts them. Returns them by their place in it."""
     lines = ["127.0.0.1 localhost", "::1 localhost", *(f"{ip} {host}" for host, ip in addresses(hosts).items())]
     lines += [f"{address} {name}" for name in names.nowhere for address in NOWHERE]
     texts = {"hosts": "".join(f"{line}\n" for line in lines)}
-    resolver = Path("/etc/resolv.conf")
-    if resolver.is_file():
-        texts["resolv.conf"] = names.resolver(resolver.read_text(errors="surrogateescape"))
-    binds: list[_Bind] = []
+    places = {"/etc/hosts": "hosts"}
+    if names.service is not None:
+        texts["resolv.conf"] = names.resolver(
+            _RESOLVER.read_text(errors="surrogateescape") if _RESOLVER.is_file() else ""
+        )
+        texts["ca-bundle.pem"] = names.bundle()
+        places |= {"/etc/resolv.conf": "resolv.conf", **dict.fromkeys((BUNDLE, *SYSTEM_BUNDLES), "ca-bundle.pem")}
+    instance.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        own = instance / name
-        own.write_text(text, errors="surrogateescape")
-        binds.append((str(own), os.path.realpath(f"/etc/{name}"), False))
-    bundle = names.bundle()
-    if bundle is not None:
-        own = instance / "ca-bundle.pem"
-        own.write_text(bundle, errors="surrogateescape")
-        places = {os.path.realpath(path) for path in SYSTEM_BUNDLES if Path(path).is_file()}
-        binds += [(str(own), place, False) for place in (BUNDLE, *sorted(places))]
-    return binds
+        (instance / name).write_text(text, errors="surrogateescape")
+    return {place: instance / name for place, name in places.items()}
+
+
+def _bound(files: Mapping[str, Path]) -> Iterator[_Bind]:
+    """Bind a container's own files over the host's, even if these are links, and its resolver configuration."""
+    resolver = {"/etc/resolv.conf": _RESOLVER} if _RESOLVER.is_file() else {}
+    found: dict[str, Path] = {}
+    for place, own in {**resolver, **files}.items():
+        if place == BUNDLE or Path(place).is_file():
+            found[os.path.realpath(place)] = own
+    yield from ((str(own), place, False) for place, own in found.items())
 
 
 def _folder(path: Path, mode: int = 0o755) -> Path:

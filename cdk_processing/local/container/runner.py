@@ -13,12 +13,13 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
-from cdk_processing.local.container.aws_names import container_names
+from cdk_processing.local.container.aws_names import ContainerNames, names_nowhere
 from cdk_processing.local.container.channels import download_inputs
 from cdk_processing.local.container.containers import Container, run_side_by_side
 from cdk_processing.local.container.docker import image_here, start_docker
@@ -26,8 +27,9 @@ from cdk_processing.local.container.environments import environment_for, environ
 from cdk_processing.local.container.failures import REASON_LIMIT, Halt, JobFailedError, JobStoppedError
 from cdk_processing.local.container.file_system import HOME
 from cdk_processing.local.container.instances import memory_of
+from cdk_processing.local.container.job_network import job_network
 from cdk_processing.local.container.limits import Limits
-from cdk_processing.local.container.sandbox import start_sandbox
+from cdk_processing.local.container.sandbox import container_user_ids, start_sandbox
 from cdk_processing.local.container.specification import JobSpecification
 from cdk_processing.local.container.uploads import ContinuousUpload, make_output_folders, open_beneath, upload_outputs
 from cdk_processing.local.folders import remove_tree
@@ -139,32 +141,26 @@ def _run(
     messages: list[str],
 ) -> None:
     observer.phase("Preparing")
-    start = _starter(job, session, settings, lambda doing: observer.phase("Preparing", doing))
-    instances = {host: folder / host for host in job.hosts}
-    folders = {host: instance / "ml" for host, instance in instances.items()}
-    halt = Halt(stop, time.monotonic() + job.max_runtime)
-    halt.check()
+    with contextlib.ExitStack() as opened:
+        start = _starter(job, session, settings, opened, lambda doing: observer.phase("Preparing", doing))
+        instances = {host: folder / host for host in job.hosts}
+        folders = {host: instance / "ml" for host, instance in instances.items()}
+        halt = Halt(stop, time.monotonic() + job.max_runtime)
+        halt.check()
 
-    observer.phase("Downloading")
-    for host, ml in folders.items():
-        _write_config(job, host, ml)
-    make_output_folders(job, folders)
-    download_inputs(job, folders, session, observer, halt)
-    halt.check()
+        observer.phase("Downloading")
+        for host, ml in folders.items():
+            _write_config(job, host, ml)
+        make_output_folders(job, folders)
+        download_inputs(job, folders, session, observer, halt)
+        halt.check()
 
-    observer.phase("Processing")
-    try:
-        with ContinuousUpload(job, folders, session, observer) as uploading:
-            containers: list[Container] = []
-            try:
-                for host, instance in instances.items():
-                    containers.append(start(host, instance))
-            except BaseException:
-                _abandon(containers)
-                raise
-            codes = run_side_by_side(containers, halt, observer.log, uploading.failed)
-    finally:
-        valid = _read_messages(folders, messages)
+        observer.phase("Processing")
+        try:
+            with ContinuousUpload(job, folders, session, observer) as uploading:
+                codes = _run_containers(start, instances, halt, observer, uploading.failed)
+        finally:
+            valid = _read_messages(folders, messages)
     # AWS's text for processing jobs. The log has the details.
     failed = next((code for code in codes.values() if code != 0), 0)
     if failed:
@@ -176,21 +172,41 @@ def _run(
     upload_outputs(job, folders, session, observer, Halt(stop))
 
 
+def _run_containers(
+    start: _Start, instances: Mapping[str, Path], halt: Halt, observer: ProgressObserver, failed: Callable[[], bool]
+) -> dict[str, int]:
+    """Start a container for each instance, and run them to their end. Returns exit codes by host."""
+    containers: list[Container] = []
+    try:
+        for host, instance in instances.items():
+            containers.append(start(host, instance))
+    except BaseException:
+        _abandon(containers)
+        raise
+    return run_side_by_side(containers, halt, observer.log, failed)
+
+
 def _starter(
-    job: JobSpecification, session: RoleSession, settings: RunnerSettings, tell: Callable[[str], None]
+    job: JobSpecification,
+    session: RoleSession,
+    settings: RunnerSettings,
+    opened: contextlib.ExitStack,
+    tell: Callable[[str], None],
 ) -> _Start:
     """Choose how to run the containers: with the user's interpreter, in Docker, or in an environment."""
     image = image_here(job.image, job.arn.split(":")[4], settings.registry) if settings.python is None else None
     if image is not None:
+        names_there = _names_on_host(job, session)
         return lambda host, instance: start_docker(
             host,
             image,
             job.entrypoint,
             job.arguments,
-            _variables(job, session),
+            {**names_there.variables(), **_variables(job, session)},
             instance,
             job.hosts,
             job.isolated,
+            names_there,
         )
     environment = environment_for(job.image, settings.python, tell)
     entrypoint = job.entrypoint or environment.entrypoint
@@ -210,7 +226,7 @@ def _starter(
         "PYTHONIOENCODING": "UTF-8",
         **dict(environment.variables),
     }
-    names = container_names(job, session)
+    names, network = _network(job, session, opened)
     return lambda host, instance: start_sandbox(
         host,
         [*entrypoint, *job.arguments],
@@ -221,7 +237,30 @@ def _starter(
         job.isolated,
         Limits(memory_of(job.instance_type), job.volume_bytes),
         names,
+        network,
     )
+
+
+def _names_on_host(job: JobSpecification, session: RoleSession) -> ContainerNames:
+    """Decide where AWS's names lead in containers that share the host's network."""
+    if job.isolated:
+        return ContainerNames()
+    return ContainerNames(session.names) if session.names is not None else names_nowhere(job, session.region)
+
+
+def _network(
+    job: JobSpecification, session: RoleSession, opened: contextlib.ExitStack
+) -> tuple[ContainerNames, Sequence[int] | None]:
+    """Choose the network of a job's sandboxes: the host's, or their own where AWS's names cannot be served on the host.
+
+    Returns:
+        Where AWS's names lead, and the namespaces of the network that is the job's own.
+    """
+    if job.isolated or session.names is not None:
+        return _names_on_host(job, session), None
+    port = urlsplit(session.environment()["AWS_ENDPOINT_URL"]).port
+    network = opened.enter_context(job_network(port or 0, container_user_ids()))
+    return ContainerNames(session.serve_in(network.listeners)), network.namespaces
 
 
 def _variables(job: JobSpecification, session: RoleSession) -> dict[str, str]:

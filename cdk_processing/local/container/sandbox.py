@@ -30,7 +30,7 @@ from cdk_processing.local.container.limits import Limits
 from cdk_processing.local.container.system_calls import system_call_filter
 from cdk_processing.local.container.user_ids import UserIds, possible_user_ids
 
-__all__ = ["Sandbox", "start_sandbox"]
+__all__ = ["Sandbox", "container_user_ids", "start_sandbox"]
 
 _INIT = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from sandbox_init.main import main"
 _SETUP_FAILED = 125
@@ -92,6 +92,7 @@ def start_sandbox(
     isolated: bool,
     limits: Limits | None = None,
     names: ContainerNames | None = None,
+    network: Sequence[int] | None = None,
 ) -> Sandbox:
     """Start a container.
 
@@ -106,8 +107,9 @@ def start_sandbox(
             job's containers share are next to it.
         hosts: All instances of the job; they find each other on loopback addresses.
         isolated: Whether the container has no network except its own loopback.
-        names: Where AWS's own host names lead; by default, where they lead on the host.
         limits: What it may use of the machine; by default, all of it.
+        names: Where AWS's own host names lead; by default, where they lead on the host.
+        network: File descriptors of the namespaces of the job's network; by default, it has the host's network.
 
     Raises:
         JobFailedError: This system does not allow namespaces.
@@ -115,9 +117,10 @@ def start_sandbox(
     if sys.platform != "linux":
         raise JobFailedError("InternalServerError", _explain(errno.ENOSYS, f"this is {sys.platform}, not Linux"))
     specification = {
-        **_rights(_user_ids()),
+        **_rights(container_user_ids()),
         "hostname": host,
         "isolated": isolated,
+        "network": network and list(network),
         "command": list(command),
         "environment": dict(variables),
         "directory": HOME,
@@ -139,7 +142,7 @@ def _rights(user_ids: UserIds | None) -> dict[str, Any]:
 
 
 @functools.cache
-def _user_ids() -> UserIds | None:
+def container_user_ids() -> UserIds | None:
     """Return the first of the possible mappings with which a sandbox starts. Within Docker, some often do not."""
     *better, last = possible_user_ids()
     return next((each for each in better if _starts_with(each)), last)
@@ -151,6 +154,7 @@ def _starts_with(user_ids: UserIds | None) -> bool:
             **_rights(user_ids),
             "hostname": "probe",
             "isolated": True,
+            "network": None,
             "command": ["/nothing"],
             "environment": {},
             "directory": "/",
@@ -175,7 +179,7 @@ def _start(host: str, specification: dict[str, Any]) -> Sandbox:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            pass_fds=[report],
+            pass_fds=[report, *(specification["network"] or ())],
             cwd="/",
             env={},
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import sys
 
 from cdk_processing.errors import CdkProcessingError
 
-__all__ = ["SessionError", "check_port", "check_python"]
+__all__ = ["SessionError", "check_port", "check_python", "network_warning"]
 
 
 class SessionError(CdkProcessingError):
@@ -59,3 +60,17 @@ def check_python(python: str) -> None:
     if done.returncode != 0:
         words = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         raise SessionError(f"--python {python} is not a Python 3 interpreter: {words[0]}")
+
+
+def network_warning() -> str | None:
+    """Say that jobs reach nothing outside the embedded AWS, and why. None if they do."""
+    from cdk_processing.local.container.job_network import outside_problem
+    from cdk_processing.local.wire.aws_names import AwsNames
+
+    problem = outside_problem()
+    if problem is None or sys.platform != "linux" or AwsNames.may_listen():
+        return None
+    return (
+        f"jobs with a network reach the embedded AWS, and nothing outside: {problem}. Or allow the ports that AWS's "
+        "names need: sysctl net.ipv4.ip_unprivileged_port_start=53"
+    )

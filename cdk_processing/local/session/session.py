@@ -17,7 +17,7 @@ from rich.console import Console
 from cdk_processing.local.deployment.deploy import Deployment, DeploymentError, client_of
 from cdk_processing.local.folders import owned_folder
 from cdk_processing.local.session.deploying import AppOfSession
-from cdk_processing.local.session.preflight import check_port, check_python
+from cdk_processing.local.session.preflight import check_port, check_python, network_warning
 from cdk_processing.local.session.report import Report
 from cdk_processing.local.session.screen import LiveScreen, PlainScreen, Screen
 from cdk_processing.local.session.sources import Sources
@@ -120,6 +120,9 @@ def _introduce(report: Report, deployment: Deployment, aws: LocalAws, sources: S
     """Show the buckets, the jobs, and the variables to export."""
     for warning in deployment.warnings:
         report.warning(warning)
+    restricted = network_warning()
+    if restricted is not None:
+        report.warning(restricted)
     report.blank()
     report.deployed(deployment)
     report.exports(aws.environment())

@@ -29,7 +29,7 @@ _SECONDS_TO_LIVE = 5
 
 
 class AwsNames:
-    """A name server and a TLS listener on a loopback address of their own.
+    """A name server and a TLS listener on a loopback address of their own, on the host or in a job's own network.
 
     Attributes:
         address: The address.
@@ -42,6 +42,7 @@ class AwsNames:
         self.authority: str = _authority().cert_pem.bytes().decode()
         self.listener = listener
         self._questions = questions
+        questions.setblocking(False)
         self._transport: asyncio.BaseTransport | None = None
 
     @classmethod
@@ -59,9 +60,18 @@ class AwsNames:
                 listener.close()
                 continue
             listener.listen(128)
-            questions.setblocking(False)
             return cls(address, questions, listener)
         return None
+
+    @classmethod
+    def may_listen(cls) -> bool:
+        """Whether this user may listen on the host's ports 53 and 443."""
+        names = cls.listen()
+        if names is None:
+            return False
+        names._questions.close()
+        names.listener.close()
+        return True
 
     async def answer_questions(self) -> None:
         """Begin to answer questions, in this event loop."""

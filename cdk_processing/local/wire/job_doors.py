@@ -1,8 +1,8 @@
 """A door for each job that has a network: an endpoint on loopback that accepts only the job's own credentials.
 
-A job shares the machine's network, so it reaches the embedded AWS over loopback. The job's endpoint refuses all other
-credentials that a script finds or guesses, even the root's. Credentials that the job gets from STS with its own count
-as its own.
+A job reaches the embedded AWS over loopback, the host's or that of the job's own network. The endpoint refuses all
+other credentials that a script finds or guesses, even the root's. Credentials that the job gets from STS with its own
+count as its own.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
 from cdk_processing.local.api_models.operations import Request
+from cdk_processing.local.job_runner import Listeners
 from cdk_processing.local.ministack import internal, main_loop_call
 from cdk_processing.local.wire.aws_names import AwsNames
 from cdk_processing.local.wire.errors import error_answer
@@ -36,30 +38,38 @@ class JobDoor:
 
     Attributes:
         url: The URL on which it listens.
-        names: Where AWS's own host names lead in the job; None if this user may not listen on the ports that it takes.
+        names: Where AWS's own host names lead on the host; None if this user may not listen on the ports that it takes.
     """
 
     def __init__(self, application: Application, access_key: str) -> None:
         self._application = application
         self._own = access_key
         self._ended = asyncio.Event()
-        self._serving: asyncio.Task[None] | None = None
+        self._serving: list[asyncio.Task[None]] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.names = AwsNames.listen()
+        self._all_names = [] if self.names is None else [self.names]
 
     def open(self) -> None:
         """Accept requests. They wait until the server's event loop handles them."""
-        main_loop_call(self._serve)
+        main_loop_call(partial(self._serve, self._listener, self.names))
+
+    def serve_in(self, network: Listeners) -> AwsNames:
+        """Accept requests in the job's own network, too. Returns where AWS's own host names lead in it."""
+        names = AwsNames(network.address, network.questions.dup(), network.tls.dup())
+        self._all_names.append(names)
+        main_loop_call(partial(self._serve, network.endpoint.dup(), names))
+        return names
 
     def close(self) -> None:
         """Accept no more requests."""
         main_loop_call(self._end)
 
-    def _serve(self) -> None:
-        self._serving = asyncio.get_running_loop().create_task(self._serve_both())
+    def _serve(self, listener: socket.socket, names: AwsNames | None) -> None:
+        self._serving.append(asyncio.get_running_loop().create_task(self._serve_both(listener, names)))
 
-    async def _serve_both(self) -> None:
+    async def _serve_both(self, listener: socket.socket, names: AwsNames | None) -> None:
         """Serve the door and, with TLS, AWS's names."""
         from hypercorn.asyncio import serve
         from hypercorn.config import Config
@@ -70,14 +80,14 @@ class JobDoor:
             def create_ssl_context(self) -> ssl.SSLContext:
                 return AwsNames.tls()
 
-        door = f"fd://{self._listener.detach()}"
-        if self.names is None:
+        door = f"fd://{listener.detach()}"
+        if names is None:
             config = Config()
             config.bind = [door]
         else:
             config = WithTls()
-            config.bind, config.insecure_bind = [f"fd://{self.names.listener.detach()}"], [door]
-            await self.names.answer_questions()
+            config.bind, config.insecure_bind = [f"fd://{names.listener.detach()}"], [door]
+            await names.answer_questions()
         config.loglevel = "WARNING"
         config.graceful_timeout = 0.1
         application: Any = self._answer
@@ -85,8 +95,8 @@ class JobDoor:
 
     def _end(self) -> None:
         self._ended.set()
-        if self.names is not None:
-            self.names.close()
+        for names in self._all_names:
+            names.close()
         for key, by in list(_issued_by.items()):
             if self._is_own(by):
                 del _issued_by[key]

@@ -19,12 +19,15 @@ import boto3
 from botocore.config import Config
 
 from cdk_processing.local.container.runner import RunnerSettings, run_processing_job
-from cdk_processing.local.job_runner import JobResult
+from cdk_processing.local.job_runner import JobResult, NameService
 from tests.patience import PATIENCE
 
 REGION = "eu-west-1"
 ROLE = "arn:aws:iam::111122223333:role/Execution"
 SKLEARN_IMAGE = "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-scikit-learn:1.4-2-cpu-py3"
+
+
+NOBODYS = NameService("127.255.255.254", "")  # on the host, but nobody listens there
 
 
 @dataclass
@@ -34,7 +37,7 @@ class Session:
     endpoint_url: str
     role_arn: str = ROLE
     region: str = REGION
-    names: None = None
+    names: NameService | None = NOBODYS
     clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:

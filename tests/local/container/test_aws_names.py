@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
+import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cdk_processing.local.container.aws_names import NOWHERE
+from cdk_processing.local.container.aws_names import NOWHERE, names_nowhere
+from cdk_processing.local.container.file_system import network_files
+from cdk_processing.local.container.job_network import outside_problem
+from cdk_processing.local.container.specification import JobSpecification
 from cdk_processing.local.engine import LocalAws
+from cdk_processing.local.job_runner import Listeners, NameService
 from cdk_processing.local.wire.aws_names import AwsNames, question_in
 from tests.local.container.data_plane import Session, description, python, run, s3_input, s3_outputs
 from tests.local.control_plane import EXECUTION_ROLE_STATEMENTS, World
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
 
@@ -56,19 +62,6 @@ print("urllib:", url.split("?")[0], urllib.request.urlopen(url).read().decode())
 """
 
 
-def listening() -> bool:
-    names = AwsNames.listen()
-    if names is None:
-        return False
-    names.listener.close()
-    names._questions.close()
-    return True
-
-
-may_listen = pytest.mark.skipif(not listening(), reason="this user may not listen on ports 53 and 443")
-
-
-@may_listen
 def test_pyarrow_and_the_sdks_own_calls_reach_the_embedded_aws() -> None:
     with LocalAws(python=sys.executable) as aws:
         world = World(aws)
@@ -102,8 +95,114 @@ def test_pyarrow_and_the_sdks_own_calls_reach_the_embedded_aws() -> None:
         assert ended["ProcessingJobStatus"] == "Completed"
 
 
-def test_without_a_name_server_the_names_lead_nowhere(tmp_path: Path) -> None:
-    names = [
+class ServedInItsNetwork(Session):
+    """A session where nobody may listen on the host's ports. In the job's own network, it answers each connection."""
+
+    def serve_in(self, network: Listeners) -> NameService:
+        names = AwsNames(network.address, network.questions.dup(), network.tls.dup())
+        endpoint = network.endpoint.dup()
+
+        async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nembedded")
+            writer.close()
+
+        async def serve() -> None:
+            await names.answer_questions()
+            async with (
+                await asyncio.start_server(answer, sock=names.listener, ssl=AwsNames.tls()),
+                await asyncio.start_server(answer, sock=endpoint),
+            ):
+                served.set()
+                await asyncio.get_running_loop().run_in_executor(None, self.ended.wait)
+            names.close()
+
+        served = threading.Event()
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=lambda: asyncio.run(serve()))
+        self.thread.start()
+        assert served.wait(PATIENCE)
+        return NameService(names.address, names.authority)
+
+
+@pytest.fixture
+def unlistening() -> Iterator[Session]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        session = ServedInItsNetwork(f"http://127.0.0.1:{free.getsockname()[1]}", names=None)
+    yield session
+    session.ended.set()
+    session.thread.join()
+
+
+def test_without_ports_on_the_host_all_names_of_aws_lead_to_the_embedded_aws(
+    unlistening: Session, tmp_path: Path
+) -> None:
+    code = """
+import os, socket, urllib.request
+print(urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"]).read().decode())
+for name in ("s3.eu-west-1.amazonaws.com", "a-bucket-nobody-knows.s3.ap-south-2.amazonaws.com",
+             "new-service.cn-north-1.amazonaws.com.cn", "new-service.eu-west-1.api.aws"):
+    found = {each[4][0] for each in socket.getaddrinfo(name, 443)}
+    print(*found, urllib.request.urlopen(f"https://{name}/x").read().decode())
+"""
+    outcome, observer = run(unlistening, tmp_path, description(python(code)))
+    assert (observer.lines, outcome.status) == (["embedded", *["127.64.0.1 embedded"] * 4], "Completed")
+
+
+def test_in_their_own_network_instances_meet_each_other_and_not_the_hosts_loopback(
+    unlistening: Session, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as ours:
+        code = f"""
+import os, socket
+from pathlib import Path
+if socket.gethostname() == "algo-1":
+    listening = socket.create_server(("algo-1", {ours.getsockname()[1] + 1}))
+    other = listening.accept()[0]
+    print(other.recv(9).decode())
+    try:
+        socket.create_connection(("127.0.0.1", {ours.getsockname()[1]}))
+    except OSError as error:
+        print(error.strerror)
+else:
+    while True:
+        try:
+            socket.create_connection(("algo-1", {ours.getsockname()[1] + 1})).send(b"met")
+            break
+        except ConnectionRefusedError:
+            pass
+"""
+        outcome, observer = run(unlistening, tmp_path, description(python(code), InstanceCount=2))
+    assert (observer.lines, outcome.status) == (["met", "Connection refused"], "Completed")
+
+
+def routes_of_a_job(session: Session, folder: Path) -> list[str]:
+    outcome, observer = run(session, folder, description(python("print(open('/proc/net/route').read())")))
+    assert outcome.status == "Completed"
+    return [line.split()[0] for line in observer.lines[1:] if line]
+
+
+@pytest.mark.skipif(outside_problem() is not None, reason=str(outside_problem()))
+def test_pasta_connects_a_jobs_network_to_the_outside(unlistening: Session, tmp_path: Path) -> None:
+    assert routes_of_a_job(unlistening, tmp_path) != []
+    assert subprocess.run(["pgrep", "--parent", str(os.getpid()), "pasta"], check=False, stdout=-3).returncode == 1
+
+
+def test_without_pasta_a_job_reaches_nothing_outside(
+    unlistening: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("cdk_processing.local.container.job_network._PASTA_PROGRAM", "no-such-pasta")
+    assert routes_of_a_job(unlistening, tmp_path) == []
+    assert "a job reaches nothing outside the embedded AWS: pasta is not installed (Debian: passt)" in caplog.text
+
+
+def test_the_names_that_a_docker_job_is_likely_to_use_lead_nowhere_without_ports_on_the_host(tmp_path: Path) -> None:
+    described = description(["x"], ProcessingOutputConfig=s3_outputs("s3://some-bucket/out"))
+    names = names_nowhere(JobSpecification.read(described), "eu-west-1")
+    files = network_files(tmp_path, ["algo-1"], names)
+    assert list(files) == ["/etc/hosts"]
+    lines = files["/etc/hosts"].read_text().splitlines()
+    for name in (
         "s3.eu-west-1.amazonaws.com",
         "s3.amazonaws.com",
         "sts.amazonaws.com",
@@ -112,19 +211,11 @@ def test_without_a_name_server_the_names_lead_nowhere(tmp_path: Path) -> None:
         "api.sagemaker.eu-west-1.amazonaws.com",
         "sqs.eu-west-1.amazonaws.com",
         "some-bucket.s3.eu-west-1.amazonaws.com",
-    ]
-    code = f"""
-import json, socket
-print(json.dumps([sorted({{each[4][0] for each in socket.getaddrinfo(name, 443)}}) for name in {names}]))
-"""
-    outputs = s3_outputs("s3://some-bucket/out")
-    described = description(python(code), ProcessingOutputConfig=outputs)
-    _, observer = run(Session("http://127.0.0.1:1"), tmp_path, described)
-    assert json.loads(observer.lines[0]) == [sorted(NOWHERE)] * len(names)
+    ):
+        assert [line.split()[0] for line in lines if line.endswith(f" {name}")] == list(NOWHERE)
 
 
-@may_listen
-@pytest.mark.skipif(os.geteuid() != 0, reason="the other name server takes port 53, too")
+@pytest.mark.skipif(not AwsNames.may_listen(), reason="this user may not listen on ports 53 and 443")
 def test_a_name_that_is_not_awss_is_looked_up_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     question = b"\x12\x34\x01\x00\0\1\0\0\0\0\0\0\7example\3org\0\0\1\0\1"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outside:

@@ -25,6 +25,9 @@ sys.exit(int(os.environ.get("EXIT", "0")))
 """
 
 
+TRUSTED = ("AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+
+
 @pytest.fixture
 def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "bin"
@@ -33,7 +36,7 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("RECORD", str(tmp_path / "record"))
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
+    for name in [name for name in os.environ if name.startswith("AWS_") or name in TRUSTED]:
         monkeypatch.delenv(name)
     return tmp_path / "record"
 
@@ -57,15 +60,26 @@ def test_the_whole_command_line(record: Path, tmp_path: Path) -> None:
     assert (outcome.status, observer.lines) == ("Completed", ["from the container"])
     inspected, ran = calls(record)[:2]
     assert inspected[0] == ["image", "inspect", "--format", "{{.Id}}", "an-image:1"]
+    instance = f"{tmp_path}/work/a-job/algo-1"
+    files = {
+        "/etc/hosts": "hosts",
+        "/etc/resolv.conf": "resolv.conf",
+        "/run/cdk-processing/ca-bundle.pem": "ca-bundle.pem",
+        "/etc/ssl/certs/ca-certificates.crt": "ca-bundle.pem",
+        "/etc/pki/tls/certs/ca-bundle.crt": "ca-bundle.pem",
+        "/etc/ssl/cert.pem": "ca-bundle.pem",
+    }
     assert ran[0] == [
         *("run", "--rm", "--init", "--pull", "never", "--name", f"a-job-algo-1-{os.getpid()}", "--hostname", "algo-1"),
-        *("--network", "host", "--add-host", "algo-1:127.0.0.1"),
-        *("-v", f"{tmp_path}/work/a-job/algo-1/ml:/opt/ml"),
+        *("--network", "host", "-v", f"{instance}/ml:/opt/ml"),
+        *(option for place, file in files.items() for option in ("-v", f"{instance}/{file}:{place}:ro")),
+        *(option for name in TRUSTED for option in ("-e", name)),
         *("-e", "AWS_ACCESS_KEY_ID", "-e", "AWS_ENDPOINT_URL", "-e", "AWS_REGION", "-e", "AWS_DEFAULT_REGION"),
         *("-e", "PROCESSING_JOB_ARN", "-e", "GIVEN", "-e", "HOME=/elsewhere"),
         *("--entrypoint", "python3", "an-image:1", "-v", "", "$x", "two words"),
     ]
     assert ran[1] == {
+        "AWS_CA_BUNDLE": "/run/cdk-processing/ca-bundle.pem",
         "AWS_ACCESS_KEY_ID": "of-the-role",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
         "AWS_REGION": data_plane.REGION,

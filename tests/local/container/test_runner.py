@@ -91,7 +91,9 @@ print(json.dumps([config, dict(os.environ)]))
     }
     assert {name: config["processingjobconfig"][name] for name in described} == described
     variables.pop("PATH")
+    trusted = ("AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
     assert variables == {
+        **dict.fromkeys(trusted, "/run/cdk-processing/ca-bundle.pem"),
         "AWS_ACCESS_KEY_ID": "of-the-role",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
         "AWS_REGION": REGION,

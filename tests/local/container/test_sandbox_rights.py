@@ -38,7 +38,7 @@ def sandboxed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
     if request.param == "no user namespace":
         if os.geteuid() != 0:
             pytest.skip("an ordinary user has no sandbox without a user namespace")
-        monkeypatch.setattr(sandbox, "_user_ids", lambda: None)
+        monkeypatch.setattr(sandbox, "container_user_ids", lambda: None)
 
     def run(
         code: str,

@@ -33,11 +33,11 @@ def ids(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "one id":
         if not system_call_filter():
             pytest.skip("libseccomp is not installed")
-        monkeypatch.setattr(sandbox, "_user_ids", lambda: ONE)
+        monkeypatch.setattr(sandbox, "container_user_ids", lambda: ONE)
     elif len(possible_user_ids()) < 2:
         pytest.skip("newuidmap is not installed, or /etc/subuid grants this user no ids")
     else:
-        found = sandbox._user_ids()
+        found = sandbox.container_user_ids()
         assert found is None or len(found.uid_map) == 2
     return str(request.param)
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from cdk_processing.local import ministack
 from cdk_processing.local.api_models.loader import shared_loader
 from cdk_processing.local.aws.iam.credentials import credentials_for_role, current_role_id
 from cdk_processing.local.aws.iam.principals import Principal, role_principal
-from cdk_processing.local.job_runner import AccessDeniedError
+from cdk_processing.local.job_runner import AccessDeniedError, Listeners
 
 __all__ = ["AssumedRole", "AssumedRoles"]
 
@@ -26,6 +26,10 @@ class AssumedRole:
 
     names: None = None
     """An assumed role is for the service's own calls; a job's container gets a session of its own."""
+
+    def serve_in(self, network: Listeners) -> NoReturn:
+        """An assumed role has no endpoint."""
+        raise TypeError(f"{self.role_arn} is assumed for the service's own calls, so it has no endpoint of its own")
 
     def __init__(self, role_arn: str, region: str, endpoint_url: str, session_name: str) -> None:
         self.role_arn = role_arn

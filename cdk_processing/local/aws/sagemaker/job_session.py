@@ -8,7 +8,7 @@ from typing import Any
 
 from cdk_processing.local.aws.iam.assumed_roles import AssumedRole
 from cdk_processing.local.aws.iam.credentials import Credentials, credentials_for_role
-from cdk_processing.local.job_runner import NameService, RoleSession
+from cdk_processing.local.job_runner import Listeners, NameService, RoleSession
 from cdk_processing.local.wire.job_doors import JobDoor, JobDoors
 
 __all__ = ["job_session"]
@@ -20,7 +20,7 @@ class _JobSession:
     def __init__(self, role: AssumedRole, credentials: Credentials, door: JobDoor) -> None:
         self._role = role
         self._credentials = credentials
-        self._url = door.url
+        self._door = door
         names = door.names
         self.names = None if names is None else NameService(names.address, names.authority)
         self.role_arn = role.role_arn
@@ -35,6 +35,11 @@ class _JobSession:
         """Check the permission for an action that makes no real call here."""
         self._role.authorize(action, resource, context)
 
+    def serve_in(self, network: Listeners) -> NameService:
+        """Serve the job's endpoint and AWS's names in the job's own network, too."""
+        names = self._door.serve_in(network)
+        return NameService(names.address, names.authority)
+
     def environment(self) -> Mapping[str, str]:
         """The job's own credentials and endpoint."""
         return {
@@ -42,7 +47,7 @@ class _JobSession:
             "AWS_ACCESS_KEY_ID": self._credentials.access_key,
             "AWS_SECRET_ACCESS_KEY": self._credentials.secret_key,
             "AWS_SESSION_TOKEN": self._credentials.token,
-            "AWS_ENDPOINT_URL": self._url,
+            "AWS_ENDPOINT_URL": self._door.url,
         }
 
 

@@ -9,11 +9,9 @@ sandbox.
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import json
 import os
 import signal
-import struct
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -25,28 +23,19 @@ from .kernel import (
     CLONE_NEWPID,
     CLONE_NEWUTS,
     PR_SET_PDEATHSIG,
+    bring_up_loopback,
     call,
 )
 from .ownership import reclaim
 from .rights import become
 from .root import build_root
 from .usage import Usage
-from .users import enter_user_namespace
+from .users import enter_namespaces_of, enter_user_namespace
 
 # Blocked in both processes from their first step to their last, and taken one by one: none of them can arrive at a
 # moment at which its default action, or a handler, would end the process.
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGCHLD)
-SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 SETUP_FAILED = 125
-
-
-def bring_up_loopback() -> None:
-    """Bring up the loopback device, which is down in a new network namespace."""
-    descriptor = call("socket", 2, 2, 0)
-    try:
-        fcntl.ioctl(descriptor, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
-    finally:
-        os.close(descriptor)
 
 
 def exit_status(status: int) -> int:
@@ -102,7 +91,10 @@ def inner(specification: dict[str, Any], alive: int) -> int:
 
 def outer(specification: dict[str, Any], report: int) -> int:
     """Create the namespaces, start PID 1 in them, and forward the runner's signals."""
-    enter_user_namespace(specification["users"])
+    if specification["network"] is None:
+        enter_user_namespace(specification["users"])
+    else:
+        enter_namespaces_of(specification["network"])
     call(
         "unshare",
         CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | (CLONE_NEWNET if specification["isolated"] else 0),

@@ -1,4 +1,7 @@
-"""The user namespace of a sandbox: which of its ids are which on the host."""
+"""The user namespace of a sandbox: which of its ids are which on the host.
+
+It is a new one, or that of the job's network.
+"""
 
 # ruff: noqa: PTH123
 
@@ -29,6 +32,13 @@ def enter_user_namespace(users: dict[str, Any] | None) -> None:
             write("self", name, text(ranges))
         return
     from_outside(os.getpid(), maps, users["programs"])
+
+
+def enter_namespaces_of(network: list[int]) -> None:
+    """Enter the namespaces of a job's network, given their file descriptors: the user namespace comes first."""
+    for descriptor in network:
+        call("setns", descriptor, 0)
+        os.close(descriptor)
 
 
 def from_outside(here: int, maps: dict[str, list[list[int]]], programs: dict[str, str]) -> None:
