@@ -62,7 +62,7 @@ images: $(VENV)/.set-up-all ## Write the table of AWS's images from the newest S
 policies: $(VENV)/.set-up-all ## Write the table of AWS's managed policies anew, from the newest release of moto
 	@$(BIN)/python scripts/make_managed_policies.py
 
-slow: $(VENV)/.set-up-all ## Run the slow tests: redeployments with the CDK's own command line, the SageMaker SDKs, checkov
+slow: $(VENV)/.set-up-all ## Run the slow tests: redeployments with the CDK's own command line, the SageMaker SDKs, checkov, another IAM simulator
 	@$(WITH_NODE) $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile -m slow $(ARGS)
 
 upstream: $(VENV)/.set-up-all ## Compare with the newest releases of other projects; needs the package index
