@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import os
 import re
 import shutil
@@ -11,16 +13,20 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cdk_processing.local.container.aws_names import ContainerNames
 from cdk_processing.local.container.failures import JobFailedError
 from cdk_processing.local.container.file_system import network_files
+from cdk_processing.local.container.limits import Limits
 
 __all__ = ["DockerContainer", "docker_has", "image_here", "start_docker"]
 
 _ANSWER_SECONDS = 60.0  # on a machine with all cores busy
 _REMEMBERED_SECONDS = 5.0
 _START_FAILED = 125  # docker run: the daemon itself failed
+# overlay2 limits a container's files only on XFS with quotas, which the engine does not report.
+_DRIVERS_WITH_SIZES = ("btrfs", "zfs")
 _HOST_GATEWAY = "host.docker.internal"
 
 _asked: dict[tuple[str, str], tuple[float, bool]] = {}
@@ -122,6 +128,7 @@ def start_docker(
     instance: Path,
     hosts: Sequence[str],
     isolated: bool,
+    limits: Limits,
     names: ContainerNames,
 ) -> DockerContainer:
     """Start a container.
@@ -135,6 +142,7 @@ def start_docker(
         instance: Folder of this container on the host; ``ml`` below it is its ``/opt/ml``.
         hosts: All instances of the job.
         isolated: Whether the container has no network.
+        limits: What it may use of the machine, as far as the engine can limit it.
         names: Where AWS's own host names lead.
     """
     ml = instance / "ml"
@@ -148,6 +156,7 @@ def start_docker(
         [
             *("docker", "run", "--rm", "--init", "--pull", "never", "--name", name, "--hostname", host),
             *network,
+            *_limited(limits, _engine()),
             *("-v", f"{ml}:/opt/ml"),
             *(option for place, own in files.items() for option in ("-v", f"{own}:{place}:ro")),
             *named,
@@ -169,6 +178,33 @@ def _network(isolated: bool) -> list[str]:
     if sys.platform == "linux":
         return ["--network", "host"]  # the embedded AWS listens on the host's loopback address only
     return ["--add-host", f"{_HOST_GATEWAY}:host-gateway"]
+
+
+def _limited(limits: Limits, engine: Mapping[str, Any]) -> list[str]:
+    """Return the options that limit a container. An option that the engine cannot follow would be a line in its log."""
+    # As in a sandbox: when the machine runs out of memory, the kernel kills a job before the embedded AWS.
+    options = ["--oom-score-adj", "1000", "--ulimit", "core=0"]
+    memory = min(limits.memory_bytes or 0, int(engine.get("MemTotal") or 0))
+    if engine.get("MemoryLimit") and memory:
+        options += ["--memory", str(memory)]
+        if engine.get("SwapLimit"):
+            options += ["--memory-swap", str(memory)]  # memory and swap together: no swap
+    if engine.get("PidsLimit"):
+        options += ["--pids-limit", str(limits.processes)]
+    if limits.volume_bytes:
+        options += ["--ulimit", f"fsize={limits.volume_bytes}"]
+        if engine.get("Driver") in _DRIVERS_WITH_SIZES:
+            options += ["--storage-opt", f"size={limits.volume_bytes}"]
+    return options
+
+
+@functools.cache
+def _engine() -> Mapping[str, Any]:
+    """Return what the Docker engine says about itself."""
+    command = ["docker", "info", "--format", "{{json .}}"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWER_SECONDS, check=False)
+    found: Mapping[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {}
+    return found
 
 
 def _variables(variables: Mapping[str, str], reachable: bool) -> tuple[list[str], dict[str, str]]:

@@ -194,6 +194,7 @@ def _starter(
     tell: Callable[[str], None],
 ) -> _Start:
     """Choose how to run the containers: with the user's interpreter, in Docker, or in an environment."""
+    limits = Limits(memory_of(job.instance_type), job.volume_bytes)
     image = image_here(job.image, job.arn.split(":")[4], settings.registry) if settings.python is None else None
     if image is not None:
         names_there = _names_on_host(job, session)
@@ -206,6 +207,7 @@ def _starter(
             instance,
             job.hosts,
             job.isolated,
+            limits,
             names_there,
         )
     environment = environment_for(job.image, settings.python, tell)
@@ -235,7 +237,7 @@ def _starter(
         instance,
         job.hosts,
         job.isolated,
-        Limits(memory_of(job.instance_type), job.volume_bytes),
+        limits,
         names,
         network,
     )

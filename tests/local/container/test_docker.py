@@ -4,11 +4,13 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cdk_processing.local.container import docker
 from cdk_processing.local.container.runner import RunnerSettings, run_processing_job
 from tests.local.container import data_plane
 from tests.local.container.data_plane import Observer, Session, description
@@ -20,6 +22,10 @@ with open(os.environ["RECORD"], "a") as file:
     file.write(json.dumps([sys.argv[1:], given]) + "\\n")
 if sys.argv[1] == "image":
     sys.exit(0 if sys.argv[-1] == "an-image:1" else 1)
+if sys.argv[1] == "info":
+    limited = {{"MemoryLimit": True, "SwapLimit": True, "PidsLimit": True, "Driver": "btrfs"}}
+    print(json.dumps({{"MemTotal": 4 << 30, **limited}}))
+    sys.exit()
 print("from the container")
 sys.exit(int(os.environ.get("EXIT", "0")))
 """
@@ -29,16 +35,19 @@ TRUSTED = ("AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FI
 
 
 @pytest.fixture
-def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "bin"
     folder.mkdir()
     (folder / "docker").write_text(STAND_IN)
     (folder / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("RECORD", str(tmp_path / "record"))
+    asked = docker._engine
+    asked.cache_clear()
     for name in [name for name in os.environ if name.startswith("AWS_") or name in TRUSTED]:
         monkeypatch.delenv(name)
-    return tmp_path / "record"
+    yield tmp_path / "record"
+    asked.cache_clear()
 
 
 def run(tmp_path: Path, described: dict[str, Any]) -> tuple[Any, Observer]:
@@ -58,7 +67,7 @@ def test_the_whole_command_line(record: Path, tmp_path: Path) -> None:
     described["AppSpecification"]["ContainerArguments"] = ["", "$x", "two words"]
     outcome, observer = run(tmp_path, described)
     assert (outcome.status, observer.lines) == ("Completed", ["from the container"])
-    inspected, ran = calls(record)[:2]
+    inspected, _, ran = calls(record)[:3]
     assert inspected[0] == ["image", "inspect", "--format", "{{.Id}}", "an-image:1"]
     instance = f"{tmp_path}/work/a-job/algo-1"
     files = {
@@ -71,7 +80,9 @@ def test_the_whole_command_line(record: Path, tmp_path: Path) -> None:
     }
     assert ran[0] == [
         *("run", "--rm", "--init", "--pull", "never", "--name", f"a-job-algo-1-{os.getpid()}", "--hostname", "algo-1"),
-        *("--network", "host", "-v", f"{instance}/ml:/opt/ml"),
+        *("--network", "host", "--oom-score-adj", "1000", "--ulimit", "core=0"),
+        *("--memory", str(4 << 30), "--memory-swap", str(4 << 30), "--pids-limit", "16384"),
+        *("--ulimit", f"fsize={1 << 30}", "--storage-opt", f"size={1 << 30}", "-v", f"{instance}/ml:/opt/ml"),
         *(option for place, file in files.items() for option in ("-v", f"{instance}/{file}:{place}:ro")),
         *(option for name in TRUSTED for option in ("-e", name)),
         *("-e", "AWS_ACCESS_KEY_ID", "-e", "AWS_ENDPOINT_URL", "-e", "AWS_REGION", "-e", "AWS_DEFAULT_REGION"),
@@ -90,16 +101,25 @@ def test_the_whole_command_line(record: Path, tmp_path: Path) -> None:
 
 def test_an_isolated_container_has_no_network_and_no_credentials(record: Path, tmp_path: Path) -> None:
     run(tmp_path, description(["x"], NetworkConfig={"EnableNetworkIsolation": True}))
-    arguments, variables = calls(record)[1]
+    arguments, variables = calls(record)[2]
     assert arguments[arguments.index("--network") + 1] == "none"
     assert set(variables) == {"AWS_REGION", "AWS_DEFAULT_REGION"}
+
+
+def test_an_engine_that_cannot_limit_is_not_asked_to(
+    record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker, "_engine", lambda: {"MemTotal": 4 << 30, "Driver": "overlay2"})
+    run(tmp_path, description(["x"]))
+    arguments, _ = calls(record)[1]
+    assert not {"--memory", "--memory-swap", "--pids-limit", "--storage-opt"}.intersection(arguments)
 
 
 def test_without_an_entrypoint_the_image_uses_its_own(record: Path, tmp_path: Path) -> None:
     described = description([])
     described["AppSpecification"] = {"ImageUri": "an-image:1", "ContainerArguments": ["--x"]}
     run(tmp_path, described)
-    arguments, _ = calls(record)[1]
+    arguments, _ = calls(record)[2]
     assert "--entrypoint" not in arguments
     assert arguments[-2:] == ["an-image:1", "--x"]
 
