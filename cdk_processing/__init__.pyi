@@ -1,7 +1,9 @@
 from .constructs.bucket import DataBucket as DataBucket
+from .constructs.budgets import TeamBudget as TeamBudget
 from .constructs.chat_channels import SlackChannel as SlackChannel
 from .constructs.chat_channels import TeamsChannel as TeamsChannel
 from .constructs.job import ProcessingJob as ProcessingJob
+from .constructs.jobs_file import ProcessingJobs as ProcessingJobs
 from .constructs.platform import ProcessingPlatform as ProcessingPlatform
 from .constructs.platform_interface import IProcessingPlatform as IProcessingPlatform
 from .constructs.repository import ProcessingRepository as ProcessingRepository

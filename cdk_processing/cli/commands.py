@@ -13,6 +13,7 @@ from cdk_processing.cli.launching import redrive, start, stop
 from cdk_processing.cli.local import local
 from cdk_processing.cli.policies import policies
 from cdk_processing.cli.runs import logs, runs, why
+from cdk_processing.cli.schema import prices, schema
 
 __all__ = ["main"]
 
@@ -44,5 +45,5 @@ def main() -> None:
     """Run SageMaker Processing jobs on this machine, and work with deployed ones."""
 
 
-for _command in (local, jobs, runs, start, logs, why, stop, redrive, dead_letters, policies):
+for _command in (local, jobs, runs, start, logs, why, stop, redrive, dead_letters, policies, schema, prices):
     main.add_command(_command)

@@ -10,6 +10,7 @@ from aws_cdk import Annotations
 from constructs import Construct
 
 from cdk_processing.constructs.acknowledgements import of_packs
+from cdk_processing.constructs.budgets import BUDGETS, admit_budgets
 from cdk_processing.constructs.placement import Placement, place_problems
 from cdk_processing.constructs.resource_policies import admit, tls_only
 from cdk_processing.constructs.resources import acknowledge, place_of, resource, stack_of
@@ -58,12 +59,13 @@ def email_problems(addresses: Any) -> Iterator[Problem]:
             yield Problem(f"alert_emails[{index}]", address, "named once", "drop one")
 
 
-def make_topic(platform: Construct, key_arn: str | None) -> str:
+def make_topic(platform: Construct, key_arn: str | None, *, with_budgets: bool = False) -> str:
     """Make the topic; returns its ARN.
 
     Args:
         platform: The platform.
         key_arn: The key that encrypts it. None for no key: the policy of AWS's own key, ``aws/sns``, admits no alarms.
+        with_budgets: Whether budgets send to it.
     """
     made = resource(platform, "Alerts", "AWS::SNS::Topic", {"KmsMasterKeyId": key_arn} if key_arn else {})
     if key_arn is None:
@@ -71,24 +73,29 @@ def make_topic(platform: Construct, key_arn: str | None) -> str:
         acknowledge(made, platform, reason, "CKV_AWS_26", *of_packs("SNSEncryptedKMS"))
     arn = made.attribute("ref")
     statements = [tls_only("sns:Publish", arn), admit(_ALARMS, "sns:Publish", arn)]
+    statements += [admit_budgets(arn)] if with_budgets else []
     document = {"Version": "2012-10-17", "Statement": statements}
     properties = {"Topics": [arn], "PolicyDocument": document}
     resource(platform, "AlertsPolicy", "AWS::SNS::TopicPolicy", properties)
     return arn
 
 
-def admit_alarms(topic: Any, platform: Construct) -> str:
-    """Let alarms publish to a topic that was given; warn where its policy is another app's. Returns its ARN."""
+def admit_alarms(topic: Any, platform: Construct, *, with_budgets: bool = False) -> str:
+    """Let alarms publish to a topic that was given, and budgets if there are any; returns its ARN.
+
+    It warns where the topic's policy is another app's.
+    """
     from aws_cdk import aws_iam as iam
 
     arn = str(topic.topic_arn)
-    statement = admit(_ALARMS, "sns:Publish", arn)
-    added = topic.add_to_resource_policy(iam.PolicyStatement.from_json(statement))
-    if not added.statement_added:
+    statements = [admit(_ALARMS, "sns:Publish", arn), *([admit_budgets(arn)] if with_budgets else [])]
+    added = [topic.add_to_resource_policy(iam.PolicyStatement.from_json(each)) for each in statements]
+    if not all(each.statement_added for each in added):
+        services = f"{_ALARMS} and {BUDGETS}" if with_budgets else _ALARMS
         Annotations.of(platform).add_warning_v2(
             _WARNING,
             f"this app cannot change the policy of the topic {topic.node.path}. Alarms reach it only if that policy "
-            f"allows {_ALARMS} the action sns:Publish, and the policy of its key, if it has one, kms:Decrypt and "
+            f"allows {services} the action sns:Publish, and the policy of its key, if it has one, kms:Decrypt and "
             "kms:GenerateDataKey, each for this account (aws:SourceAccount). When both are there, "
             f'write Annotations.of(platform).acknowledge_warning("{_WARNING}").',
         )

@@ -13,6 +13,7 @@ from constructs import Construct
 
 from cdk_processing.constructs.alarms import alarm_on_dead_letters
 from cdk_processing.constructs.alerts import admit_alarms, email_problems, make_topic, subscribe_emails, topic_problems
+from cdk_processing.constructs.budgets import TeamBudget, budget_problems, make_budgets
 from cdk_processing.constructs.chat_channels import SlackChannel, TeamsChannel, channel_problems, subscribe_channels
 from cdk_processing.constructs.imported_platform import ImportedPlatform
 from cdk_processing.constructs.naming import claim_platform_name
@@ -87,6 +88,7 @@ class ProcessingPlatform(Construct):
         cost_allocation: Who pays; tags like the others.
         server_access_logs_bucket: The ``s3.IBucket`` that gets the logs of requests to the platform's buckets. The keys
             of the logs begin with a bucket's construct path. Left out, S3 writes none.
+        budgets: What each team may spend in a month. The topic gets an alert of the team that spends more.
         removal_policy: What happens to the key, the dead letters, the logs and the buckets when the stack is deleted.
             Left out, they stay. ``RemovalPolicy.DESTROY`` deletes them, and the buckets' objects, if the context
             ``cdk-processing:remove-data`` is true too.
@@ -123,6 +125,7 @@ class ProcessingPlatform(Construct):
         tags: Mapping[str, str] | None = None,
         cost_allocation: CostAllocation | None = None,
         server_access_logs_bucket: Bucket | None = None,
+        budgets: ListOf[TeamBudget] = (),
         removal_policy: RemovalPolicy | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -143,6 +146,7 @@ class ProcessingPlatform(Construct):
             *standards_problems(standards),
             *tags_problems(tags, cost_allocation),
             *_logs_problems(server_access_logs_bucket),
+            *budget_problems(budgets, place_of(stack_of(self)).region),
             *removal_policy_problems(removal_policy),
         ]
         if problems:
@@ -151,14 +155,17 @@ class ProcessingPlatform(Construct):
         self._access_logs = server_access_logs_bucket
         self._given_key = None if isinstance(encryption_key, str) else encryption_key
         #: ARN of the key that encrypts the queue, the topic, the logs and the table; None if AWS's own keys do.
-        self.key_arn: str | None = self._prepare_key(encryption_key)
+        self.key_arn: str | None = self._prepare_key(encryption_key, with_budgets=bool(budgets))
         self._queue = make_queue(self, self.key_arn, removes_data=self._removes_data)
         self.dead_letter_queue_arn: str = arn_of(self._queue)
         self.dead_letter_queue_url: str = self._queue.attribute("ref")
         self.alert_topic_arn: str = (
-            make_topic(self, self.key_arn) if alert_topic is None else admit_alarms(alert_topic, self)
+            make_topic(self, self.key_arn, with_budgets=bool(budgets))
+            if alert_topic is None
+            else admit_alarms(alert_topic, self, with_budgets=bool(budgets))
         )
         subscribe_emails(self, alert_emails, self.alert_topic_arn)
+        make_budgets(self, budgets, self.alert_topic_arn)
         subscribe_channels(self, alert_channels, self.alert_topic_arn, self.role_standards)
         self.log_group_arn: str = make_log_group(
             self, self.key_arn, log_retention_days, removes_data=self._removes_data
@@ -335,13 +342,13 @@ class ProcessingPlatform(Construct):
             }
         return DataBucket(self, construct_id, encryption_key=self.key, **options)
 
-    def _prepare_key(self, given: Key | str | None) -> str | None:
+    def _prepare_key(self, given: Key | str | None, *, with_budgets: bool) -> str | None:
         """ARN of the key: one that is given and admits the services, or one that is made; None for AWS's own keys."""
         if given is None:
-            return make_key(self, removes_data=self._removes_data)
+            return make_key(self, removes_data=self._removes_data, with_budgets=with_budgets)
         if isinstance(given, str):
             return None
-        admit_services(given, self)
+        admit_services(given, self, with_budgets=with_budgets)
         return str(key_name(given))
 
 

@@ -28,8 +28,8 @@ _FOURTEEN_DAYS = 1_209_600
 AWS_OWNED = "encryption_key='aws-owned' was asked for: the service encrypts with a key of its own, at no cost."
 
 
-def make_key(platform: Construct, *, removes_data: bool) -> str:
-    """Make a key that admits the services; returns its ARN."""
+def make_key(platform: Construct, *, removes_data: bool, with_budgets: bool = False) -> str:
+    """Make a key that admits the services, and budgets if there are any; returns its ARN."""
     made = resource(
         platform,
         "Key",
@@ -37,7 +37,7 @@ def make_key(platform: Construct, *, removes_data: bool) -> str:
         {
             "Description": f"What the processing jobs under {known_as(platform)} share",
             "EnableKeyRotation": True,
-            "KeyPolicy": {"Version": "2012-10-17", "Statement": key_statements()},
+            "KeyPolicy": {"Version": "2012-10-17", "Statement": key_statements(with_budgets=with_budgets)},
         },
     )
     _keep(made, removes_data)

@@ -7,6 +7,7 @@ from typing import Any
 from aws_cdk import Annotations
 from constructs import Construct
 
+from cdk_processing.constructs.budgets import BUDGETS
 from cdk_processing.constructs.placement import Placement, place_problems
 from cdk_processing.constructs.pseudo_parameters import (
     account_token,
@@ -26,8 +27,12 @@ _WARNING = "cdk-processing:imported-key"
 _EVERYTHING = "*"  # in a key's own policy: this key
 
 
-def key_statements() -> list[dict[str, Any]]:
-    """The policy of a key that is made for a platform."""
+def key_statements(*, with_budgets: bool = False) -> list[dict[str, Any]]:
+    """The policy of a key that is made for a platform.
+
+    Args:
+        with_budgets: Whether budgets send to the topic.
+    """
     # https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html: IAM policies decide
     account = {
         "Sid": "Account",
@@ -36,7 +41,8 @@ def key_statements() -> list[dict[str, Any]]:
         "Action": "kms:*",
         "Resource": _EVERYTHING,
     }
-    return [account, *_service_statements(partition_token(), region_token(), account_token(), url_suffix_token())]
+    place = (partition_token(), region_token(), account_token(), url_suffix_token())
+    return [account, *_service_statements(*place, with_budgets=with_budgets)]
 
 
 def shared_key_problems(key: object, platform: Construct) -> list[Problem]:
@@ -55,32 +61,33 @@ def shared_key_problems(key: object, platform: Construct) -> list[Problem]:
     return place_problems([Placement("encryption_key", "a key", where_is(key, name), here, fix, any_account=True)])
 
 
-def admit_services(key: Any, platform: Construct) -> None:
+def admit_services(key: Any, platform: Construct, *, with_budgets: bool = False) -> None:
     """Admit the services in the policy of a key; warn where the policy is another app's.
 
     Args:
         key: A ``kms.IKey``.
         platform: The platform that the key is for.
+        with_budgets: Whether budgets send to the topic.
     """
     from aws_cdk import aws_iam as iam
 
-    for statement in _service_statements(partition_token(), region_token(), account_token(), url_suffix_token()):
+    place = (partition_token(), region_token(), account_token(), url_suffix_token())
+    for statement in _service_statements(*place, with_budgets=with_budgets):
         added = key.add_to_resource_policy(iam.PolicyStatement.from_json(statement), True)
         if not added.statement_added:
-            _warn(key, platform)
+            _warn(key, platform, with_budgets)
             return
 
 
-def _warn(key: Any, platform: Construct) -> None:
+def _warn(key: Any, platform: Construct, with_budgets: bool) -> None:
     place = place_of(stack_of(platform))
     partition, region, account = (
         f"<{name}>" if is_token(value) else value
         for name, value in (("partition", place.partition), ("region", place.region), ("account", place.account))
     )
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    needed = ", ".join(
-        str(statement).replace("'", '"') for statement in _service_statements(partition, region, account, suffix)
-    )
+    statements = _service_statements(partition, region, account, suffix, with_budgets=with_budgets)
+    needed = ", ".join(str(statement).replace("'", '"') for statement in statements)
     Annotations.of(platform).add_warning_v2(
         _WARNING,
         f"this app cannot change the policy of the key {key.node.path}. Without these statements in it, alarms reach "
@@ -89,9 +96,12 @@ def _warn(key: Any, platform: Construct) -> None:
     )
 
 
-def _service_statements(partition: str, region: str, account: str, suffix: str) -> list[dict[str, Any]]:
+def _service_statements(
+    partition: str, region: str, account: str, suffix: str, *, with_budgets: bool
+) -> list[dict[str, Any]]:
     groups = f"arn:{partition}:logs:{region}:{account}:log-group:/aws/vendedlogs/states/*"
     return [
+        *([_budgets(account)] if with_budgets else []),
         {
             "Sid": "Alarms",
             "Effect": "Allow",
@@ -127,3 +137,15 @@ def _service_statements(partition: str, region: str, account: str, suffix: str) 
             "Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
         },
     ]
+
+
+def _budgets(account: str) -> dict[str, Any]:
+    # https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
+    return {
+        "Sid": "Budgets",
+        "Effect": "Allow",
+        "Principal": {"Service": BUDGETS},
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+        "Resource": _EVERYTHING,
+        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+    }

@@ -20,7 +20,7 @@ __all__ = ["TypedResource", "call_for", "typed_resource"]
 
 _CAPITALS = re.compile(r"^(?:[A-Z]+(?![a-z])|[A-Z])")
 #: Documents in a language of their own: their names stay as they are.
-_DOCUMENTS = frozenset({"AssumeRolePolicyDocument", "EventPattern", "KeyPolicy", "PolicyDocument"})
+_DOCUMENTS = frozenset({"AssumeRolePolicyDocument", "CostFilters", "EventPattern", "KeyPolicy", "PolicyDocument"})
 
 
 class TypedResource(CfnResource):

@@ -50,6 +50,8 @@ _HANDLERS = {"cloudcontrolapi": "cloudcontrol"}
 #: Resource types that CloudFormation provisions. Networks and repositories are only records and start nothing.
 RESOURCE_TYPES = frozenset(
     {
+        # Budgets are only records: nothing here costs anything.
+        "AWS::Budgets::Budget",
         "AWS::CDK::Metadata",
         # Chat channels are only records: nothing here sends a message.
         "AWS::Chatbot::MicrosoftTeamsChannelConfiguration",

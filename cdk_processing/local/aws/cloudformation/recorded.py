@@ -1,6 +1,7 @@
 """Resource types that are recorded and do nothing, because what they are for is outside the embedded AWS.
 
-A chat channel would send messages to Slack or Microsoft Teams, and nothing here leaves the machine. Jobs have no real
+A chat channel would send messages to Slack or Microsoft Teams, and nothing here leaves the machine. Nothing here costs
+anything, so a budget counts nothing. Jobs have no real
 network, so the rules of security groups let nothing in or out.
 """
 
@@ -15,6 +16,7 @@ __all__ = ["RECORDED", "record_resources"]
 
 #: The types; of a chat channel, the part of its ARN too.
 RECORDED = {
+    "AWS::Budgets::Budget": "",
     "AWS::Chatbot::MicrosoftTeamsChannelConfiguration": "microsoft-teams-channel",
     "AWS::Chatbot::SlackChannelConfiguration": "slack-channel",
     "AWS::EC2::SecurityGroupIngress": "",

@@ -44,3 +44,18 @@ def test_a_chat_channel_is_created_and_changed(aws):
     arn = f"arn:aws:chatbot::{aws.account_id}:chat-configuration/slack-channel/alerts"
     assert [stack["StackStatus"] for stack in (made, changed)] == ["CREATE_COMPLETE", "UPDATE_COMPLETE"]
     assert [stack["Outputs"][0]["OutputValue"] for stack in (made, changed)] == [arn, arn]
+
+
+def test_a_budget_is_created_and_counts_nothing(aws):
+    cloudformation = aws.client("cloudformation")
+    limit = {"Amount": 500, "Unit": "USD"}
+    budget = {"BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": limit}
+    made = {"Type": "AWS::Budgets::Budget", "Properties": {"Budget": budget}}
+
+    def ended():
+        [stack] = cloudformation.describe_stacks(StackName="Spent")["Stacks"]
+        return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
+
+    cloudformation.create_stack(StackName="Spent", TemplateBody=json.dumps({"Resources": {"Budget": made}}))
+
+    assert until(ended, every=0.05)["StackStatus"] == "CREATE_COMPLETE"
