@@ -148,6 +148,7 @@ class _Declaring:
                     triggers=triggers,
                     platform=platform,
                     launch_policy=LaunchPolicy(**given) if given else PATIENT,
+                    job_id=self._job.model.job_id,
                 )
         return problems
 

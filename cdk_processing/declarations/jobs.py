@@ -243,6 +243,9 @@ class JobModel(Declared):
         default=None, description="What launches the job. Left out, it is started by hand."
     )
     launch_policy: LaunchPolicyModel | None = Field(default=None, description="How often and how long a run retries.")
+    job_id: str | None = Field(
+        default=None, description="Identifies the job in its account and region, also when it is renamed or moved."
+    )
 
 
 class JobsModel(Declared):
