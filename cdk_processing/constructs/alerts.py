@@ -10,9 +10,8 @@ from aws_cdk import Annotations
 from constructs import Construct
 
 from cdk_processing.constructs.acknowledgements import of_packs
-from cdk_processing.constructs.budgets import BUDGETS, admit_budgets
 from cdk_processing.constructs.placement import Placement, place_problems
-from cdk_processing.constructs.resource_policies import admit, tls_only
+from cdk_processing.constructs.resource_policies import BUDGETS, admit, admit_budgets, tls_only
 from cdk_processing.constructs.resources import acknowledge, place_of, resource, stack_of
 from cdk_processing.constructs.whereabouts import where_is
 from cdk_processing.contract.texts import digest

@@ -8,16 +8,15 @@ from typing import Any
 
 from constructs import Construct
 
-from cdk_processing.constructs.pseudo_parameters import account_token, partition_token
+from cdk_processing.constructs.alerts import email_problems
 from cdk_processing.constructs.resources import resource
 from cdk_processing.contract.texts import TAG_KEY, TAG_VALUE, digest
 from cdk_processing.errors import Problem
 from cdk_processing.request.tokens import is_token
 from cdk_processing.request.types import ListOf
 
-__all__ = ["BUDGETS", "TeamBudget", "admit_budgets", "budget_problems", "make_budgets"]
+__all__ = ["TeamBudget", "budget_problems", "make_budgets"]
 
-BUDGETS = "budgets.amazonaws.com"
 #: The costs of these partitions are in the bill of an account of the partition aws.
 _WITHOUT_BUDGETS = ("us-gov-", "us-iso", "eu-isoe-")
 #: https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_Notification.html
@@ -78,8 +77,6 @@ class TeamBudget:
             yield Problem("thresholds", given, f"at most {most} different numbers", "drop some")
 
     def _email_problems(self) -> Iterator[Problem]:
-        from cdk_processing.constructs.alerts import email_problems
-
         yield from email_problems(self.alert_emails)
         if isinstance(self.alert_emails, Sequence) and len(self.alert_emails) > _MOST_EMAILS:
             fix = "name a mailing list"
@@ -106,22 +103,6 @@ def budget_problems(budgets: Any, region: str) -> Iterator[Problem]:
     if budgets and not is_token(region) and region.startswith(_WITHOUT_BUDGETS):
         allowed = f"empty in {region}, whose costs are in the bill of another account"
         yield Problem("budgets", len(budgets), allowed, "make the budgets in that account")
-
-
-def admit_budgets(topic_arn: str) -> dict[str, Any]:
-    """The statement of a topic's policy by which the account's budgets may send to it."""
-    # https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
-    return {
-        "Sid": "Budgets",
-        "Effect": "Allow",
-        "Principal": {"Service": BUDGETS},
-        "Action": "sns:Publish",
-        "Resource": topic_arn,
-        "Condition": {
-            "StringEquals": {"aws:SourceAccount": account_token()},
-            "ArnLike": {"aws:SourceArn": f"arn:{partition_token()}:budgets::{account_token()}:*"},
-        },
-    }
 
 
 def make_budgets(platform: Construct, budgets: ListOf[TeamBudget], topic_arn: str) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 from aws_cdk import Annotations
 from constructs import Construct
 
-from cdk_processing.constructs.budgets import BUDGETS
 from cdk_processing.constructs.placement import Placement, place_problems
 from cdk_processing.constructs.pseudo_parameters import (
     account_token,
@@ -15,6 +14,7 @@ from cdk_processing.constructs.pseudo_parameters import (
     region_token,
     url_suffix_token,
 )
+from cdk_processing.constructs.resource_policies import BUDGETS
 from cdk_processing.constructs.resources import place_of, stack_of
 from cdk_processing.constructs.whereabouts import where_is
 from cdk_processing.errors import Problem
