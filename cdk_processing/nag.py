@@ -1,18 +1,21 @@
 """A pack for cdk-nag: the processing jobs of any state machine of an app, with this library or without it.
 
-No other pack reads the definitions of state machines. Like cdk-nag's own packs, it reads constructs: it does not see a
-property override (``add_property_override``). ``StandardsValidation`` reads the templates as they are deployed, and
-holds jobs to a team's own limits.
+No other pack reads the definitions of state machines. cdk-nag's own packs read constructs, and do not see a property
+override (``add_property_override``). This one reads the resources in the templates as they are deployed, as
+``StandardsValidation`` does, which holds jobs to a team's own limits.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final, cast
 
 import jsii
-from aws_cdk import CfnResource, Stack
+from aws_cdk import CfnResource, Stack, Stage
 
 try:
     from cdk_nag import IApplyRule, NagMessageLevel, NagPack, NagRuleCompliance
@@ -23,7 +26,8 @@ from cdk_processing.request.instances import has_local_storage
 from cdk_processing.standards.created_job import CreatedJob
 from cdk_processing.standards.definitions import CreatingState, creating_states
 from cdk_processing.standards.grants import pass_role_grants
-from cdk_processing.standards.template_text import TemplateText, parsed
+from cdk_processing.standards.template_text import TemplateText
+from cdk_processing.standards.templates import SynthesizedStack, definition_of
 
 __all__ = ["ProcessingChecks"]
 
@@ -112,7 +116,8 @@ class ProcessingChecks(NagPack):
 
     The rules are ``CdkProcessing-NetworkIsolation``, ``-Vpc``, ``-VolumeEncryption``, ``-OutputEncryption``,
     ``-TrafficEncryption``, ``-TimeLimit``, ``-JobName``, each with the state's name in brackets, and ``-PassRole``. A
-    value that is known at run time only is a finding for the rules that ask for ``true``.
+    value that is known at run time only is a finding for the rules that ask for ``true``. It reads the templates of the
+    last synth, so ``validate_scope`` comes after ``app.synth()``; as a plugin it always does.
 
     Args:
         scope: The app.
@@ -142,7 +147,9 @@ class ProcessingChecks(NagPack):
                 found = [state.name for state in states if not is_met(state)]
                 self._apply_rule(cast(IApplyRule, _Rule(node, name, info, explanation, found)))
         elif kind in _POLICIES:
-            found = [grant.what for grant in pass_role_grants(_resources(node), TemplateText({}))]
+            stack, logical_id = _deployed(node)
+            own = {logical_id: stack.resources[logical_id]} if logical_id in stack.resources else {}
+            found = [grant.what for grant in pass_role_grants(own, TemplateText(stack.template))]
             info = "The policy allows iam:PassRole to SageMaker on roles that it does not name."
             explanation = "Whoever has it can run a job as any of those roles. Name each role, and iam:PassedToService."
             self._apply_rule(cast(IApplyRule, _Rule(node, "PassRole", info, explanation, found)))
@@ -191,29 +198,25 @@ class _Rule:
 
 
 def _states(node: CfnResource) -> Iterator[CreatingState]:
-    machine = cast(Any, node)
-    stack = Stack.of(node)
-    reader = TemplateText({})
-    if machine.definition_string is not None:
-        text = reader.text(stack.resolve(machine.definition_string))
-        substitutions = stack.resolve(machine.definition_substitutions)
-        for key, value in substitutions.items() if isinstance(substitutions, Mapping) else ():
-            text = text.replace(f"${{{key}}}", reader.text(value))
-        definition = parsed(text)
-    else:
-        definition = reader.tree(stack.resolve(machine.definition))
+    """The states of a state machine that create jobs."""
+    stack, name = _deployed(node)
+    definition = definition_of(stack, name, TemplateText(stack.template)) if name in stack.resources else None
     return creating_states(definition) if isinstance(definition, Mapping) else iter(())
 
 
-def _resources(node: CfnResource) -> dict[str, Any]:
-    """The resource as in a template, as far as its policies go."""
-    made, stack = cast(Any, node), Stack.of(node)
-    properties = {
-        "PolicyDocument": stack.resolve(getattr(made, "policy_document", None)),
-        "ManagedPolicyArns": stack.resolve(getattr(made, "managed_policy_arns", None)),
-        "Policies": [
-            {"PolicyDocument": each.get("policyDocument", each.get("PolicyDocument"))}
-            for each in stack.resolve(getattr(made, "policies", None)) or ()
-        ],
-    }
-    return {"": {"Type": node.cfn_resource_type, "Properties": properties}}
+def _deployed(node: CfnResource) -> tuple[SynthesizedStack, str]:
+    """The stack of a resource as it is deployed, and the resource's logical id."""
+    stack = Stack.of(node)
+    stage = cast(Stage, Stage.of(node))
+    file = Path(stage.outdir, stack.template_file)
+    if not file.is_file():
+        raise RuntimeError(f"{stack.node.path} has no template yet: call app.synth() before validate_scope()")
+    template = _template(file, file.stat().st_mtime_ns)
+    return SynthesizedStack(stack.node.path, template), str(stack.resolve(node.logical_id))
+
+
+@lru_cache(maxsize=4)
+def _template(file: Path, changed: int) -> Mapping[str, Any]:
+    """A template, read once for all its resources."""
+    del changed
+    return cast("Mapping[str, Any]", json.loads(file.read_text(encoding="utf-8")))

@@ -17,7 +17,7 @@ from cdk_processing.standards.judging import Breach, Verdict, judge, judge_findi
 from cdk_processing.standards.standards import Standards
 from cdk_processing.standards.template_text import TemplateText, parsed
 
-__all__ = ["FoundBreach", "SynthesizedStack", "judge_stack"]
+__all__ = ["FoundBreach", "SynthesizedStack", "definition_of", "judge_stack"]
 
 _PUBLIC_ACL = ("PublicRead", "PublicReadWrite", "AuthenticatedRead")
 
@@ -121,7 +121,7 @@ def _jobs(stack: SynthesizedStack, name: str, reader: TemplateText) -> Iterator[
 
 
 def _machine_jobs(stack: SynthesizedStack, name: str, reader: TemplateText) -> Iterator[CreatedJob]:
-    definition = _definition(stack, name, reader)
+    definition = definition_of(stack, name, reader)
     if not isinstance(definition, Mapping):
         return
     ours = (stack.resources[name].get("Metadata") or {}).get(METADATA)
@@ -143,7 +143,7 @@ def _job(stack: SynthesizedStack, path: str, request: Any) -> CreatedJob:
     return CreatedJob(path, given, region=stack.region, is_denied_at_run_time=stack.denies)
 
 
-def _definition(stack: SynthesizedStack, name: str, reader: TemplateText) -> Any:
+def definition_of(stack: SynthesizedStack, name: str, reader: TemplateText) -> Any:
     """The definition of a state machine; None if synth cannot read it."""
     properties = stack.resources[name].get("Properties") or {}
     if "Definition" in properties:
@@ -168,7 +168,7 @@ def _findings(
     if standards.known_jobs:
         for name, resource in resources.items():
             is_machine = resource.get("Type") == "AWS::StepFunctions::StateMachine"
-            if is_machine and not isinstance(_definition(stack, name, reader), Mapping):
+            if is_machine and not isinstance(definition_of(stack, name, reader), Mapping):
                 fix = "write it into the template"
                 problem = Problem("definition", None, "readable at synth", fix, "standard known_jobs")
                 yield name, [Breach(stack.path_of(name), "known_jobs", problem)]

@@ -1,5 +1,6 @@
 """Our pack for cdk-nag: it finds the processing jobs of any state machine, and what is wrong with them."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from aws_cdk import Acknowledgment, App, Stack, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 
-from cdk_processing import NetworkConfig, ProcessingJob, SKLearnProcessor
+from cdk_processing import NetworkConfig, ProcessingJob, SKLearnProcessor, Standards, StandardsValidation
 
 HOSTILE = runpy.run_path(str(Path(__file__).parents[1] / "apps" / "hostile" / "app.py"))
 RULES = ["NetworkIsolation", "Vpc", "VolumeEncryption", "OutputEncryption", "TrafficEncryption", "TimeLimit", "JobName"]
@@ -131,3 +132,67 @@ def test_an_app_with_the_pack_as_a_plugin_fails_on_a_finding(tmp_path):
 
     with pytest.raises(RuntimeError, match="ValidationFailed"):
         app.synth()
+
+
+SAFE = {
+    "ProcessingJobName.$": "States.Format('prep-{}', $$.Execution.Name)",
+    "NetworkConfig": {"EnableNetworkIsolation": True},
+}
+
+
+def overridden(app):
+    """An app whose definition and role are made unsafe by property overrides, hand-written and this library's own."""
+    stack = Stack(app, "Stack")
+    unsafe = {"Type": "Task", "End": True, "Resource": HOSTILE["SYNC"], "Parameters": {"ProcessingJobName": "nightly"}}
+    safe = {**unsafe, "Parameters": SAFE}
+    HOSTILE["machine"](stack, HOSTILE["definition"](safe))
+    machine = stack.node.find_child("Machine")
+    text = json.dumps({"StartAt": "Prep", "States": {"Prep": unsafe}})
+    machine.add_property_override("DefinitionString", text)
+    processor = SKLearnProcessor(framework_version="1.4-2", instance_type="ml.m5.xlarge", instance_count=1)
+    job = ProcessingJob(stack, "Job", processor.run(code="s3://code/prep.py"))
+    wide = {"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*"}
+    job.node.find_child("WorkflowRole").add_property_override("Policies.0.PolicyDocument.Statement", [wide])
+    job.node.find_child("StateMachine").add_property_override("DefinitionString", text)
+    return app
+
+
+def test_what_a_property_override_deploys_is_found(tmp_path):
+    rules = found(overridden(App(outdir=str(tmp_path))))
+
+    for path in ("Stack/Machine", "Stack/Job/StateMachine"):
+        assert {("NetworkIsolation[Prep]", path), ("JobName[Prep]", path)} <= rules
+    assert ("PassRole[iam:PassRole on *]", "Stack/Job/WorkflowRole") in rules
+
+
+def test_what_a_property_override_takes_away_is_not_found(tmp_path):
+    app = App(outdir=str(tmp_path))
+    state = {"Type": "Task", "End": True, "Resource": HOSTILE["SYNC"], "Parameters": {"ProcessingJobName": "nightly"}}
+    stack = Stack(app, "Stack")
+    HOSTILE["machine"](stack, HOSTILE["definition"](state))
+    machine = stack.node.find_child("Machine")
+    machine.add_property_override("DefinitionString", json.dumps({"StartAt": "End", "States": {}}))
+
+    assert found(app) == set()
+
+
+def test_the_standards_see_property_overrides_too(tmp_path):
+    app = overridden(App(outdir=str(tmp_path)))
+    Validations.of(app).add_plugins(StandardsValidation(Standards(network_isolation=True, pass_role=True)))
+
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        app.synth()
+    report = json.loads((tmp_path / "validation-report.json").read_text(encoding="utf-8"))
+    broken = json.dumps(report)
+    for path in ("Stack/Machine/Prep", "Stack/Job"):
+        assert f"{path}: network_config" in broken or f"{path}: NetworkConfig" in broken, broken
+    assert "Stack/Job/WorkflowRole: iam:PassRole must be on named roles" in broken
+
+
+def test_a_pack_that_is_called_before_synth_says_so(tmp_path):
+    from cdk_processing.nag import ProcessingChecks
+
+    app = HOSTILE["build"](App(outdir=str(tmp_path)), ["ByJsonText"])
+
+    with pytest.raises(RuntimeError, match=r"call app\.synth\(\) before validate_scope"):
+        ProcessingChecks(app).validate_scope(app)
