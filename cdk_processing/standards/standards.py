@@ -43,7 +43,7 @@ class Standards:
         required_tags: Keys of the tags that each processing job must have. A dict gives patterns of the allowed values
             for each key: ``{"team": ["data", "ml-*"]}``.
         image_repositories: Patterns of the allowed image URIs, without tag and digest.
-        pinned_images: Whether images must be named by digest.
+        pinned_images: Whether ``image_uri`` must name a digest: also of AWS's images, and of those that the CDK builds.
         regions: The allowed regions.
         max_run_cost: The most that one run may cost, in the currency of ``prices``: the dearest of the job's instance
             types, times the number of instances, the time limit and the attempts.
@@ -120,7 +120,9 @@ class Standards:
     def strict(cls) -> Standards:
         """The baseline, and: isolated, in a VPC, encrypted with KMS keys, all jobs known.
 
-        It does not ask for ``pinned_images``: the processors of AWS's frameworks name AWS's images by tag.
+        It does not ask for ``pinned_images``: AWS's images have tags, behind which AWS mends them, and the CDK names an
+        image that it builds by a tag with a hash of its folder. A job with either would be rejected. To ask for
+        digests, write ``replace(Standards.strict(), pinned_images=True)``.
         """
         return cls(
             max_instance_count=20,

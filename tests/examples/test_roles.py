@@ -16,10 +16,12 @@ import pytest
 
 from cdk_processing.constructs.platform import ProcessingPlatform
 from cdk_processing.constructs.roles import RoleStandards
+from tests.compliance import declared
 
 ROOT = Path(__file__).parents[2]
 APPS = {
     "the example": ROOT / "app.py",
+    "all jobs broken": ROOT / "tests" / "apps" / "standards" / "app.py",
     "platform team": ROOT / "tests" / "apps" / "platform_team" / "app.py",
     "real client": ROOT / "tests" / "apps" / "real_client" / "app.py",
     "three jobs": ROOT / "tests" / "apps" / "three_jobs" / "app.py",
@@ -86,6 +88,13 @@ def test_every_role_of_the_apps_in_the_readme_has_boundary_path_and_prefix(numbe
     exec(compile(README[number], "README.md", "exec"), {"__name__": "__main__"})
 
     assert len(walk(tmp_path / "out")) >= 3
+
+
+@pytest.mark.parametrize("name", [name for name in declared.APPS if name != "example"])
+def test_every_role_of_the_apps_for_cdk_nag_has_boundary_path_and_prefix(name, everywhere, tmp_path):
+    declared.APPS[name](tmp_path / "out").synth()
+
+    assert len(walk(tmp_path / "out")) >= 2
 
 
 def test_a_role_without_them_is_found(everywhere, monkeypatch, tmp_path):
