@@ -10,8 +10,10 @@ from .constructs.repository import ProcessingRepository as ProcessingRepository
 from .constructs.roles import RoleStandards as RoleStandards
 from .constructs.shared_tags import CostAllocation as CostAllocation
 from .constructs.standards_validation import StandardsValidation as StandardsValidation
+from .constructs.triggers.all_of import OnAll as OnAll
 from .constructs.triggers.deploy import OnDeploy as OnDeploy
 from .constructs.triggers.event import OnEvent as OnEvent
+from .constructs.triggers.marker import OnMarker as OnMarker
 from .constructs.triggers.object_created import OnObjectCreated as OnObjectCreated
 from .constructs.triggers.schedule import OnSchedule as OnSchedule
 from .constructs.triggers.success_of import OnSuccessOf as OnSuccessOf

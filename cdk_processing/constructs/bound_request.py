@@ -220,8 +220,8 @@ class BoundRequest:
         return writes + [access for query in athena for access in result_access(query, self._scope)]
 
     def _locate_input(self, channel: ProcessingInput) -> S3Location | None:
-        """Where an input lies; None for the object that launches the run, which has no place yet."""
-        if channel.is_arrived_object:
+        """Where an input lies; None for the object that launches the run or its folder, which have no place yet."""
+        if channel.is_arrived_object or channel.is_arrived_folder:
             return None
         files = channel.files
         if files is None:

@@ -1,7 +1,8 @@
 """Jobs that launch each other in a circle, by the objects that they write and by their success: they would never end.
 
 Synth refuses a circle of which every step is certain. It warns of one that depends on what only a run or a pattern
-knows: a key that begins with a parameter or an object's key, or an event of ``OnEvent`` about a new object.
+knows: a key that begins with a parameter or an object's key, an event of ``OnEvent`` about a new object, or markers of
+``OnAll``, of which others may never come.
 """
 
 from __future__ import annotations
@@ -167,6 +168,7 @@ def _warn(job: Construct, circle: Sequence[_Step]) -> None:
     Annotations.of(job).add_warning_v2(
         _WARNING,
         f"jobs may launch each other for ever: {'; '.join(step.text for step in circle)}. Whether they do depends on "
-        "values of a run, or on a pattern of OnEvent. Write to another prefix or bucket. If it ends, or is meant, "
+        "values of a run, on a pattern of OnEvent, or on other markers of OnAll. Write to another prefix or bucket. If "
+        "it ends, or is meant, "
         f'write Annotations.of(job).acknowledge_warning("{_WARNING}", "why").',
     )

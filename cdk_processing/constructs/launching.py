@@ -305,8 +305,7 @@ class Launching:
 
     def _mappings_of(self, triggers: Sequence[Trigger]) -> list[EventMapping]:
         """What the events of triggers mean, where that is not the usual."""
-        mappings = (trigger.event_mapping(self._version) for trigger in triggers)
-        return [mapping for mapping in mappings if mapping is not None]
+        return [mapping for trigger in triggers for mapping in trigger.event_mappings(self._version)]
 
     @property
     def _admissions(self) -> tuple[Admission, ...]:

@@ -5,7 +5,7 @@ A stack without an account or a region says nothing of where it will be, and not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, cast
 
@@ -75,9 +75,10 @@ def trigger_placements(job: Construct, triggers: Sequence[Any]) -> list[Placemen
     found: list[Placement] = []
     for index, trigger in enumerate(triggers):
         field = f"triggers[{index}]"
-        watched, upstream = getattr(trigger, "watched", None), getattr(trigger, "upstream", None)
-        if isinstance(watched, S3Location):
-            found += _bucket(f"{field}.location", watched, here, fix)
+        locations, upstream = getattr(trigger, "locations", {}), getattr(trigger, "upstream", None)
+        if isinstance(locations, Mapping):  # else it is a class, and somebody else's problem
+            for name, location in locations.items():
+                found += _bucket(f"{field}.{name}", location, here, fix)
         if (bus := getattr(trigger, "event_bus", None)) is not None:
             found.append(Placement(f"{field}.event_bus", "an event bus", where_is(bus), here, fix))
         if isinstance(upstream, Construct):

@@ -31,7 +31,7 @@ __all__ = ["bucket_key", "warn_of_shared_outputs"]
 _NAMED = 3
 #: Stands on both sides of a value that is known only at run time, and in place of a slash in it.
 _VALUE, _SLASH = "\0", "\1"
-_OF_THE_LAUNCH = ("OBJECT_", "UPSTREAM_RUN_ID")
+_OF_THE_LAUNCH = ("OBJECT_", "UPSTREAM_RUN_ID", "FOLDER_URI", "SOURCE_FOLDER")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +159,13 @@ def _value(value: RunTimeValue, path: str, triggers: Sequence[Trigger]) -> str:
         if isinstance(constant, str) and not isinstance(constant, EventField) and set(given) == {constant}:
             return constant
         return _opaque(f"{value.parameter} of {path}")
-    if value.name == "ATTEMPT":
-        return _opaque(value.name)
+    if value.name in ("ATTEMPT", "PARTITION"):
+        return _opaque(f"{value.name}{value.item}")
     if value.name.startswith(_OF_THE_LAUNCH) and triggers:
         # The same object or upstream run launches both, where both are launched by the same.
         launched = "; ".join(sorted(trigger.describe() for trigger in triggers))
-        return _opaque(f"{value.name} of {launched}")
-    return _opaque(f"{value.name} of {path}")
+        return _opaque(f"{value.name}{value.item} of {launched}")
+    return _opaque(f"{value.name}{value.item} of {path}")
 
 
 def _opaque(text: str) -> str:

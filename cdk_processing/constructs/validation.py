@@ -13,6 +13,7 @@ from constructs import Construct
 from cdk_processing.constructs.image import image_problems
 from cdk_processing.constructs.network import network_problems
 from cdk_processing.constructs.storage import known_name, shown
+from cdk_processing.constructs.triggers.all_of import OnAll
 from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.constructs.written_places import can_begin_with, folder_of, written_places
 from cdk_processing.errors import Problem
@@ -133,7 +134,8 @@ def warn_of_unnamed_objects(scope: Construct, request: ProcessingRequest, trigge
 def warn_of_patterns(scope: Construct, request: ProcessingRequest, triggers: Sequence[Trigger]) -> None:
     """Warn of a ``*`` in a prefix: it means itself, so it most likely matches nothing, without a word."""
     named = [(f"inputs[{index}].source", channel.location) for index, channel in enumerate(request.inputs)]
-    named += [(f"triggers[{index}].location", trigger.watched) for index, trigger in enumerate(triggers)]
+    for index, trigger in enumerate(triggers):
+        named += [(f"triggers[{index}].{field}", location) for field, location in trigger.locations.items()]
     for field, location in named:
         if location is not None and "*" in location.key:
             meant = location.key.partition("*")[0]
@@ -184,6 +186,13 @@ def _supply_fix(value: RunTimeValue, trigger: Trigger) -> str:
             f"each run of {value.job} writes to a place of its own: launch this job by OnSuccessOf that job alone, or "
             f"read what all its runs wrote, outputs[{value.output!r}].folder"
         )
+    if value.name == "SOURCE_FOLDER":
+        return f"launch the job by OnAll with a source named {value.item}, or use FOLDER_URI, which one marker brings"
+    if isinstance(trigger, OnAll):
+        if value.name == "FOLDER_URI":
+            return f"write FOLDER_URI[{next(iter(trigger.markers))!r}]: each source has its own folder"
+        if value.name == "PARTITION":
+            return f"add {value.item!r} to by, so that it is the same for all markers of a run"
     return "drop the value or the trigger, or make two jobs"
 
 
@@ -225,8 +234,10 @@ def _wrongly_given(parameters: Sequence[RunTimeValue], trigger: Trigger, index: 
 
 
 def _described(trigger: Trigger) -> str:
-    watched, text = trigger.watched, trigger.describe()
-    return text if watched is None else text.replace(watched.uri, shown(watched))
+    text = trigger.describe()
+    for location in trigger.locations.values():
+        text = text.replace(location.uri, shown(location))
+    return text
 
 
 def _parameter_fix(value: RunTimeValue, trigger: Trigger) -> str:

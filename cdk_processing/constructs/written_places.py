@@ -11,7 +11,9 @@ from cdk_processing.request.request import ProcessingRequest
 __all__ = ["can_begin_with", "folder_of", "written_places"]
 
 #: Values that can hold any text, so that a key made of them can begin with anything.
-_ANY_TEXT = frozenset({"OBJECT_KEY", "OBJECT_URI", "PARAMETER", "UPSTREAM_OUTPUT"})
+_ANY_TEXT = frozenset(
+    {"FOLDER_URI", "OBJECT_KEY", "OBJECT_URI", "PARAMETER", "PARTITION", "SOURCE_FOLDER", "UPSTREAM_OUTPUT"}
+)
 
 
 def written_places(request: ProcessingRequest) -> Iterator[tuple[str, S3Location | None]]:

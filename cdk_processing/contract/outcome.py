@@ -9,7 +9,7 @@ from typing import Any
 
 from cdk_processing.contract.version import VERSION, VERSION_FIELD, read_version
 
-__all__ = ["COMPLETED", "DUPLICATE", "SKIPPED", "SUPERSEDED", "Outcome"]
+__all__ = ["COMPLETED", "DUPLICATE", "MISSING_FIELD", "SKIPPED", "SUPERSEDED", "WAITING", "Outcome"]
 
 #: The run made its outputs.
 COMPLETED = "Completed"
@@ -19,11 +19,16 @@ DUPLICATE = "Duplicate"
 SUPERSEDED = "Superseded"
 #: An earlier run was still running, and the job does not let runs overlap.
 SKIPPED = "Skipped"
+#: Other markers of the run had not come. The last one launches it.
+WAITING = "Waiting"
+#: The field of what had not come.
+MISSING_FIELD = "missing"
 
 _NOTHING_DONE = {
     DUPLICATE: "nothing was done: another run has the same run key",
     SUPERSEDED: "nothing was done: a newer version of the object arrived first",
     SKIPPED: "nothing was done: an earlier run was still running, and runs of this schedule do not overlap",
+    WAITING: "nothing was done: the last marker launches the run",
 }
 
 
@@ -32,13 +37,14 @@ class Outcome:
     """The outcome of a run that succeeded. In a definition, each value may be JSONata.
 
     Attributes:
-        status: ``Completed``, or why nothing was done: ``Duplicate``, ``Superseded``, ``Skipped``.
+        status: ``Completed``, or why nothing was done: ``Duplicate``, ``Superseded``, ``Skipped``, ``Waiting``.
         run_id: The run's id, which every execution with this run key shares; None if the output lacks it.
         job_name: The processing job that it created. Of a duplicate, the job of the other run; otherwise the job that
             it would have created.
         job_status: Of a duplicate, the status of that job when the run looked at it.
         made_by: Of a duplicate, the ARN of the execution that created that job.
         outputs: The name and URI of each output. Only of a run that completed, and of a duplicate.
+        missing: Of a run that waited, the sources whose markers had not come.
         version: The contract's version.
     """
 
@@ -48,6 +54,7 @@ class Outcome:
     job_status: str | None = None
     made_by: str | None = None
     outputs: tuple[tuple[str, str], ...] = ()
+    missing: tuple[str, ...] = ()
     version: int = VERSION
 
     def render(self) -> dict[str, Any]:
@@ -61,6 +68,7 @@ class Outcome:
             "outputs": outputs,
             "job_status": self.job_status,
             "made_by": self.made_by,
+            MISSING_FIELD: list(self.missing) or None,
         }
         return {name: value for name, value in fields.items() if value is not None}
 
@@ -78,7 +86,7 @@ class Outcome:
         if not isinstance(found, dict) or not isinstance(found.get("status"), str):
             return None
         version = read_version(found, f"the output of run {found.get('run_id')}")
-        outputs = found.get("outputs")
+        outputs, missing = found.get("outputs"), found.get(MISSING_FIELD)
         return cls(
             status=found["status"],
             run_id=found.get("run_id"),
@@ -86,6 +94,7 @@ class Outcome:
             job_status=found.get("job_status"),
             made_by=found.get("made_by"),
             outputs=tuple(outputs.items()) if isinstance(outputs, Mapping) else (),
+            missing=tuple(map(str, missing)) if isinstance(missing, list) else (),
             version=version,
         )
 
@@ -97,7 +106,7 @@ class Outcome:
     def __str__(self) -> str:
         if self.status not in _NOTHING_DONE:
             return self.status
-        other = ""
+        other = f"; still missing: {', '.join(self.missing)}" if self.missing else ""
         if self.status == DUPLICATE and self.made_by:
             other = f" ({self.made_by.rsplit(':', 1)[-1]}; its job {self.job_name} was {self.job_status})"
         return f"{self.status}: {_NOTHING_DONE[self.status]}{other}"

@@ -8,6 +8,7 @@ One table lists the parts of each kind of key. :func:`run_key_of` computes a key
 | ``version`` | an object and its version, else its write | ``s3://<bucket>/<key>@<version id, else sequencer>`` |
 | ``content`` | an object and its content | ``s3://<bucket>/<key>@etag:<ETag>`` |
 | ``arrival`` | one notification of an object | ``s3://<bucket>/<key>@event:<id>`` |
+| ``folder`` | an object's name, however often it is written | ``s3://<bucket>/<key>@folder`` |
 | ``schedule`` | a schedule and its time | ``<schedule's ARN>@<time>`` |
 | ``time`` | a scheduled time, and what the schedule gives (with ``job_id``) | ``schedule:<parameters>@<time>`` |
 | ``manual`` | the key that a start by hand gives | ``manual:<key>`` |
@@ -39,7 +40,9 @@ __all__ = [
     "run_key_of",
 ]
 
-KeyKind = Literal["version", "content", "arrival", "schedule", "time", "manual", "event", "upstream", "identity"]
+KeyKind = Literal[
+    "version", "content", "arrival", "folder", "schedule", "time", "manual", "event", "upstream", "identity"
+]
 
 #: The prefix of the run key of a start by hand with a key.
 MANUAL_KEY = "manual:"
@@ -79,6 +82,7 @@ RUN_KEYS: Mapping[KeyKind, tuple[KeyPart, ...]] = {
     "version": (*_URI, "@", _value(*_VERSION)),
     "content": (*_URI, "@etag:", _value("detail.object.etag", *_VERSION)),
     "arrival": (*_URI, "@event:", _value("id")),
+    "folder": (*_URI, "@folder"),
     "schedule": (_value("schedule"), "@", _value("time")),
     "time": ("schedule:", _value(SERIES_FIELD), "@", _value("time")),
     "manual": (MANUAL_KEY, _value("run_key", any_type=True)),

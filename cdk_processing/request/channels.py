@@ -131,6 +131,14 @@ class ProcessingInput:
         return len(parts) == 1 and not isinstance(parts[0], str) and parts[0].name == "OBJECT_URI"
 
     @property
+    def is_arrived_folder(self) -> bool:
+        """Whether the source means the folder of an object that launched the run."""
+        if not has_run_time_value(self.source):
+            return False
+        parts = list(segments(str(self.source)))
+        return len(parts) == 1 and not isinstance(parts[0], str) and parts[0].name in ("FOLDER_URI", "SOURCE_FOLDER")
+
+    @property
     def is_swapped(self) -> bool:
         """Whether source and destination stand in each other's place."""
         return _is_below_prefix(self.source) and S3Location.of(self.destination) is not None
@@ -188,6 +196,9 @@ class ProcessingInput:
         if self.is_exact_object and self.s3_input_mode != "File":
             allowed = "'File' for OBJECT_URI"
             found.append(Problem("s3_input_mode", self.s3_input_mode, allowed, "leave s3_input_mode out"))
+        if self.is_arrived_folder and self.s3_data_type != "S3Prefix":
+            fix = "leave s3_data_type out, or launch the job by the manifest itself and use OBJECT_URI"
+            found.append(Problem("s3_data_type", self.s3_data_type, "'S3Prefix' for FOLDER_URI", fix))
         if self.is_arrived_object and self.s3_data_type not in ("S3Prefix", MANIFEST):
             allowed = f"known at synth for OBJECT_URI: 'S3Prefix' or {MANIFEST!r}"
             found.append(Problem("s3_data_type", self.s3_data_type, allowed, "write the word"))
@@ -314,7 +325,7 @@ def _check_spelled_once(channel: ProcessingInput) -> list[Problem]:
 
 def _check_source(channel: ProcessingInput) -> list[Problem]:
     found: list[Problem] = []
-    if channel.is_arrived_object:
+    if channel.is_arrived_object or channel.is_arrived_folder:
         return found
     if channel.files is not None:
         return _check_local_manifest(channel)
@@ -330,7 +341,7 @@ def _check_source(channel: ProcessingInput) -> list[Problem]:
         allowed = "an S3Location, an s3:// URI, a local file or a run-time value"
         found.append(Problem("source", channel.source, allowed, _place_fix(channel.source)))
     else:
-        allowed = "an s3:// URI whose bucket is known at synth, or exactly ExecutionVariables.OBJECT_URI"
+        allowed = "an s3:// URI whose bucket is known at synth, or exactly ExecutionVariables.OBJECT_URI or FOLDER_URI"
         found.append(Problem("source", channel.source, allowed, 'write bucket.at(f"prefix/{value}")'))
     return found
 

@@ -26,7 +26,7 @@ __all__ = [
 # Only what this module writes is a marker; any other text in double braces is text.
 _MARKER = re.compile(
     r"\{\{run:(?P<name>RUN_ID|TRIGGER_TIME|ATTEMPT|INSTANCE_TYPE|UPSTREAM_RUN_ID|OBJECT_(?:URI|KEY|BUCKET|SIZE|VERSION_ID)"
-    r"|UPSTREAM_OUTPUT|PARAMETER)(?::(?P<argument>[^{}|]*))?(?:\|(?P<format>[^{}]*))?\}\}"
+    r"|UPSTREAM_OUTPUT|PARAMETER|FOLDER_URI|SOURCE_FOLDER|PARTITION)(?::(?P<argument>[^{}|]*))?(?:\|(?P<format>[^{}]*))?\}\}"
 )
 #: The instance type that a run is at, where it may try several; not among the values that users write.
 INSTANCE_TYPE = "{{run:INSTANCE_TYPE}}"
@@ -80,6 +80,8 @@ def _read(match: re.Match[str]) -> RunTimeValue:
         return RunTimeValue(name, output=output, job=job, folder=folder)
     if name == "TRIGGER_TIME":
         return RunTimeValue(name, format=spec or "", moment=Moment.parse(argument or ""))
+    if name in ("PARTITION", "SOURCE_FOLDER"):
+        return RunTimeValue(name, item=unquote(argument or ""))
     if name != "PARAMETER":
         return RunTimeValue(name, format=spec or "")
     declared, *options = (argument or "").split(";")

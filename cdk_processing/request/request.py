@@ -146,8 +146,8 @@ class ProcessingRequest:
 
     @property
     def reads_arrivals(self) -> bool:
-        """Whether an input is the object that launched the run, itself or the objects that it lists."""
-        return any(channel.is_arrived_object for channel in self.inputs)
+        """Whether an input is the object that launched the run, the objects that it lists, or its folder."""
+        return any(channel.is_arrived_object or channel.is_arrived_folder for channel in self.inputs)
 
     @property
     def is_readable(self) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from cdk_processing.request.times import Moment
 
-__all__ = ["Room", "RunTimeValue"]
+__all__ = ["Room", "RunTimeValue", "item_label"]
 
 
 class Room(NamedTuple):
@@ -39,6 +39,8 @@ class RunTimeValue(NamedTuple):
         folder: What the keys of that output begin with in every run; the value is the rest.
         moment: What time it is, where ``name`` is ``TRIGGER_TIME`` and it is another than the run's own.
         room: How long the parameter's value may be; any length, where nobody has looked.
+        item: What stands in its brackets: ``day`` of ``PARTITION["day"]``, ``orders`` of ``FOLDER_URI["orders"]``,
+            whose ``name`` is ``SOURCE_FOLDER``.
     """
 
     name: str
@@ -52,6 +54,7 @@ class RunTimeValue(NamedTuple):
     folder: str = ""
     moment: Moment | None = None
     room: Room = Room()
+    item: str = ""
 
     @property
     def label(self) -> str:
@@ -60,4 +63,12 @@ class RunTimeValue(NamedTuple):
             return f"outputs[{self.output!r}] of {self.job}"
         if self.moment is not None:
             return self.moment.shown()
+        if self.item:
+            return item_label(self.name, self.item)
         return f"Parameter({self.parameter!r})" if self.name == "PARAMETER" else f"ExecutionVariables.{self.name}"
+
+
+def item_label(name: str, item: str) -> str:
+    """A value with brackets, as a user writes it."""
+    written = "FOLDER_URI" if name == "SOURCE_FOLDER" else name
+    return f"ExecutionVariables.{written}[{item!r}]"

@@ -15,15 +15,17 @@ from cdk_processing.errors import Problem, RunTimeValueError
 from cdk_processing.request.markers import encoded, has_marker
 from cdk_processing.request.number_tokens import is_number_token
 from cdk_processing.request.parameter_values import WORDS, parameter_text, value_problem
-from cdk_processing.request.run_time_value import RunTimeValue
+from cdk_processing.request.run_time_value import RunTimeValue, item_label
 from cdk_processing.request.times import Moment, check_time_format
 from cdk_processing.request.types import Duration, ListOf
 
 __all__ = [
     "ExecutionVariable",
     "ExecutionVariables",
+    "FolderUri",
     "Parameter",
     "ParameterType",
+    "Partitions",
     "Text",
     "TriggerTime",
     "has_run_time_value",
@@ -43,14 +45,15 @@ class ExecutionVariable:
     """A value that Step Functions or the trigger knows; use it in f-strings, or alone."""
 
     name: str
+    item: str = ""
 
     def __str__(self) -> str:
-        return f"{{{{run:{self.name}}}}}"
+        return f"{{{{run:{self.name}{f':{encoded(self.item)}' if self.item else ''}}}}}"
 
     def __format__(self, spec: str) -> str:
         if spec:
             raise RunTimeValueError(
-                f"ExecutionVariables.{self.name} takes no format, got {spec!r}; "
+                f"{self._label} takes no format, got {spec!r}; "
                 "only TRIGGER_TIME does, for example {ExecutionVariables.TRIGGER_TIME:%Y/%m/%d}"
             )
         return str(self)
@@ -72,7 +75,11 @@ class ExecutionVariable:
 
     def _no_time(self, other: object) -> str:
         fix = "write ExecutionVariables.TRIGGER_TIME - timedelta(days=1) for a time before the run's"
-        return str(Problem(f"what is combined with ExecutionVariables.{self.name}", other, "text: it is no time", fix))
+        return str(Problem(f"what is combined with {self._label}", other, "text: it is no time", fix))
+
+    @property
+    def _label(self) -> str:
+        return item_label(self.name, self.item) if self.item else f"ExecutionVariables.{self.name}"
 
 
 _RUNS_OWN = Moment()
@@ -140,6 +147,57 @@ class TriggerTime(ExecutionVariable):
         return TriggerTime(moment=self.moment.shifted(other, -1))
 
 
+@dataclass(frozen=True, slots=True)
+class FolderUri(ExecutionVariable):
+    """The folder of the object that launched the run; with brackets, of one source of ``OnAll``.
+
+    Example:
+        >>> str(ExecutionVariables.FOLDER_URI["orders"])
+        '{{run:SOURCE_FOLDER:%6F%72%64%65%72%73}}'
+    """
+
+    name: str = "FOLDER_URI"
+
+    def __getitem__(self, source: str) -> ExecutionVariable:
+        """The folder of one source of ``OnAll``.
+
+        Raises:
+            RunTimeValueError: The name cannot be one of a source.
+        """
+        if not isinstance(source, str) or not _PARAMETER_NAME.fullmatch(source):
+            fix = 'write FOLDER_URI["orders"] for OnAll({"orders": OnMarker(...), ...})'
+            raise RunTimeValueError(
+                str(Problem("the name in FOLDER_URI[...]", source, "the name of a source of OnAll", fix))
+            )
+        return ExecutionVariable("SOURCE_FOLDER", source)
+
+
+class Partitions:
+    """The ``key=value`` folders in the path of the object that launched the run."""
+
+    def __getitem__(self, name: str) -> ExecutionVariable:
+        """The value of one folder: of ``PARTITION["day"]`` in ``in/day=2026-03-28/1.csv``, ``2026-03-28``.
+
+        Raises:
+            RunTimeValueError: No folder can have the name.
+        """
+        if not isinstance(name, str) or not name or has_marker(name) or set(name) & set("/="):
+            allowed = "the text before the = in the name of a folder, without / and ="
+            raise RunTimeValueError(str(Problem("the name in PARTITION[...]", name, allowed, _PARTITION_FIX)))
+        return ExecutionVariable("PARTITION", name)
+
+    def __str__(self) -> str:
+        raise RunTimeValueError(
+            str(Problem("ExecutionVariables.PARTITION", "no name", "followed by a name in brackets", _PARTITION_FIX))
+        )
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
+
+
+_PARTITION_FIX = 'write PARTITION["day"] for the folder day=2026-03-28/'
+
+
 class ExecutionVariables:
     """Values known only at run time. Named after the SageMaker SDK's class of the same purpose.
 
@@ -164,6 +222,12 @@ class ExecutionVariables:
     OBJECT_SIZE: ClassVar = ExecutionVariable("OBJECT_SIZE")
     #: Version id of the object that launched the run; versioned buckets only.
     OBJECT_VERSION_ID: ClassVar = ExecutionVariable("OBJECT_VERSION_ID")
+    #: Folder of the object that launched the run, ``s3://bucket/.../`` with its slash. As an input's source it means
+    #: all that is in it, the object included. ``FOLDER_URI["orders"]`` is the folder of that source of ``OnAll``.
+    FOLDER_URI: ClassVar = FolderUri()
+    #: ``PARTITION["day"]`` is ``2026-03-28`` for an object in ``day=2026-03-28/``, as the key has it: ``%3A`` stays
+    #: ``%3A``. Of several folders with that name, the last one counts. A run without a value for it fails.
+    PARTITION: ClassVar = Partitions()
     #: ``RUN_ID`` of the other job's run whose success launched this one.
     UPSTREAM_RUN_ID: ClassVar = ExecutionVariable("UPSTREAM_RUN_ID")
 

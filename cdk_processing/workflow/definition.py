@@ -56,6 +56,7 @@ from cdk_processing.workflow.launches import (
     parameters_digest,
     prepare,
 )
+from cdk_processing.workflow.paths import PathValues
 
 __all__ = ["Workflow", "definition"]
 
@@ -63,7 +64,7 @@ SERVICE_MAX_RUNTIME = 86_400
 #: The longest ``MaxRuntimeInSeconds`` that SageMaker accepts for a processing job.
 LONGEST_RUNTIME = 777_600
 
-
+_OF_PATHS = ("FOLDER_URI", "SOURCE_FOLDER", "PARTITION")
 _MANIFEST = f"{FAIL_WITH_PROBLEM}[{{'prefix': 's3://' & $run.OBJECT_BUCKET & '/'}}, $run.OBJECT_KEY]"
 _JOB_NAME = "$run.name & $attempt"
 # A message holds 256 KiB. 32,000 characters of an event are at most 128,000 bytes; the run takes at most 80,000.
@@ -130,6 +131,13 @@ class Workflow:
         return list(found)
 
     @property
+    def path_values(self) -> PathValues:
+        """The values that the request takes from the path of an object."""
+        named = {name: [value.item for value in self.run_time_values if value.name == name] for name in _OF_PATHS}
+        sources, partitions = (tuple(dict.fromkeys(named[name])) for name in ("SOURCE_FOLDER", "PARTITION"))
+        return PathValues(bool(named["FOLDER_URI"]), sources, partitions)
+
+    @property
     def moments(self) -> list[Moment]:
         """The times that the request computes from the run's time, without duplicates."""
         return list(dict.fromkeys(value.moment for value in self.run_time_values if value.moment is not None))
@@ -165,6 +173,7 @@ def definition(workflow: Workflow) -> dict[str, Any]:
         instance_types=workflow.instance_types,
         admissions=workflow.admissions,
         job_id=workflow.job_id,
+        path_values=workflow.path_values,
     )
     gate = Gate(
         workflow.partition,

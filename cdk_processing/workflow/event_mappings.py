@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cdk_processing.contract.success_event import SUCCESS_SOURCE
 from cdk_processing.workflow.event_fields import EventField, compiled_parameters
-from cdk_processing.workflow.jsonata import quoted
+from cdk_processing.workflow.jsonata import all_of, quoted
 from cdk_processing.workflow.launches import ARRIVAL_KEYS, EventMapping, as_text, key_expression
 from cdk_processing.workflow.newest import NEWEST_ONLY
+from cdk_processing.workflow.paths import part
 from cdk_processing.workflow.patterns import condition
 
-__all__ = ["DEPLOYMENT_SOURCE", "arrivals", "deployments", "events", "successes"]
+__all__ = ["DEPLOYMENT_SOURCE", "arrivals", "deployments", "events", "markers_of_all", "successes"]
 
 #: The source of CloudFormation's events.
 DEPLOYMENT_SOURCE = "aws.cloudformation"
@@ -28,6 +29,34 @@ def arrivals(pattern: Mapping[str, Any], dedupe: str, *, newest_only: bool) -> E
     """
     fields = NEWEST_ONLY.event_fields if newest_only else {}
     return EventMapping(condition(pattern), ARRIVAL_KEYS[dedupe], fields=fields)
+
+
+def markers_of_all(
+    patterns: Mapping[str, Mapping[str, Any]], locations: Mapping[str, str], by: Sequence[str]
+) -> tuple[EventMapping, ...]:
+    """The mappings for the markers of sources that a run needs together, one for each source.
+
+    Args:
+        patterns: The event pattern of each source's markers, by the source's name.
+        locations: Where each source's markers are and what they are called, as text.
+        by: The ``key=value`` folders whose values the markers of one run share.
+    """
+    which = quoted(";".join(f"{name}={locations[name]}" for name in sorted(locations)))
+    values = " & '/' & ".join(f"{quoted(f'{name}=')} & {part(name)}" for name in by)
+    come = all_of([f"$exists({part(name)})" for name in by])
+    wanted = " and ".join(f"{name}=VALUE" for name in by)
+    sources = f"[{', '.join(quoted(name) for name in sorted(patterns))}]"
+    return tuple(
+        EventMapping(
+            condition(pattern),
+            f"({come} ? 'all:' & $hash({which}, 'MD5') & '@' & {values})",
+            f"the path of a marker must have the folder {wanted}, by which markers belong together",
+            fields={"source": quoted(name), "sources": sources},
+            reads_path=True,
+            joins=True,
+        )
+        for name, pattern in patterns.items()
+    )
 
 
 def events(

@@ -49,7 +49,15 @@ def item_statements(table_arn: str, key_arn: str | None, owner: str) -> list[Sta
 
 
 def update_item(
-    partition: str, table: str, item: str, *, update: str, values: dict[str, Any], condition: str
+    partition: str,
+    table: str,
+    item: str,
+    *,
+    update: str,
+    values: dict[str, Any],
+    condition: str | None = None,
+    names: dict[str, str] | None = None,
+    returned: str | None = None,
 ) -> dict[str, Any]:
     """A state that updates an item if a condition holds, without ``Next`` and ``Catch``.
 
@@ -59,10 +67,18 @@ def update_item(
         item: The item's id, as JSONata.
         update: What to change, as a DynamoDB update expression.
         values: The values in ``update`` and ``condition``, by name.
-        condition: What must hold, as a DynamoDB condition expression.
+        condition: What must hold, as a DynamoDB condition expression; None if nothing must.
+        names: The attributes that ``update`` and ``condition`` name with a ``#``.
+        returned: What the call returns of the item: ``ALL_NEW``; None for nothing.
     """
     # A failed condition is a valid result: do not retry it.
     answer = {"ErrorEquals": ["DynamoDB.ConditionalCheckFailedException"], "MaxAttempts": 0}
+    optional = {
+        "ConditionExpression": condition,
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+        "ReturnValues": returned,
+    }
     return {
         "Type": "Task",
         "Resource": f"arn:{partition}:states:::dynamodb:updateItem",
@@ -70,10 +86,9 @@ def update_item(
             "TableName": table,
             "Key": {ITEM_ID: {"S": expression(item)}},
             "UpdateExpression": update,
-            "ConditionExpression": condition,
-            "ExpressionAttributeValues": values,
+            **{name: value for name, value in optional.items() if value is not None},
         },
-        "Retry": [answer, *PATIENT_RETRY],
+        "Retry": PATIENT_RETRY if condition is None else [answer, *PATIENT_RETRY],
     }
 
 

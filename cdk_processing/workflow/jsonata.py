@@ -119,6 +119,8 @@ def _render(part: str | RunTimeValue) -> str:
         return f"$run.parameters.{part.parameter}"
     if part.name == "UPSTREAM_OUTPUT":
         return f"$lookup($run.outputs, {quoted(part.output)})"
+    if part.item:
+        return f"$lookup($run.{'partition' if part.name == 'PARTITION' else 'folders'}, {quoted(part.item)})"
     if part.moment is not None:
         time = f"$run.times.`{part.moment.key}`"
         return f"$fromMillis({time}.wall, {quoted(_picture(part.format))})" if part.format else f"{time}.text"

@@ -26,6 +26,7 @@ from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.request.times import Moment
 from cdk_processing.workflow.admission import Admission
 from cdk_processing.workflow.jsonata import expression, quoted
+from cdk_processing.workflow.paths import NO_PATH_VALUES, PathValues, path_statements
 from cdk_processing.workflow.patterns import field as member
 from cdk_processing.workflow.patterns import path
 from cdk_processing.workflow.times import TIMES, moments_expression, time_problem, time_statements
@@ -86,6 +87,7 @@ ARRIVAL_KEYS = {
     "version": key_expression("version"),
     "content": key_expression("content"),
     "event": key_expression("arrival"),
+    "folder": key_expression("folder"),
 }
 # A redrive without its event does not count as a redrive: the first state must not fail.
 _AGAIN = "$exists($states.input.redrive.event)"
@@ -125,6 +127,8 @@ class EventMapping:
         time: The run's time, in ISO 8601; the event's own time if None.
         parameters: Values for the job's parameters, by name.
         fields: More values by name, for the run's admissions.
+        reads_path: Whether it needs the statements of :mod:`~cdk_processing.workflow.paths`.
+        joins: Whether the run gets its folders from :mod:`~cdk_processing.workflow.joins`.
     """
 
     matches: str
@@ -133,6 +137,8 @@ class EventMapping:
     time: str | None = None
     parameters: tuple[tuple[str, str], ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
+    reads_path: bool = False
+    joins: bool = False
 
     def render(self) -> str:
         """The event's values, as a JSONata object."""
@@ -157,6 +163,7 @@ def prepare(
     instance_types: Sequence[str] = (),
     admissions: Sequence[Admission] = (),
     job_id: str | None = None,
+    path_values: PathValues = NO_PATH_VALUES,
 ) -> dict[str, Any]:
     """The first state, without ``Next``.
 
@@ -170,8 +177,9 @@ def prepare(
         instance_types: Instance types to try in order when there is no capacity.
         admissions: The admissions that decide whether a run may create its job.
         job_id: The job's id, or the state machine whose runs it continues; None if it has none.
+        path_values: The values that come from the path of an object.
     """
-    used = _Used(values, outputs, moments)
+    used = _Used(values, outputs, moments, path_values)
     assign: dict[str, Any] = {
         "run": expression(_run(event_mappings, parameters, base_name, used, admissions, job_id)),
         "attempt": expression(_attempt("$states.input.redrive")),
@@ -220,6 +228,8 @@ def _run(
         "$event := $exists($again) ? $again.event : $states.input",
         f"$text := {_TEXT}",
     ]
+    if used.paths or any(mapping.reads_path for mapping in event_mappings):
+        statements += path_statements()
     if event_mappings:
         # A list, not nested conditions: a job may have a hundred triggers.
         listed = ", ".join(f"{mapping.matches} ? {mapping.render()}" for mapping in event_mappings)
@@ -235,7 +245,8 @@ def _run(
         *time_statements(used.moments),
         f"$run := {_fields(event_mappings, parameters, base_name, used, admissions)}",
     ]
-    problems = [*_problems(event_mappings, parameters), *used.problems()]
+    joined = "$exists($read.source)" if any(mapping.joins for mapping in event_mappings) else "false"
+    problems = [*_problems(event_mappings, parameters), *used.problems(joined)]
     whole = "$run"
     if problems:
         statements.append(f"$problem := [{', '.join(problems)}][0]")
@@ -328,11 +339,16 @@ class _Used:
     """The values that the job uses: taken from the event, or computed from it."""
 
     def __init__(
-        self, values: Collection[str], outputs: Sequence[RunTimeValue], moments: Sequence[Moment] = ()
+        self,
+        values: Collection[str],
+        outputs: Sequence[RunTimeValue],
+        moments: Sequence[Moment] = (),
+        paths: PathValues = NO_PATH_VALUES,
     ) -> None:
         self._values = [name for name in _OF_EVENT if name in values]
         self._outputs = outputs
         self.moments = moments
+        self.paths = paths
 
     def fields(self) -> dict[str, str]:
         """The fields of ``$run`` for these values, each with its expression."""
@@ -341,12 +357,13 @@ class _Used:
             found["outputs"] = f"{{{', '.join(f'{quoted(each.output)}: {_rest(each)}' for each in self._outputs)}}}"
         if self.moments:
             found[TIMES] = moments_expression(self.moments)
-        return found
+        return found | dict(self.paths.fields())
 
-    def problems(self) -> Iterator[str]:
+    def problems(self, joined: str) -> Iterator[str]:
         """The possible missing values, each as an expression that has no value if nothing is missing."""
         yield from time_problem(self.moments)
         yield from map(_missing_value, self._values)
+        yield from self.paths.problems(joined)
         for each in self._outputs:
             told = f"the event that launched this run does not say where {each.job} wrote its output {each.output}"
             yield f"$not($exists($lookup($run.outputs, {quoted(each.output)}))) ? {quoted(told)}"

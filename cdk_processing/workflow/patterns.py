@@ -14,10 +14,12 @@ from cdk_processing.errors import Problem
 from cdk_processing.workflow.jsonata import all_of, any_of, quoted
 from cdk_processing.workflow.operators import EXISTS, LEAF, OPERATORS, operator_test, value_list, value_tests
 
-__all__ = ["condition", "field", "path", "pattern_problems"]
+__all__ = ["ANY_OF", "condition", "field", "path", "pattern_problems"]
 
+#: The field of a pattern with patterns of which any may match.
+ANY_OF = "$or"
 _ANY = "true"
-_FIELDS = ("account", "detail", "detail-type", "id", "region", "resources", "source", "time", "version", "$or")
+_FIELDS = ("account", "detail", "detail-type", "id", "region", "resources", "source", "time", "version", ANY_OF)
 
 
 def pattern_problems(pattern: Mapping[str, Any]) -> Iterator[Problem]:
@@ -32,7 +34,7 @@ def _problems_inside(pattern: Mapping[str, Any], where: str) -> Iterator[Problem
     """EventBridge accepts only a list of values at the end of every path."""
     for name, wanted in pattern.items():
         inner = f"{where}[{name!r}]"
-        if name == "$or":
+        if name == ANY_OF:
             if not isinstance(wanted, list) or not all(isinstance(option, Mapping) for option in wanted):
                 yield Problem(inner, wanted, "a list of patterns", "write {'$or': [{...}, {...}]}")
             else:
@@ -79,7 +81,7 @@ def condition(pattern: Mapping[str, Any], root: str = "$event") -> str:
 def _conditions(pattern: Mapping[str, Any], root: str) -> Iterator[str]:
     """The conditions of a pattern, one for each field."""
     for name, wanted in pattern.items():
-        if name == "$or":
+        if name == ANY_OF:
             yield any_of([condition(option, root) for option in wanted])
         elif isinstance(wanted, Mapping):
             yield from _conditions(wanted, field(root, name))

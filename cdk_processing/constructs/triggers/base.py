@@ -92,9 +92,14 @@ class Trigger(ABC):
         return None
 
     @property
+    def locations(self) -> Mapping[str, S3Location]:
+        """The locations whose new objects launch the job, alone or together, by the field that names them."""
+        return {} if self.watched is None else {"location": self.watched}
+
+    @property
     def brings(self) -> Sequence[S3Location]:
         """Where the objects are that its events name, as far as synth knows."""
-        return () if self.watched is None else (self.watched,)
+        return tuple(self.locations.values())
 
     @property
     def upstream(self) -> Upstream | None:
@@ -132,6 +137,11 @@ class Trigger(ABC):
         del version
         return None
 
+    def event_mappings(self, version: Callable[[], str]) -> Sequence[EventMapping]:
+        """The same for a trigger with several kinds of events."""
+        mapping = self.event_mapping(version)
+        return () if mapping is None else (mapping,)
+
     @abstractmethod
     def bind(self, target: LaunchTarget) -> None:
         """Create the trigger's resource."""
@@ -139,7 +149,17 @@ class Trigger(ABC):
 
 #: The values that every run has, whatever launched it.
 ALWAYS_KNOWN = frozenset({"RUN_ID", "TRIGGER_TIME", "ATTEMPT"})
-OBJECT_VALUES = frozenset({"OBJECT_URI", "OBJECT_KEY", "OBJECT_BUCKET", "OBJECT_SIZE", "OBJECT_VERSION_ID"})
+OBJECT_VALUES = frozenset(
+    {
+        "OBJECT_URI",
+        "OBJECT_KEY",
+        "OBJECT_BUCKET",
+        "OBJECT_SIZE",
+        "OBJECT_VERSION_ID",
+        "FOLDER_URI",
+        "PARTITION",
+    }
+)
 
 
 def supplies(trigger: Trigger, value: RunTimeValue, known: frozenset[str] = frozenset()) -> bool:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from cdk_processing.constructs.bucket_events import send_events
-from cdk_processing.constructs.storage import is_encrypted_with_a_key
+from cdk_processing.constructs.triggers.arrivals import (
+    arrival_pattern,
+    content_problems,
+    literal,
+    location_problems,
+    text_problems,
+)
 from cdk_processing.constructs.triggers.base import OBJECT_VALUES, LaunchTarget, Trigger, supplies
 from cdk_processing.constructs.triggers.missed import expect_arrivals, within_problems
 from cdk_processing.constructs.triggers.rules import make_rule
 from cdk_processing.errors import Problem
-from cdk_processing.request.likely import s3_uri
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.run_time_value import RunTimeValue
-from cdk_processing.request.runtime import has_run_time_value
 from cdk_processing.request.types import Bucket
 from cdk_processing.workflow.admission import Admission
 from cdk_processing.workflow.event_mappings import arrivals
@@ -84,7 +87,7 @@ class OnObjectCreated(Trigger):
         return NEWEST_ONLY if self.newest_only else None
 
     def supplies(self, value: RunTimeValue) -> bool:
-        """All values of the object, and parameters that have a default."""
+        """All values of the object and its path, and parameters that have a default."""
         return supplies(self, value, OBJECT_VALUES)
 
     def describe(self) -> str:
@@ -94,35 +97,25 @@ class OnObjectCreated(Trigger):
 
     def problems(self) -> list[Problem]:
         """What is wrong with the trigger alone."""
-        place = self.watched
-        if place is None:
-            meant = s3_uri(self.location)
-            fix = 'pass bucket.at("prefix/")' if meant is None else f"write {meant!r}"
-            return [Problem("location", self.location, "an S3Location, an s3:// URI or an s3.IBucket", fix)]
-        found = [problem.inside("location") for problem in place.problems()]
-        for field, value in (("location.key", place.key), ("suffix", self.suffix)):
-            if not isinstance(value, str):
-                found.append(Problem(field, value, "a str", "write it as text"))
-            elif has_run_time_value(value):
-                found.append(Problem(field, value, "known at synth: nothing runs yet", "leave the run-time value out"))
-            elif "**" in value:
-                found.append(Problem(field, value, "without two * in a row", "EventBridge refuses them"))
-            elif field == "suffix" and value.startswith("*"):
-                allowed = "what keys end with; a * in it is no pattern"
-                found.append(Problem(field, value, allowed, f"write {value[1:]!r}"))
+        found = location_problems(self.location)
+        if self.watched is None:
+            return found
+        found += text_problems("suffix", self.suffix) or self._suffix_problems()
         if self.dedupe not in get_args(Dedupe):
             found.append(Problem("dedupe", self.dedupe, "'version', 'content' or 'event'", "write one of those"))
         if not isinstance(self.newest_only, bool):
             found.append(Problem("newest_only", self.newest_only, "True or False", "write one of those"))
         if self.expect_within is not None:
             found += within_problems("expect_within", self.expect_within)
-        if not found and self.dedupe == "content" and is_encrypted_with_a_key(place):
-            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html, ETag
-            allowed = "'version' or 'event' where the bucket has a KMS key: each upload has another ETag there"
-            found.append(
-                Problem("dedupe", self.dedupe, allowed, "drop the key from the bucket, or compare in the script")
-            )
+        if not found and self.dedupe == "content":
+            found += content_problems(self._place)
         return found
+
+    def _suffix_problems(self) -> list[Problem]:
+        if not self.suffix.startswith("*"):
+            return []
+        allowed = "what keys end with; a * in it is no pattern"
+        return [Problem("suffix", self.suffix, allowed, f"write {self.suffix[1:]!r}")]
 
     def event_mapping(self, version: Callable[[], str]) -> EventMapping | None:
         """The run key, if it is not the object's version, and whether older arrivals are superseded."""
@@ -143,11 +136,7 @@ class OnObjectCreated(Trigger):
         watched: dict[str, Any] = {"size": [{"numeric": [">", 0]}]}
         if place.key or self.suffix:
             watched["key"] = [self._key_filter()]
-        return {
-            "source": ["aws.s3"],
-            "detail-type": ["Object Created"],
-            "detail": {"bucket": {"name": [place.bucket_name]}, "object": watched},
-        }
+        return arrival_pattern((place, watched))
 
     def _key_filter(self) -> dict[str, str]:
         key = self._place.key
@@ -156,8 +145,4 @@ class OnObjectCreated(Trigger):
         if not key:
             return {"suffix": self.suffix}
         # Prefix and suffix in one list would mean either; a wildcard means both.
-        return {"wildcard": f"{_literal(key)}*{_literal(self.suffix)}"}
-
-
-def _literal(text: str) -> str:
-    return re.sub(r"[\\*]", lambda match: f"\\{match[0]}", text)
+        return {"wildcard": f"{literal(key)}*{literal(self.suffix)}"}

@@ -8,6 +8,8 @@ from tests.constructs.conftest import flat
 from tests.workflow.model.machine import Definition
 from tests.workflow.model.runs import Subject
 
+SOURCES = ("orders", "stock", "prices")
+
 
 @pytest.fixture(scope="session")
 def synthesized():
@@ -34,6 +36,8 @@ def synthesized():
 def _declare(stack, raw, curated):
     from cdk_processing import (
         ExecutionVariables,
+        OnAll,
+        OnMarker,
         OnObjectCreated,
         OnSchedule,
         OnSuccessOf,
@@ -44,11 +48,14 @@ def _declare(stack, raw, curated):
         SKLearnProcessor,
     )
 
-    def job(name, *triggers, source=None, instance_type="ml.m5.xlarge", **run):
+    def job(name, *triggers, source=None, sources=(), instance_type="ml.m5.xlarge", **run):
         processor = SKLearnProcessor(framework_version="1.4-2", instance_type=instance_type, instance_count=1)
         request = processor.run(
             code="s3://code/prep.py",
-            inputs=[ProcessingInput(source=source or raw.at("in/"), destination="/opt/ml/processing/input")],
+            inputs=[
+                ProcessingInput(source=each, destination=f"/opt/ml/processing/input/{number}")
+                for number, each in enumerate(sources or [source or raw.at("in/")])
+            ],
             outputs=[
                 ProcessingOutput(
                     output_name="train",
@@ -68,6 +75,11 @@ def _declare(stack, raw, curated):
     job("Skip", OnSchedule("rate(1 hour)", overlap="skip"))
     job("Queue", OnSchedule("rate(1 hour)", overlap="queue"))
     job("Allow", OnSchedule("rate(1 hour)"))
+    job(
+        "All",
+        OnAll({name: OnMarker(raw.at(f"{name}/day=")) for name in SOURCES}, by=["day"]),
+        sources=[ExecutionVariables.FOLDER_URI[name] for name in SOURCES],
+    )
     upstream = job("Upstream", OnObjectCreated(raw.at("in/")))
     job("Downstream", OnSuccessOf(upstream))
 
@@ -82,6 +94,7 @@ def subject(synthesized):
         "Skip": {"overlap": "skip"},
         "Queue": {"overlap": "queue"},
         "Allow": {"overlap": "allow"},
+        "All": {"sources": SOURCES},
         "Upstream": {"announces": True},
     }
 

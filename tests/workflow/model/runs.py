@@ -37,6 +37,7 @@ class Subject:
         newest_only: Whether what is older than the newest arrival of its key is superseded.
         announces: Whether it tells of its success.
         by_hand: Whether it is started with a run key and a parameter, ``ratio``.
+        sources: The sources whose markers launch a run together.
         bucket: Where objects arrive.
         services: Whose calls it makes, as far as faults go.
     """
@@ -46,6 +47,7 @@ class Subject:
     newest_only: bool = False
     announces: bool = False
     by_hand: bool = False
+    sources: tuple[str, ...] = ()
     bucket: str = "raw-data"
     services: tuple[str, ...] = field(init=False)
 
@@ -75,6 +77,10 @@ class Subject:
             return event, ("tick", number)
         if self.by_hand:
             return {"run_key": thing, "parameters": {"ratio": f"0.{version}"}}, ("by hand", thing)
+        if self.sources:
+            # Of the second day, one source alone comes: most events are of one day, so that it mostly gets complete.
+            day = thing if version == 0 else 0
+            return self._marker(day, self.sources[version]), ("day", day)
         told = {"key": f"in/{thing}.csv", "size": 12, "version-id": f"v{version}", "sequencer": f"00{version:02X}"}
         event = {
             "source": "aws.s3",
@@ -84,6 +90,21 @@ class Subject:
             "detail": {"bucket": {"name": self.bucket}, "object": {**told, "etag": f"{thing}{version}"}},
         }
         return event, (thing, version)
+
+    def folder(self, source, day):
+        """The folder of one source and day."""
+        return f"s3://{self.bucket}/{source}/day={day}/"
+
+    def _marker(self, day, source):
+        key = f"{source}/day={day}/_SUCCESS"
+        marker = {"key": key, "size": 0, "version-id": "v1", "sequencer": "00"}
+        return {
+            "source": "aws.s3",
+            "id": f"event-{key}",
+            "detail-type": "Object Created",
+            "time": "2024-03-05T07:08:00Z",
+            "detail": {"bucket": {"name": self.bucket}, "object": marker},
+        }
 
 
 class Statistics(Counter):
@@ -261,12 +282,28 @@ class Runs(RuleBasedStateMachine):
                 self._check_manifest(job, channel["S3Input"]["S3Uri"])
         if self.subject.overlap in ("skip", "queue"):
             self._check_overlap(job)
+        if self.subject.sources:
+            self._check_folders(job)
 
     def _check_manifest(self, job, uri):
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         thing, _ = self._label(job)
         body = [{"prefix": f"s3://{self.subject.bucket}/"}, f"in/{thing}.csv"]
         _never(self.world.objects.get((bucket, key)) != body, f"{job.name} reads another manifest than its own: {uri}")
+
+    def _check_folders(self, job):
+        label = self._label(job)
+        missing = set(self.subject.sources) - self._come(label)
+        _never(missing, f"{job.name} of {label} begins though {missing} have not come")
+        read = [channel["S3Input"]["S3Uri"] for channel in job.request["ProcessingInputs"]]
+        wanted = [self.subject.folder(source, label[1]) for source in self.subject.sources]
+        _never(read[: len(wanted)] != wanted, f"{job.name} of {label} reads {read}")
+
+    def _come(self, label):
+        """The sources whose markers have been delivered for a day."""
+        events = [execution.input for execution, its in self.labels.items() if its == label]
+        events = [event["redrive"]["event"] if "redrive" in event else event for event in events]
+        return {event["detail"]["object"]["key"].partition("/")[0] for event in events}
 
     def _check_overlap(self, job):
         for other in self._jobs():
@@ -354,12 +391,19 @@ class Runs(RuleBasedStateMachine):
         _never(self.subject.overlap != "skip", f"{told} was skipped, which nobody asked for")
         _never(len(self.started) == 1, f"{told} was skipped, and it is alone")
 
+    def _check_waiting(self, execution, told):
+        missing = set(execution.output["missing"])
+        _never(not missing or not missing < set(self.subject.sources), f"{told} waits for {missing}")
+
     def _check_run(self, label):
         executions = [execution for execution, its in self.labels.items() if its == label]
         if label in self.aborted or any(execution.status == "FAILED" for execution in executions):
             return  # somebody knows: whoever did it, or the reader of the letter that _check_end has seen
         made = [job.status for job in self.world.jobs.values() if self._label(job) == label]
         ends = {execution.output["status"] for execution in executions}
+        if self.subject.sources and self._come(label) < set(self.subject.sources):
+            _never(made or ends != {"Waiting"}, f"{label} has {self._come(label)}, jobs {made} and ends {ends}")
+            return
         _never(
             made.count("Completed") != 1 and not ends & {"Superseded", "Skipped"},
             f"{label} was delivered {len(executions)} times and its jobs are {made}; the executions say {ends}",

@@ -27,6 +27,7 @@ INTERLEAVINGS = {
     "Queue": 360,
     "Allow": 120,
     "Upstream": 160,
+    "All": 300,
 }
 #: States of a definition that its trigger does not lead to.
 NOT_MEANT_FOR = {"Skip": {"JoinLine"}, "Queue": {"Skipped", "TakeTurn"}}
@@ -80,6 +81,15 @@ def test_no_order_of_events_and_faults_loses_or_doubles_a_run(job, subject):
     shared = () if job == "Arrivals" else subject("Arrivals").definition.states
     own = set(subject(job).definition.states) - set(shared)
     assert {state for state in own if not done[state]} == NOT_MEANT_FOR.get(job, set())
+
+
+@pytest.mark.slow
+def test_a_thousand_orders_of_markers_and_faults_make_one_run_of_each_day(subject):
+    done = check(subject("All"), 1_000).statistics
+
+    assert done["interleavings"] >= 1_000
+    # A check of days that never get complete would check nothing.
+    assert done["jobs"] >= 200
 
 
 # -- orders that a flaw once hid in -----------------------------------------------------------------------------------
@@ -215,6 +225,23 @@ def what_is_newer_is_superseded(definition):
     arguments["ConditionExpression"] = arguments["ConditionExpression"].replace("<=", ">=")
 
 
+def the_first_marker_launches(definition):
+    definition["States"]["JudgeFolders"]["Default"] = "RunJob"
+
+
+def only_the_last_marker_is_kept(definition):
+    definition["States"]["AddFolder"]["Arguments"]["ExpressionAttributeNames"] = {"#source": "folder_orders"}
+
+
+def the_item_is_seen_as_it_was(definition):
+    definition["States"]["AddFolder"]["Arguments"]["ReturnValues"] = "ALL_OLD"
+
+
+def each_marker_is_a_run(definition):
+    prepare = definition["States"]["Prepare"]["Assign"]
+    prepare["run"] = prepare["run"].replace("'all:' &", "$event.id &")
+
+
 def success_is_not_told(definition):
     definition["States"]["RunJob"] |= {"Next": "Announced"}
     definition["States"]["Announced"] = {"Type": "Succeed"}
@@ -236,6 +263,10 @@ def success_is_not_told(definition):
         ("Queue", one_that_has_ended_is_waited_for, "yet do not end"),
         ("Queue", nobody_queues, "which came before it"),
         ("Newest", what_is_newer_is_superseded, "nothing newer came"),
+        ("All", the_first_marker_launches, "have not come"),
+        ("All", only_the_last_marker_is_kept, "jobs are|and ends"),
+        ("All", the_item_is_seen_as_it_was, "jobs are|waits for"),
+        ("All", each_marker_is_a_run, "jobs are"),
         ("Upstream", success_is_not_told, "did not tell of its success"),
     ],
     ids=lambda value: getattr(value, "__name__", None),

@@ -1,0 +1,236 @@
+"""``OnAll``: one rule for all markers, and one run for each value that they share."""
+
+import pytest
+from aws_cdk.assertions import Annotations, Match
+
+from cdk_processing import (
+    DeclarationError,
+    ExecutionVariables,
+    OnAll,
+    OnMarker,
+    ProcessingInput,
+    ProcessingJob,
+    S3Location,
+)
+from tests.constructs.conftest import PROCESSOR
+from tests.constructs.triggers.runs import CONTEXT, run_of
+from tests.constructs.triggers.test_marker import marker
+from tests.workflow.reference import evaluate_tree
+from tests.workflow.states_language import choose, evaluate
+
+V = ExecutionVariables
+ORDERS, STOCK = S3Location("orders", "day="), S3Location("stock", "eu/")
+
+
+def both(by=("day",), **change):
+    return OnAll({"orders": OnMarker(ORDERS), "stock": OnMarker(STOCK, name="done"), **change}, by=by)
+
+
+@pytest.fixture
+def joined(stack, synth, definition):
+    """The states of a job that reads both folders."""
+
+    def make(*triggers):
+        inputs = [ProcessingInput(V.FOLDER_URI[name], f"/opt/ml/processing/{name}") for name in ("orders", "stock")]
+        request = PROCESSOR.run(code="s3://code/prep.py", inputs=inputs, arguments=["--day", V.PARTITION["day"]])
+        ProcessingJob(stack, "Job", request, triggers=triggers or [both()])
+        return definition(synth(stack), "Job")["States"]
+
+    return make
+
+
+def test_all_markers_have_one_rule(made):
+    found = made(both(), "AWS::Events::Rule")
+
+    assert found["EventPattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {
+            "$or": [
+                {"bucket": {"name": ["orders"]}, "object": {"key": [{"wildcard": "day=*/_SUCCESS"}]}},
+                {"bucket": {"name": ["stock"]}, "object": {"key": ["eu/done", {"wildcard": "eu/*/done"}]}},
+            ]
+        },
+    }
+
+
+def test_markers_of_one_value_are_one_run_and_others_another(joined):
+    states = joined()
+    events = [
+        marker("day=1/_SUCCESS", "orders"),
+        marker("day=1/hour=7/_SUCCESS", "orders", **{"version-id": "w"}),
+        marker("eu/day=1/done", "stock"),
+    ]
+    keys = {run_of(states, event)["key"] for event in events}
+
+    [key] = keys
+    assert key.endswith("@day=1")
+    assert run_of(states, marker("eu/day=2/done", "stock"))["key"] == key.replace("day=1", "day=2")
+    assert run_of(states, events[1])["source_folder"] == "s3://orders/day=1/hour=7/"
+
+
+def test_several_values_are_told_apart(joined):
+    states = joined(both(by=["day", "region"]))
+    one, other = (run_of(states, marker(f"day={key}/_SUCCESS", "orders")) for key in ("1/region=b", "1/region=a=b"))
+
+    assert one["key"].endswith("@day=1/region=b")
+    assert other["key"].endswith("@day=1/region=a=b")
+
+
+def test_other_sources_are_other_runs(joined):
+    other = OnAll({"orders": OnMarker(S3Location("us", "day=")), "stock": OnMarker(STOCK, name="us")}, by=["day"])
+    states = joined(both(), other)
+    keys = {run_of(states, marker("day=1/_SUCCESS", bucket))["key"] for bucket in ("orders", "us")}
+
+    assert len(keys) == 2
+
+
+def test_a_marker_without_the_value_fails_with_the_reason(joined):
+    states = joined()
+    run = run_of(states, marker("eu/done", "stock"))
+
+    assert run["problem"] == "the path of a marker must have the folder day=VALUE, by which markers belong together"
+    assert choose(states["Admit"], {"run": run}, context=CONTEXT) == "RunJob"
+
+
+def add(states, event, attributes):
+    """What an execution does when the table answers with these folders: its next state, and its variables."""
+    variables = evaluate(states["Prepare"]["Assign"], input=event, context=CONTEXT)
+    assert choose(states["Admit"], variables, context=CONTEXT) == "AddFolder"
+    result = {"Attributes": {name: {"S": value} for name, value in attributes.items()}}
+    assigned = evaluate(states["AddFolder"]["Assign"], variables, result=result, context=CONTEXT)
+    assert evaluate_tree(states["AddFolder"]["Assign"], variables, result=result, context=CONTEXT) == assigned
+    variables |= assigned
+    return choose(states["JudgeFolders"], variables, context=CONTEXT), variables
+
+
+def test_a_marker_adds_its_folder_and_asks_for_all(joined):
+    states = joined()
+    variables = evaluate(states["Prepare"]["Assign"], input=marker("day=1/_SUCCESS", "orders"), context=CONTEXT)
+    arguments = evaluate(states["AddFolder"]["Arguments"], variables, context=CONTEXT)
+    expires = arguments["ExpressionAttributeValues"].pop(":expires")
+
+    assert arguments["Key"] == {"id": {"S": f"Census/Job#folders#{variables['run']['id']}"}}
+    assert arguments["UpdateExpression"] == "SET #source = if_not_exists(#source, :folder), expires = :expires"
+    assert arguments["ExpressionAttributeNames"] == {"#source": "folder_orders"}
+    assert arguments["ExpressionAttributeValues"] == {":folder": {"S": "s3://orders/day=1/"}}
+    assert arguments["ReturnValues"] == "ALL_NEW"
+    assert expires["N"].isdigit()
+
+
+def test_a_marker_that_is_not_the_last_waits_and_says_for_what(joined):
+    states = joined()
+
+    following, variables = add(states, marker("day=1/_SUCCESS", "orders"), {"folder_orders": "s3://orders/day=1/"})
+
+    assert following == "Waiting"
+    output = evaluate(states["Waiting"]["Output"], {**variables, "attempt": 1}, context=CONTEXT)
+    assert (output["status"], output["missing"]) == ("Waiting", ["stock"])
+    assert evaluate_tree(states["Waiting"]["Output"], {**variables, "attempt": 1}, context=CONTEXT) == output
+
+
+def test_the_last_marker_launches_the_run_with_all_folders(joined):
+    states = joined()
+    come = {
+        "folder_orders": "s3://orders/day=1/hour=7/",
+        "folder_stock": "s3://stock/eu/day=1/",
+        "id": "x",
+        "expires": "1",
+    }
+
+    following, variables = add(states, marker("eu/day=1/done", "stock"), come)
+
+    assert following == "RunJob"
+    arguments = evaluate(states["RunJob"]["Arguments"], variables, context=CONTEXT)
+    read = [channel["S3Input"]["S3Uri"] for channel in arguments["ProcessingInputs"]]
+    assert read[:2] == ["s3://orders/day=1/hour=7/", "s3://stock/eu/day=1/"]
+    assert arguments["AppSpecification"]["ContainerArguments"] == ["--day", "1"]
+
+
+def test_a_start_by_hand_with_folders_does_not_wait(joined):
+    states = joined()
+    folders = {"orders": "s3://orders/day=1/", "stock": "s3://stock/eu/day=1/"}
+    run = run_of(states, {"folders": folders})
+
+    assert (run["folders"], run["partition"], "problem" in run) == (folders, {"day": "1"}, False)
+    assert choose(states["Admit"], {"run": run}, context=CONTEXT) == "RunJob"
+    assert "does not bring the folder of orders" in run_of(states, {})["problem"]
+
+
+def test_the_role_may_read_all_prefixes(stack, raw, curated, synth, statements, flat):
+    trigger = OnAll({"a": OnMarker(raw.at("day=")), "b": OnMarker(curated.at("x/"))}, by=["day"])
+    request = PROCESSOR.run(
+        code="s3://code/prep.py", inputs=[ProcessingInput(V.FOLDER_URI["a"], "/opt/ml/processing/a")]
+    )
+    job = ProcessingJob(stack, "Job", request, triggers=[])
+    job.add_trigger(trigger)
+    found = [flat(each) for each in statements(synth(stack), "JobExecutionRole")["ReadInputs"]["Resource"]]
+
+    assert {"<Raw72517081.Arn>/day=*", "<CuratedF137945A.Arn>/x/*"} <= set(found)
+
+
+def test_a_job_that_writes_where_one_of_its_sources_is_only_warns(stack, raw, curated, request_for):
+    trigger = OnAll({"a": OnMarker(raw.at("day=")), "b": OnMarker(curated.at("x/"))}, by=["day"])
+
+    ProcessingJob(stack, "Job", request_for(destination=raw.at("day=1/")), triggers=[trigger])
+
+    text = Match.string_like_regexp("launch each other for ever.*other markers of OnAll")
+    assert len(Annotations.from_stack(stack).find_warning("*", text)) == 1
+
+
+@pytest.mark.parametrize(
+    ("trigger", "message"),
+    [
+        (
+            OnAll([OnMarker(ORDERS), OnMarker(STOCK)], by=["day"]),
+            "triggers[0].markers must be a dict of 2-10 sources by name, got",
+        ),
+        (OnAll({"orders": OnMarker(ORDERS)}, by=["day"]), "triggers[0].markers must be a dict of 2-10 sources by name"),
+        (both(stock=STOCK), "triggers[0].markers['stock'] must be an OnMarker, got"),
+        (
+            both(**{"a b": OnMarker(ORDERS)}),
+            "triggers[0].markers must be named by 1-64 letters, digits and underscores",
+        ),
+        (
+            both(by="day"),
+            "triggers[0].by must be a list of the names of key=value folders, got 'day'",
+        ),
+        (both(by=[]), "triggers[0].by must be a list of the names of key=value folders, got []"),
+        (both(by=["day="]), "triggers[0].by must be the text before the = in the name of a folder, got 'day='"),
+        (both(by=["day", "day"]), "triggers[0].by must be without a name twice"),
+        (
+            both(stock=OnMarker(STOCK, dedupe="folder")),
+            "triggers[0].markers['stock'].dedupe must be left out inside OnAll: a run is known by its values of by",
+        ),
+        (both(stock=OnMarker(STOCK, name="")), "triggers[0].markers['stock'].name must be the name of an object"),
+        (both(stock=OnMarker("stock")), "triggers[0].markers['stock'].location must be an S3Location"),
+    ],
+)
+def test_a_mistake_is_told(refused, trigger, message):
+    assert refused(trigger).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("value", "fix"),
+    [
+        (V.FOLDER_URI, "write FOLDER_URI['orders']: each source has its own folder"),
+        (V.FOLDER_URI["prices"], "launch the job by OnAll with a source named prices"),
+        (V.PARTITION["hour"], "add 'hour' to by, so that it is the same for all markers of a run"),
+        (V.OBJECT_KEY, "drop the value or the trigger"),
+    ],
+)
+def test_a_value_that_the_markers_do_not_share_is_refused(refused, value, fix):
+    assert fix in refused(both(), arguments=[value])
+
+
+def test_a_bucket_of_another_region_is_refused(app, request_for):
+    from aws_cdk import Environment, Stack
+
+    from cdk_processing import DataBucket
+
+    there = Stack(app, "There", env=Environment(account="111122223333", region="eu-west-1"))
+    here = Stack(app, "Here", env=Environment(account="111122223333", region="us-east-1"))
+    far = DataBucket(there, "Far")
+
+    with pytest.raises(DeclarationError, match=r"markers\['stock'\]\.location must be in the job's region"):
+        ProcessingJob(here, "Job", request_for(), triggers=[both(stock=OnMarker(far.at("day=")))])
