@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import jsii
@@ -22,9 +22,9 @@ from cdk_processing.constructs import sharing
 from cdk_processing.constructs.acknowledgements import Acknowledged, acknowledged_wildcards
 from cdk_processing.constructs.list_tokens import with_split_lists
 from cdk_processing.constructs.sharing import Definition, map_parts, shared_parts
-from cdk_processing.constructs.typed import TypedResource
+from cdk_processing.constructs.typed import TypedResource, read_all, write_all
 
-__all__ = ["TEMPLATE_BYTES", "StackChecks", "checks_of"]
+__all__ = ["TEMPLATE_BYTES", "LateRead", "StackChecks", "checks_of"]
 
 #: Of all inline policies of a role together, without white space:
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
@@ -41,6 +41,20 @@ _INDENTATION = 8
 _known: WeakKeyDictionary[Stack, StackChecks] = WeakKeyDictionary()
 
 
+class LateRead(NamedTuple):
+    """A property to be read when aspects have run.
+
+    Attributes:
+        made: The resource.
+        name: The property's name in a template.
+        take: Called with the value, which is None if there is none; returns what is wrong, in words.
+    """
+
+    made: TypedResource
+    name: str
+    take: Callable[[Any], list[str]]
+
+
 class StackChecks:
     """What this library has made in a stack, and what is to be done for it at the end.
 
@@ -51,7 +65,8 @@ class StackChecks:
         given: What the roles that jobs were given allow by this library; the CDK writes it into policies of its own.
         roles_of_policies: The role that a policy is attached to. AWS counts its characters with the role's own.
         rules: Rules of cdk-nag and checkov that do not apply to a resource, beside those about wildcards.
-        late: Called at the end; each returns what is wrong, in words.
+        reads: Properties to read when aspects have run.
+        late: Called at the end, after the reads; each returns what is wrong, in words.
         definitions: The definition of each job, by the job's path.
         resources: Type and properties of all resources that this library has made in the stack.
         problems: What was wrong at the last synth.
@@ -63,6 +78,7 @@ class StackChecks:
         self.given: dict[IConstruct, list[Statement]] = {}
         self.roles_of_policies: dict[TypedResource, TypedResource] = {}
         self.rules: list[Acknowledged] = []
+        self.reads: list[LateRead] = []
         self.late: list[Callable[[], list[str]]] = []
         self.definitions: dict[str, Definition] = {}
         self.resources: list[tuple[str, Mapping[str, Any]]] = []
@@ -80,7 +96,7 @@ class StackChecks:
     def finish(self) -> None:
         """Do what was left for the end, and have the CDK tell what AWS would refuse."""
         self._tags = None
-        found = [problem for check in self.late for problem in check()]
+        found = [*self._take(), *(problem for check in self.late for problem in check())]
         is_large = sum(len(each.text) for each in self.definitions.values()) > sharing.SHARED_FROM
         self._write_definitions(is_large)
         # A stack that need not share is far below the limit of a template.
@@ -102,6 +118,11 @@ class StackChecks:
         """What cdk-nag is told, with the values of other stacks as they are now."""
         rules = [each for each in self.rules if not each.is_for_checkov]
         return [*acknowledged_wildcards(self._stack, {**self.statements, **self.given}), *rules]
+
+    def _take(self) -> list[str]:
+        """Take what aspects have left of resources, all in one call to Node; returns what is wrong with it."""
+        values = read_all([(late.made, late.name) for late in self.reads])
+        return [problem for late, value in zip(self.reads, values, strict=True) for problem in late.take(value)]
 
     def _policy_problems(self) -> list[str]:
         """Roles that allow more than fits, even if each value that is not known yet is short."""
@@ -128,8 +149,12 @@ class StackChecks:
         parts = shared_parts([(each.text, each.own_texts) for each in definitions]) if is_large else []
         if parts or self._parts:
             self._parts = map_parts(self._stack, parts)
-        for definition in definitions:
-            definition.write(self._parts)
+        changes = [(each, each.change(self._parts)) for each in definitions]
+        read = write_all([(each.machine, change) for each, change in changes])
+        for (definition, change), values in zip(changes, read, strict=True):
+            if change.properties:
+                [value] = values
+                definition.keep(value)
 
     def _template_problems(self) -> list[str]:
         if self._estimated_bytes() < TEMPLATE_BYTES * 3 // 4:

@@ -19,7 +19,7 @@ from cdk_processing.constructs.placement import place_problems, warn_of_places
 from cdk_processing.constructs.places import grantee_placement, job_placements, trigger_placements
 from cdk_processing.constructs.platform import ProcessingPlatform
 from cdk_processing.constructs.platform_interface import IProcessingPlatform, platform_problems
-from cdk_processing.constructs.resources import known_as, node_of, path_of, place_below, place_of, stack_of
+from cdk_processing.constructs.resources import known_as, path_of, place_below, place_of, stack_of
 from cdk_processing.constructs.shared_outputs import warn_of_shared_outputs
 from cdk_processing.constructs.shared_tags import add_tags
 from cdk_processing.constructs.standards import HeldJob, hold_to_standards
@@ -144,7 +144,6 @@ class ProcessingJob(Construct):
             self, "Alarm", state_machine_arn=self.state_machine_arn, topic_arn=self.platform.alert_topic_arn
         )
         self._launching.bind(triggers)
-        node_of(self).default_child = self._launching.machine
         add_tags(self, self.platform.job_tags)
         hold_to_standards(self._held(launch_policy), self.platform)
         # Triggers may be added until the end of synth.

@@ -19,7 +19,7 @@ from cdk_processing.access.launching import (
 from cdk_processing.access.statement import Statement, policy_document, service_trust
 from cdk_processing.constructs.acknowledgements import of_packs
 from cdk_processing.constructs.bound_request import BoundRequest
-from cdk_processing.constructs.checks import checks_of
+from cdk_processing.constructs.checks import LateRead, checks_of
 from cdk_processing.constructs.customized_roles import ReportedRole
 from cdk_processing.constructs.platform_interface import IProcessingPlatform
 from cdk_processing.constructs.pseudo_parameters import account_token, no_value_problems, partition_token
@@ -40,7 +40,7 @@ from cdk_processing.constructs.run_tags import run_tags, tag_problems
 from cdk_processing.constructs.shared_policies import shared_policies
 from cdk_processing.constructs.substitution import filled_in, substituted
 from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger
-from cdk_processing.constructs.typed import TypedResource
+from cdk_processing.constructs.typed import Change, TypedResource
 from cdk_processing.contract.description import METADATA
 from cdk_processing.contract.identity import identity_of
 from cdk_processing.contract.tags import JOB_TAG, MachineTags
@@ -76,7 +76,7 @@ class Launching:
         triggers: What launches the job, in the order of the declaration.
         metadata: What the template says of the job.
         machine: The state machine.
-        text: The definition as JSON, with CDK tokens; complete when :meth:`take_tags` was called.
+        text: The definition as JSON, with CDK tokens; complete when the tags are known.
         written: What the template has of it: text, or an ``Fn::Sub``.
     """
 
@@ -119,7 +119,10 @@ class Launching:
         self._last_read = _WRITTEN_LATE
         self.machine: TypedResource = self._make_machine()
         self.machine_arn: str = self.machine.attribute("ref")
-        self._checks.late.append(self.take_tags)
+        self._checks.reads += [
+            LateRead(self.machine, "DefinitionString", self._take_definition),
+            LateRead(self.machine, "Tags", self._take_tags),
+        ]
         self._checks.definitions[self._path] = self
 
     def bind(self, triggers: Sequence[Trigger]) -> None:
@@ -164,7 +167,6 @@ class Launching:
     def describe(self, metadata: dict[str, Any]) -> None:
         """Say in the template what the state machine is."""
         self.metadata = metadata
-        self.machine.describe(METADATA, metadata)
 
     # -- what standards ask of it -------------------------------------------------------------------------------------
 
@@ -187,11 +189,13 @@ class Launching:
 
     # -- the definition, at the end of synth --------------------------------------------------------------------------
 
-    def take_tags(self) -> list[str]:
+    def _take_definition(self, now: Any) -> list[str]:
+        self._is_own = now == self._last_read  # else somebody has put a definition of his own in its place
+        return []
+
+    def _take_tags(self, now: Sequence[Mapping[str, str]] | None) -> list[str]:
         """Give the processing jobs the tags that the app has given until now; returns what is wrong with those."""
-        tags, read = self.machine.tags_and("DefinitionString")
-        self._is_own = read == self._last_read  # else somebody has put a definition of his own in its place
-        given = {**self._checks.stack_tags(), **tags}
+        given = {**self._checks.stack_tags(), **{tag["key"]: tag["value"] for tag in now or ()}}
         declared = [JOB_TAG, *(tag["Key"] for tag in self._request.processor.tag_list or ())]
         self._run_tags = run_tags(given, declared)
         self.text = self._with_tags(self._run_tags)
@@ -206,11 +210,14 @@ class Launching:
         """Where the job's name and path stand in the definition."""
         return [name_expression(self._base_name), f" of {self._path}, ", _dump(self._path)]
 
-    def write(self, parts: Mapping[str, Any]) -> None:
-        """Put the definition into the template, with functions in place of parts that the stack's mapping holds."""
+    def change(self, parts: Mapping[str, Any]) -> Change:
+        """What to write: the definition, with functions in place of parts that the stack's mapping holds."""
         self.written = substituted(self.text, parts)
-        if self._is_own:
-            self._last_read = self.machine.write("DefinitionString", self.written)
+        return Change({"DefinitionString": self.written} if self._is_own else {}, {METADATA: self.metadata})
+
+    def keep(self, definition: Any) -> None:
+        """Keep the definition as it is read again after the change."""
+        self._last_read = definition
 
     # -- the state machine --------------------------------------------------------------------------------------------
 
@@ -247,6 +254,7 @@ class Launching:
                 "LoggingConfiguration": {"Destinations": [logs], "IncludeExecutionData": True, "Level": "ALL"},
                 "Tags": [{"Key": key, "Value": value} for key, value in self._own_tags.items()],
             },
+            is_default_child=True,
         )
         acknowledge(made, self._scope, _NO_TRACING, "AwsSolutions-SF2", "Serverless-StepFunctionStateMachineXray")
         return made

@@ -6,7 +6,6 @@ users hold is L2 all the same: see the properties of :class:`~cdk_processing.con
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -17,7 +16,7 @@ from constructs import Construct, IConstruct, Node
 
 from cdk_processing.access.statement import Place, Statement, policy_document, service_trust
 from cdk_processing.constructs.acknowledgements import Acknowledged, of_packs, write_checkov_skips
-from cdk_processing.constructs.checks import checks_of
+from cdk_processing.constructs.checks import LateRead, checks_of
 from cdk_processing.constructs.customized_roles import ReportedRole, customizes_roles, prevents_roles
 from cdk_processing.constructs.list_tokens import with_split_lists
 from cdk_processing.constructs.pseudo_parameters import account_token, partition_token
@@ -74,10 +73,12 @@ class AttachedPolicy(NamedTuple):
     statements: Sequence[Statement]
 
 
-def resource(scope: Construct, construct_id: str, kind: str, properties: dict[str, Any]) -> TypedResource:
-    """A CloudFormation resource of type ``kind``; properties are as in a template, tokens welcome."""
+def resource(
+    scope: Construct, construct_id: str, kind: str, properties: dict[str, Any], *, is_default_child: bool = False
+) -> TypedResource:
+    """A CloudFormation resource of type ``kind``; see :func:`~cdk_processing.constructs.typed.typed_resource`."""
     checks_of(stack_of(scope)).resources.append((kind, properties))
-    return typed_resource(scope, construct_id, kind, properties)
+    return typed_resource(scope, construct_id, kind, properties, is_default_child=is_default_child)
 
 
 def role(
@@ -124,7 +125,7 @@ def role(
     checks.statements[made] = _inline(statements, attached)
     acknowledge(made, scope, OWN_POLICY, *of_packs("IAMNoInlinePolicy"))
     _attached[made] = [each.arn for each in attached]
-    checks.late.append(lambda: _attachment_problems(made, path))
+    checks.reads.append(LateRead(made, "ManagedPolicyArns", lambda now: _attachment_problems(made, path, now)))
     if standards.role_name_prefix is not None:
         given = made.read("RoleName")
         checks.late.append(lambda: _name_by_path(made, stack_of(scope), path, standards, given))
@@ -204,12 +205,9 @@ def _attach(made: TypedResource, policy_arn: str) -> None:
         _attached.setdefault(made, []).append(policy_arn)
 
 
-def _attachment_problems(made: TypedResource, path: str) -> list[str]:
+def _attachment_problems(made: TypedResource, path: str, now: Any) -> list[str]:
     """What is wrong where an aspect has replaced a role's managed policies: the role would lack permissions."""
-    # An aspect that does so has imported this module, which is slow to load.
-    if not _attached[made] or "aws_cdk.aws_iam" not in sys.modules:
-        return []
-    now = made.read("ManagedPolicyArns") or []
+    now = now or []
     if not isinstance(now, list) or all(arn in now for arn in _attached[made]):
         return []
     return [

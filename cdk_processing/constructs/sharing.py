@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from aws_cdk import CfnMapping, Stack
 
 from cdk_processing.constructs.substitution import TOKEN
+from cdk_processing.constructs.typed import Change, TypedResource
 
 __all__ = [
     "MAPPING",
@@ -59,8 +60,15 @@ class Definition(Protocol):
     def own_texts(self) -> Collection[str]:
         """Texts in it that no other job's definition has in that place."""
 
-    def write(self, parts: Mapping[str, Any]) -> None:
-        """Put it into the template, with functions in place of parts: those by which the mapping is read."""
+    @property
+    def machine(self) -> TypedResource:
+        """The state machine."""
+
+    def change(self, parts: Mapping[str, Any]) -> Change:
+        """What to write into the template, with functions in place of parts: those by which the mapping is read."""
+
+    def keep(self, definition: Any) -> None:
+        """Keep the definition as it is read again after the change."""
 
 
 def shared_parts(definitions: Sequence[tuple[str, Collection[str]]]) -> list[str]:

@@ -1,26 +1,26 @@
-"""Typed L1 resources, made by the name of their class: the CDK sees ``CfnRole``, and Python imports no ``aws_iam``.
+"""Typed L1 resources, made by the name of their type: the CDK sees ``CfnRole``, and Python imports no ``aws_iam``.
 
 Tags, aspects, Mixins and cdk-nag look for the typed classes of aws-cdk-lib, and pass a plain ``CfnResource`` over. The
-Python modules of those classes are slow to import, and check each struct before it is sent. Only the name of the class
-and its properties have to cross to Node, so a typed resource costs what a plain one costs (``make bench``).
+Python modules of those classes are slow to import, and check each struct before it is sent. So ``node_side.js`` makes
+the object, from properties in one text. A typed resource then costs less than a plain one (``make bench``).
 """
 
 from __future__ import annotations
 
-import re
-from functools import cache
-from typing import Any, cast
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import jsii
-from aws_cdk import CfnResource, Token
+from aws_cdk import CfnResource, IResolvable, Token
 from constructs import Construct
-from jsii._reference_map import _refs
 
-__all__ = ["TypedResource", "call_for", "typed_resource"]
+from cdk_processing.constructs.node_side import call_node
 
-_CAPITALS = re.compile(r"^(?:[A-Z]+(?![a-z])|[A-Z])")
-#: Documents in a language of their own: their names stay as they are.
-_DOCUMENTS = frozenset({"AssumeRolePolicyDocument", "CostFilters", "EventPattern", "KeyPolicy", "PolicyDocument"})
+__all__ = ["Change", "TypedResource", "call_for", "read_all", "typed_resource", "write_all"]
+
+#: The attribute of a type that nearly every use of it needs; it comes with the answer to the creation.
+_NEEDED = {"AWS::IAM::Role": "Arn", "AWS::StepFunctions::StateMachine": "ref"}
 
 
 class TypedResource(CfnResource):
@@ -34,19 +34,22 @@ class TypedResource(CfnResource):
     __jsii_ref__: Any
 
     @classmethod
-    def create(cls, scope: Construct, construct_id: str, kind: str, properties: dict[str, Any]) -> TypedResource:
+    def create(
+        cls, scope: Construct, construct_id: str, kind: str, properties: dict[str, Any], *, is_default_child: bool
+    ) -> TypedResource:
         """Make the resource; see :func:`typed_resource`."""
-        made, answer = cls.__new__(cls), _Answer()
-        # jsii searches what it makes an object for for methods that Node is to call, at each creation.
-        made.__jsii_ref__ = jsii.kernel.create(_class_of(kind), answer, [scope, construct_id, _camel(properties)])
-        _refs._refs.pop(made.__jsii_ref__.ref)
-        made._known = {}
+        made, needed = cls.__new__(cls), _NEEDED.get(kind)
+        asked = "" if needed is None else _attribute(needed)
+        made.__jsii_ref__, *told = call_node(
+            "create", scope, construct_id, kind, _json(properties), asked, is_default_child
+        )
+        made._known = {} if needed is None else {needed: told[0]}
         return made
 
     def attribute(self, name: str) -> str:
         """What CloudFormation returns, as text: ``Arn``; or ``ref``, what ``Ref`` returns. Asked of Node once."""
         if name not in self._known:
-            self._known[name] = cast(str, jsii.kernel.get(self, name if name == "ref" else f"attr{name}"))
+            self._known[name] = cast(str, jsii.kernel.get(self, _attribute(name)))
         return self._known[name]
 
     def write(self, name: str, value: Any) -> Any:
@@ -55,26 +58,49 @@ class TypedResource(CfnResource):
         Returns:
             The value as it is read again.
         """
-        written = value if name in _DOCUMENTS else _camel(value)
-        jsii.kernel.set(self, _camel_name(name), written)
+        [[written]] = write_all([(self, Change({name: value}))])
         return written
 
     def read(self, name: str) -> Any:
         """A property as it is now."""
-        return jsii.kernel.get(self, _camel_name(name))
-
-    def describe(self, key: str, value: dict[str, Any]) -> None:
-        """Say something in the template's metadata of the resource; what was said before under the key is replaced."""
-        jsii.kernel.invoke(self, "addMetadata", [key, value])
-
-    def tags_and(self, name: str) -> tuple[dict[str, str], Any]:
-        """The tags as they are now, complete once aspects have run; and a property. In one call."""
-        properties = jsii.kernel.get(self, "cfnProperties")
-        tags = {tag["key"]: tag["value"] for tag in properties.get("tags") or []}
-        return tags, properties.get(_camel_name(name))
+        return jsii.kernel.get(self, f"{name[0].lower()}{name[1:]}")
 
 
-def typed_resource(scope: Construct, construct_id: str, kind: str, properties: dict[str, Any]) -> TypedResource:
+class Change(NamedTuple):
+    """What is to change in a resource.
+
+    Attributes:
+        properties: Properties in a template's words.
+        metadata: What the template says of the resource, by key; what was said before under a key is replaced.
+    """
+
+    properties: Mapping[str, Any]
+    metadata: Mapping[str, Any] = {}
+
+
+def write_all(changes: Sequence[tuple[TypedResource, Change]]) -> list[list[Any]]:
+    """Make changes in resources, all in one call; returns the properties of each as they are read again."""
+    texts = [change._asdict() for _, change in changes]
+    written: list[list[Any]] = json.loads(call_node("write", [each for each, _ in changes], _json(texts)))
+    return written
+
+
+def read_all(asked: Sequence[tuple[TypedResource, str]]) -> list[Any]:
+    """Properties as they are now, all in one call; ``Tags`` are those that reach the template once aspects have run.
+
+    Args:
+        asked: A resource and the name of a property in a template's words, for each.
+    """
+    if not asked:
+        return []
+    resources, names = zip(*asked, strict=True)
+    found: list[Any] = json.loads(call_node("read", list(resources), _json(names)))
+    return found
+
+
+def typed_resource(
+    scope: Construct, construct_id: str, kind: str, properties: dict[str, Any], *, is_default_child: bool = False
+) -> TypedResource:
     """A typed L1 of the type ``kind``.
 
     Args:
@@ -82,8 +108,22 @@ def typed_resource(scope: Construct, construct_id: str, kind: str, properties: d
         construct_id: The construct's id.
         kind: The CloudFormation type, such as ``AWS::IAM::Role``.
         properties: As in a template; tokens and intrinsic functions are welcome.
+        is_default_child: Whether it is the resource that stands for its parent.
     """
-    return TypedResource.create(scope, construct_id, kind, properties)
+    return TypedResource.create(scope, construct_id, kind, properties, is_default_child=is_default_child)
+
+
+def _attribute(name: str) -> str:
+    return name if name == "ref" else f"attr{name}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, default=_token, separators=(",", ":"))
+
+
+def _token(value: object) -> str:
+    """What the CDK resolves later, as text."""
+    return Token.as_string(cast(IResolvable, value))
 
 
 def call_for(target: object, method: str, arguments: list[Any], *fields: str) -> list[Any]:
@@ -100,27 +140,3 @@ class _Answer:
     """Something of Node's that is known by its reference alone."""
 
     __jsii_ref__: Any
-
-
-@cache
-def _class_of(kind: str) -> Any:
-    _, service, resource = kind.split("::")
-    return type(resource, (), {"__jsii_type__": f"aws-cdk-lib.aws_{service.lower()}.Cfn{resource}"})
-
-
-def _camel(value: Any) -> Any:
-    """A template's properties in the words of the typed classes, which also take no intrinsic function as a dict."""
-    if isinstance(value, list):
-        return [_camel(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref")):
-        # Token.as_string(value) looks up the types of its arguments at each call.
-        return jsii.kernel.sinvoke(Token, "asString", [value])
-    return {_camel_name(name): item if name in _DOCUMENTS else _camel(item) for name, item in value.items()}
-
-
-@cache
-def _camel_name(name: str) -> str:
-    """``PolicyName`` as ``policyName``, and ``SSEType`` as ``sseType``."""
-    return _CAPITALS.sub(lambda capitals: capitals[0].lower(), name, count=1)

@@ -137,8 +137,8 @@ def test_every_property_reaches_the_template(app, stack, raw, request_for, monke
     made = []
     create = typed.TypedResource.create
 
-    def recording(scope, construct_id, kind, properties):
-        resource = create(scope, construct_id, kind, properties)
+    def recording(scope, construct_id, kind, properties, **options):
+        resource = create(scope, construct_id, kind, properties, **options)
         made.append((resource, dict(properties)))
         return resource
 
