@@ -36,10 +36,23 @@ _WAIT_HELP = "Follow the log and wait for the end; exit code 1 if the run fails.
     metavar="TIME",
     help="The run's TRIGGER_TIME, to make up for a missed day: 2026-03-28T06:00+01:00. Default: now.",
 )
+@click.option(
+    "--folder",
+    "folders",
+    multiple=True,
+    metavar="[NAME=]s3://BUCKET/.../",
+    help="The folder to read, in place of a marker's. For a job with several sources, NAME= and once for each.",
+)
 @click.option("--wait", is_flag=True, help=_WAIT_HELP)
 @account_options
 def start(
-    job: str, values: Sequence[str], parameters: Sequence[str], run_key: str | None, at: datetime | None, wait: bool
+    job: str,
+    values: Sequence[str],
+    parameters: Sequence[str],
+    run_key: str | None,
+    at: datetime | None,
+    folders: Sequence[str],
+    wait: bool,
 ) -> None:
     """Start JOB by hand, with values for its parameters.
 
@@ -48,10 +61,10 @@ def start(
     from cdk_processing.views.reading import started_run_id
     from cdk_processing.views.words import short_id
 
-    given = _given([*values, *parameters])
+    given, folder = _given([*values, *parameters]), _folder(folders)
     client = connect()
     found = client.job(job)
-    run, is_new = client.start_or_find(found, given, run_key=run_key, at=at)
+    run, is_new = client.start_or_find(found, given, run_key=run_key, at=at, folder=folder)
     shown = short_id(started_run_id(run, run_key))
     with watching(found.name, shown) if wait else nullcontext():
         if is_new:
@@ -110,17 +123,27 @@ def redrive(job: str, run: str | None, wait: bool) -> None:
             _wait(client, redriven, shown)
 
 
-def _given(texts: Sequence[str]) -> dict[str, str]:
+def _given(texts: Sequence[str], hint: str = "NAME=VALUE") -> dict[str, str]:
     """Parse the parameters; returns values by name."""
     given: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not (equals and name):
-            raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="NAME=VALUE")
+            raise click.BadParameter(f"{text!r} is not {hint}", param_hint=hint)
         if name in given:
-            raise click.BadParameter(f"{name} is given twice", param_hint="NAME=VALUE")
+            raise click.BadParameter(f"{name} is given twice", param_hint=hint)
         given[name] = value
     return given
+
+
+def _folder(texts: Sequence[str]) -> str | dict[str, str] | None:
+    """Parse the folders: one, or that of each source by its name."""
+    whole = [text for text in texts if text.startswith("s3://")]
+    if not whole:
+        return _given(texts, "NAME=s3://BUCKET/.../") or None
+    if len(texts) > 1:
+        raise click.BadParameter("each of several folders needs the NAME= of its source", param_hint="--folder")
+    return whole[0]
 
 
 def _show_used_run_key(client: ProcessingClient, run: Run, shown: str) -> None:

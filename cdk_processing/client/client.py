@@ -130,17 +130,19 @@ class ProcessingClient:
         *,
         run_key: str | None = None,
         at: datetime | None = None,
+        folder: str | Mapping[str, str] | None = None,
     ) -> Run:
-        """Start a job. If a run with the same `run_key`, parameters and `at` exists, return it and start nothing.
+        """Start a job. If a run with the same `run_key` and the same other values exists, return it and start nothing.
 
         `at`, a datetime with a timezone, sets the run's ``TRIGGER_TIME``, for example to catch up on a missed day.
+        `folder`, ``s3://bucket/.../``, is what a job reads that a marker launches; a dict for the sources of ``OnAll``.
 
         Raises:
-            InvalidParametersError: A parameter is unknown, missing or invalid, or `at` has no timezone. The error lists
-                every problem.
-            RunKeyReusedError: The run key has been used before with other parameters or for another time.
+            InvalidParametersError: A parameter is unknown, missing or invalid, `at` has no timezone, or `folder` is no
+                folder. The error lists every problem.
+            RunKeyReusedError: The run key has been used before with other parameters, or for another time or folder.
         """
-        return self.start_or_find(job, parameters, run_key=run_key, at=at).run
+        return self.start_or_find(job, parameters, run_key=run_key, at=at, folder=folder).run
 
     def start_or_find(
         self,
@@ -149,9 +151,10 @@ class ProcessingClient:
         *,
         run_key: str | None = None,
         at: datetime | None = None,
+        folder: str | Mapping[str, str] | None = None,
     ) -> Start:
         """Like :meth:`start`, but also return whether the run is new."""
-        return start_run(self.account, self.job(job), parameters=parameters, run_key=run_key, at=at)
+        return start_run(self.account, self.job(job), parameters=parameters, run_key=run_key, at=at, folder=folder)
 
     def attempts_of_run_key(self, job: str | Job, run_key: str) -> list[Attempt]:
         """List the processing jobs that manual starts with this run key have created, oldest first."""

@@ -142,8 +142,11 @@ def _by_run_id(account: Account, runs: Sequence[Run], text: str) -> list[Run]:
     for run, run_id in zip(runs, _run_ids(account, runs), strict=True):
         if run_id is None or not run_id.startswith(text):
             continue
-        # Prefer the latest redrive, else the first run: later runs are duplicates.
-        if run_id not in found or not found[run_id].name.startswith(redrive_prefix(run_id)):
+        # Prefer the latest redrive, else the first run: later runs are duplicates. But a run without a processing job
+        # that succeeded did nothing; it may have waited for one that failed.
+        known = found.get(run_id)
+        is_redrive = known is not None and known.name.startswith(redrive_prefix(run_id))
+        if not is_redrive and (known is None or known.succeeded or not run.succeeded):
             found[run_id] = run
     return list(found.values())
 

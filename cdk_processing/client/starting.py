@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,13 +22,15 @@ from cdk_processing.errors import Problem
 from cdk_processing.request.parameter_values import parameter_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from cdk_processing.client.account import Account
     from cdk_processing.client.jobs import Job
     from cdk_processing.client.runs import Run
 
 __all__ = ["Start", "attempts_of_run_key", "start_run"]
+
+_FOLDER = re.compile("s3://[^/]+/(.*/)?", re.DOTALL)
 
 
 class Start(NamedTuple):
@@ -48,6 +52,7 @@ def start_run(
     parameters: Mapping[str, str | float | bool] | None = None,
     run_key: str | None = None,
     at: datetime | None = None,
+    folder: str | Mapping[str, str] | None = None,
 ) -> Start:
     """Start a job manually, unless a run with the same run key has created a processing job.
 
@@ -56,26 +61,32 @@ def start_run(
         job: The job.
         parameters: Values for the job's ``Parameter``s; the others take their defaults. Numbers and booleans are
             passed as text: ``0.2``, ``true``.
-        run_key: Identifies the run. If a run with this key, the same parameters and the same ``at`` has created a
+        run_key: Identifies the run. If a run with this key, the same parameters, ``at`` and ``folder`` has created a
             processing job, nothing is started, and that run (or its latest redrive) is returned. Two simultaneous
             starts may both begin; one of them ends as ``Duplicate``. Left out, a new key, so that every start runs.
         at: The run's ``TRIGGER_TIME``, as if the job had been launched then, for example to catch up on a missed day.
             A datetime with a timezone. Left out, the time when the run starts.
+        folder: The folder that the run reads in place of that of a marker, ``s3://bucket/.../`` with its slash; for a
+            job with several sources, the folder of each by the source's name.
 
     Raises:
-        InvalidParametersError: A parameter is unknown, missing or invalid, or ``at`` has no timezone. The error lists
-            every problem.
-        RunKeyReusedError: The run key has been used before with other parameters or for another time.
+        InvalidParametersError: A parameter is unknown, missing or invalid, ``at`` has no timezone, or ``folder`` is
+            none. The error lists every problem.
+        RunKeyReusedError: The run key has been used before with other parameters, or for another time or folder.
     """
+    if problems := _folder_problems(folder):
+        raise InvalidParametersError(job.name, problems)
     if at is not None and (not isinstance(at, datetime) or at.tzinfo is None):
         fix = "write datetime(2026, 3, 28, 6, tzinfo=timezone.utc)"
         raise InvalidParametersError(job.name, [Problem("at", at, "a datetime with a timezone", fix)])
     values = _checked(account, job, parameters or {})
+    one, several = (folder, {}) if folder is None or isinstance(folder, str) else (None, folder)
+    start = StartInput(values.given, run_key, at, one, several)
     if run_key is not None and (attempts := attempts_of_run_key(account, job, run_key)):
-        _refuse_other_values(account, job, StartInput(values.given, run_key, at), values, attempts[0])
+        _refuse_other_values(account, job, start, values, attempts[0])
         if (known := _run_of(account, job, attempts)) is not None:
             return Start(known, is_new=False)
-    return Start(start_with_input(account, job, StartInput(values.given, run_key, at).render()), is_new=True)
+    return Start(start_with_input(account, job, start.render()), is_new=True)
 
 
 def attempts_of_run_key(account: Account, job: Job, run_key: str) -> list[Attempt]:
@@ -88,6 +99,21 @@ def attempts_of_run_key(account: Account, job: Job, run_key: str) -> list[Attemp
             return []
         raise
     return [attempt for attempt in found if attempt.is_of(job)]
+
+
+def _folder_problems(folder: object) -> list[Problem]:
+    """What is wrong with the folder of a start, or with those of its sources."""
+    given = {f"folder[{name!r}]": each for name, each in folder.items()} if isinstance(folder, Mapping) else None
+    if given is None:
+        given = {} if folder is None else {"folder": folder}
+    elif not given:
+        return [Problem("folder", folder, "a folder, or a dict of at least one", "leave it out")]
+    allowed = "a folder in S3 with the slash at its end"
+    return [
+        Problem(name, each, allowed, "write 's3://bucket/.../'")
+        for name, each in given.items()
+        if not isinstance(each, str) or not _FOLDER.fullmatch(each)
+    ]
 
 
 def _checked(account: Account, job: Job, parameters: Mapping[str, str | float | bool]) -> ParameterValues:
@@ -122,6 +148,8 @@ def _refuse_other_values(
         others.append(f"parameters: {given or 'none, so the defaults'}" if known else "parameters")
     if known is not None and _time_of(known) != _time_of(start):
         others.append(f"at: {_time_of(known) or 'none, so the time of its start'}")
+    if known is not None and (known.folder, known.folders) != (start.folder, start.folders):
+        others.append(f"folder: {known.folder or dict(known.folders) or 'none'}")
     if not others:
         return
     run = f" (run {str(attempt.execution_arn).rsplit(':', 1)[-1]})" if known else ""

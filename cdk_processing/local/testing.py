@@ -122,9 +122,11 @@ class DeployedAws:
         *,
         run_key: str | None = None,
         at: datetime | None = None,
+        folder: str | Mapping[str, str] | None = None,
     ) -> Run:
         """Start a job by hand; wait for it with :meth:`wait_for_run`."""
-        return self.processing.start(self.deployment.job(job).state_machine_arn, parameters, run_key=run_key, at=at)
+        machine = self.deployment.job(job).state_machine_arn
+        return self.processing.start(machine, parameters, run_key=run_key, at=at, folder=folder)
 
     def fire_schedule(self, job: str, at: datetime | None = None) -> None:
         """Fire a job's schedule as of an instant; left out, now.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ _OUTCOME: dict[str, State] = {
     "Duplicate": State("Duplicate", "quiet", "nothing was done; another run has the same run key"),
     "Superseded": State("Superseded", "quiet", "nothing was done; a newer version of the object arrived first"),
     "Skipped": State("Skipped", "quiet", "nothing was done; an earlier run of the job was still going"),
+    "Waiting": State("Waiting", "quiet", "nothing was done; the last marker launches the run"),
 }
 # Step Functions reports FAILED for all of these. They are shown separately.
 _ENDING: dict[str, State] = {
@@ -72,7 +73,8 @@ def state_of(status: RunStatus, outcome: Outcome | None = None) -> State:
         outcome: Its outcome, if it succeeded and the outcome is known.
     """
     if outcome is not None and outcome.status in _OUTCOME:
-        return _OUTCOME[outcome.status]
+        state = _OUTCOME[outcome.status]
+        return replace(state, word=f"{state.word} for {', '.join(outcome.missing)}") if outcome.missing else state
     return _EXECUTION.get(status, State(status.capitalize(), "quiet"))
 
 

@@ -28,12 +28,20 @@ def test_a_completed_run_tells_its_job_and_its_outputs():
             "Skipped: nothing was done: an earlier run was still running, and runs of this schedule do not overlap",
         ),
         ("Duplicate", "Duplicate: nothing was done: another run has the same run key"),
+        ("Waiting", "Waiting: nothing was done: the last marker launches the run"),
     ],
 )
 def test_a_run_that_did_nothing_says_why(status, said):
     outcome = Outcome.parse(json.dumps({"status": status}))
     assert not outcome.did_something
     assert str(outcome) == said
+
+
+def test_a_run_that_waited_names_what_was_missing():
+    outcome = Outcome("Waiting", "r", "j", missing=("prices", "stock"))
+
+    assert str(outcome).endswith("launches the run; still missing: prices, stock")
+    assert Outcome.parse(json.dumps(outcome.render())) == outcome
 
 
 def test_a_duplicate_tells_whose_it_is_and_how_that_went():

@@ -1,13 +1,14 @@
 """The fault matrix, first part: events that come twice, together, out of order, and for odd keys."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 
 from cdk_processing.local import faults
 
-from .conftest import reading_job
+from .conftest import SCRIPTS, reading_job
 
 # -- the same event more than once ------------------------------------------------------------------------------------
 
@@ -206,3 +207,66 @@ def test_a_key_that_is_a_prefix_of_another_key(deploy):
     for key, size in sizes.items():
         assert world.seen(run_keys[key]) == {key: size}
     world.is_quiet()
+
+
+# -- markers of several sources ---------------------------------------------------------------------------------------
+
+SOURCES = ("orders", "stock", "prices")
+
+
+def _job_of_three_sources(stack):
+    from cdk_processing import (
+        DataBucket,
+        ExecutionVariables,
+        OnAll,
+        OnMarker,
+        ProcessingInput,
+        ProcessingJob,
+        ProcessingOutput,
+        SKLearnProcessor,
+    )
+
+    data, results = DataBucket(stack, "Data"), DataBucket(stack, "Results")
+    processor = SKLearnProcessor(framework_version="1.4-2", instance_type="ml.m5.xlarge", instance_count=1)
+    request = processor.run(
+        code=SCRIPTS / "read.py",
+        inputs=[
+            ProcessingInput(ExecutionVariables.FOLDER_URI[source], f"/opt/ml/processing/input/data/{source}")
+            for source in SOURCES
+        ],
+        outputs=[
+            ProcessingOutput(
+                "/opt/ml/processing/output",
+                results.at(f"Job/{ExecutionVariables.RUN_ID}/"),
+                output_name="seen",
+            )
+        ],
+    )
+    markers = {source: OnMarker(data.at(f"{source}/day=")) for source in SOURCES}
+    ProcessingJob(stack, "Job", request, triggers=[OnAll(markers, by=["day"])])
+
+
+def test_markers_of_several_sources_repeated_while_answers_of_the_table_are_lost_and_the_job_fails(deploy):
+    """Row 27. All markers of a day come at once, each three times: one job. It fails, and its redrive reads the same."""
+    world = deploy(_job_of_three_sources)
+
+    with (
+        world.inject(faults.events_repeated(3, source="aws.s3")),
+        world.inject(faults.answer_lost("dynamodb:UpdateItem", times=2)) as lost,
+        world.inject(faults.job_fails("AlgorithmError: exit code 1", times=1)),
+        ThreadPoolExecutor(len(SOURCES)) as pool,
+    ):
+        list(pool.map(lambda source: world.put(f"{source}/day=1/_SUCCESS", b""), SOURCES))
+        runs = world.runs(3 * len(SOURCES))
+
+    assert lost.hits == 2
+    [failed] = [run for run in runs if run.end == "FAILED"]
+    assert {run.end for run in runs if run is not failed} <= {"Waiting", "Duplicate"}
+    assert list(world.jobs().values()) == ["Failed"]
+    [letter] = world.has_told()
+    # The RUN_ID finds the execution that failed, not one that waited.
+    again = world.embedded.processing.redrive(f"{world.name}/Job", letter["run_id"])
+    world.until(lambda: world.read(again.arn), lambda run: run.end == "Completed")
+    assert sorted(world.jobs().values()) == ["Completed", "Failed"]
+    seen = json.loads(world.embedded.get(f"{world.name}/Results", f"Job/{letter['run_id']}/seen.json"))
+    assert seen == {f"{source}/_SUCCESS": 0 for source in SOURCES}

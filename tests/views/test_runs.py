@@ -40,6 +40,7 @@ def attempt(status, number=1, **fields):
         ("SUCCEEDED", "Duplicate", "Duplicate", "quiet"),
         ("SUCCEEDED", "Superseded", "Superseded", "quiet"),
         ("SUCCEEDED", "Skipped", "Skipped", "quiet"),
+        ("SUCCEEDED", "Waiting", "Waiting", "quiet"),
         ("SUCCEEDED", "SomethingNew", "Succeeded", "good"),
         ("FAILED", None, "Failed", "bad"),
         ("TIMED_OUT", None, "Timed out", "bad"),
@@ -50,6 +51,13 @@ def test_a_run_has_one_word_for_its_state(status, outcome, word, tone):
     view = run_view(run(status, Outcome(outcome) if outcome else None))
     assert (view.state.word, view.state.tone) == (word, tone)
     assert view.state.ended is (tone != "busy")
+
+
+def test_a_run_that_waits_says_for_what():
+    state = run_view(run("SUCCEEDED", Outcome("Waiting", missing=("prices", "stock")))).state
+
+    assert state.word == "Waiting for prices, stock"
+    assert state.meaning == "nothing was done; the last marker launches the run"
 
 
 def test_a_run_is_known_by_the_beginning_of_its_run_id():
