@@ -48,6 +48,24 @@ def test_a_run_may_be_started_with_a_time_of_its_own(cli, three_jobs):
     assert "does not match the formats" in cli("start", "Copy", "--at", "2026-03-28T06:00", exit_code=2)
 
 
+def test_a_run_may_be_started_with_folders_of_its_own(cli, three_jobs):
+    def folders():
+        newest = three_jobs.processing.runs("Copy", limit=1)[0]
+        described = three_jobs.client("stepfunctions").describe_execution(executionArn=newest.arn)
+        given = json.loads(described["input"])
+        return given.get("folder"), given.get("folders")
+
+    cli("start", "Copy", "--folder", "s3://raw/day=1/")
+    assert folders() == ("s3://raw/day=1/", None)
+    cli("start", "Copy", "--folder", "orders=s3://a/day=1/", "--folder", "stock=s3://b/day=1/")
+    assert folders() == (None, {"orders": "s3://a/day=1/", "stock": "s3://b/day=1/"})
+    assert "with the slash at its end, got 's3://raw/day=1'" in cli(
+        "start", "Copy", "--folder", "s3://raw/day=1", exit_code=1
+    )
+    for wrong in (["raw/"], ["s3://a/", "s3://b/"], ["a=s3://a/", "a=s3://b/"]):
+        cli("start", "Copy", *(part for each in wrong for part in ("--folder", each)), exit_code=2)
+
+
 def test_the_list_of_runs_names_their_executions_when_asked(cli, three_jobs):
     three_jobs.put("Raw", "in/cli.dat", "x")
     run = three_jobs.processing.wait(three_jobs.processing.start("Copy"), timeout=PATIENCE, poll_seconds=0.05)

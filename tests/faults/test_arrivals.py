@@ -247,7 +247,7 @@ def _job_of_three_sources(stack):
 
 
 def test_markers_of_several_sources_repeated_while_answers_of_the_table_are_lost_and_the_job_fails(deploy):
-    """Row 27. All markers of a day come at once, each three times: one job. It fails, and its redrive reads the same."""
+    """Row 27. All markers of a day come at once, each three times: one job. It fails; its redrive reads the same."""
     world = deploy(_job_of_three_sources)
 
     with (
