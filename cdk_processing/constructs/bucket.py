@@ -23,7 +23,7 @@ _NO_REPLICATION = (
     "A second copy of all data doubles what storage costs; versions keep what is overwritten or deleted. "
     "replication_rules= makes one."
 )
-_NO_LOCK = "A lock forbids for a fixed time to delete data, also to whom a law obliges to. Versions keep it on delete."
+_NO_LOCK = "A lock keeps data for a fixed time, also where a law asks to delete it. Versions keep what is deleted."
 _NO_KMS = "S3 encrypts with its own keys at no cost. encryption_key= takes a KMS key."
 
 
