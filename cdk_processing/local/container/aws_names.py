@@ -41,18 +41,18 @@ class ContainerNames:
     service: NameService | None = None
     nowhere: Sequence[str] = ()
 
-    def resolver(self, of_host: str) -> str:
+    def resolver(self, of_host: bytes) -> bytes:
         """Return the container's ``/etc/resolv.conf``, given the host's. Only if there is a name service."""
         assert self.service is not None
-        kept = [line for line in of_host.splitlines() if not line.startswith("nameserver")]
-        return "".join(f"{line}\n" for line in (*kept, f"nameserver {self.service.address}"))
+        kept = [line for line in of_host.splitlines() if not line.startswith(b"nameserver")]
+        return b"".join(line + b"\n" for line in (*kept, f"nameserver {self.service.address}".encode()))
 
-    def bundle(self) -> str:
+    def bundle(self) -> bytes:
         """Return the certificates that the container trusts. Only if there is a name service."""
         assert self.service is not None
         own = Path(botocore.__file__).with_name("cacert.pem")  # for a system without certificates
         found = next((Path(path) for path in SYSTEM_BUNDLES if Path(path).is_file()), own)
-        return f"{found.read_text(errors='surrogateescape')}\n{self.service.authority}"
+        return found.read_bytes() + b"\n" + self.service.authority.encode()
 
     def variables(self) -> Mapping[str, str]:
         """Return the variables from which clients learn what to trust."""

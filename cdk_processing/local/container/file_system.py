@@ -9,6 +9,7 @@ from typing import Any
 
 from cdk_processing.local.container.aws_names import BUNDLE, NOWHERE, SYSTEM_BUNDLES, ContainerNames
 from cdk_processing.local.container.environments import Environment
+from cdk_processing.local.container.java_trust import TRUST_STORE, key_stores_of_java, trust_store
 
 __all__ = ["HOME", "addresses", "file_system", "network_files"]
 
@@ -62,7 +63,7 @@ def file_system(
         if not any(path == target or path.startswith(f"{target}/") for target in shown):
             binds.append((path, path, False))
             shown.append(path)
-    binds += _bound(network_files(instance, hosts, names))
+    binds += _bound(network_files(instance, hosts, names), environment)
     layered = [] if environment.layered is None else [str(environment.layered)]
     return {
         "layered": [path for path in layered if any(f"{path}/".startswith(f"{target}/") for target in shown)],
@@ -85,26 +86,31 @@ def network_files(instance: Path, hosts: Sequence[str], names: ContainerNames) -
     """Write the files by which a container finds other hosts and trusts them. Returns them by their place in it."""
     lines = ["127.0.0.1 localhost", "::1 localhost", *(f"{ip} {host}" for host, ip in addresses(hosts).items())]
     lines += [f"{address} {name}" for name in names.nowhere for address in NOWHERE]
-    texts = {"hosts": "".join(f"{line}\n" for line in lines)}
+    contents = {"hosts": "".join(f"{line}\n" for line in lines).encode()}
     places = {"/etc/hosts": "hosts"}
     if names.service is not None:
-        texts["resolv.conf"] = names.resolver(
-            _RESOLVER.read_text(errors="surrogateescape") if _RESOLVER.is_file() else ""
-        )
-        texts["ca-bundle.pem"] = names.bundle()
-        places |= {"/etc/resolv.conf": "resolv.conf", **dict.fromkeys((BUNDLE, *SYSTEM_BUNDLES), "ca-bundle.pem")}
+        bundle = names.bundle()
+        contents["resolv.conf"] = names.resolver(_RESOLVER.read_bytes() if _RESOLVER.is_file() else b"")
+        contents["ca-bundle.pem"] = bundle
+        contents["cacerts"] = trust_store(bundle)
+        places |= {"/etc/resolv.conf": "resolv.conf", TRUST_STORE: "cacerts"}
+        places |= dict.fromkeys((BUNDLE, *SYSTEM_BUNDLES), "ca-bundle.pem")
     instance.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        (instance / name).write_text(text, errors="surrogateescape")
+    for name, content in contents.items():
+        (instance / name).write_bytes(content)
     return {place: instance / name for place, name in places.items()}
 
 
-def _bound(files: Mapping[str, Path]) -> Iterator[_Bind]:
+def _bound(files: Mapping[str, Path], environment: Environment) -> Iterator[_Bind]:
     """Bind a container's own files over the host's, even if these are links, and its resolver configuration."""
     resolver = {"/etc/resolv.conf": _RESOLVER} if _RESOLVER.is_file() else {}
+    trusted, java_home = files.get(TRUST_STORE), dict(environment.variables).get("JAVA_HOME")
+    javas: dict[str, Path] = {}
+    if trusted is not None:
+        javas = dict.fromkeys(key_stores_of_java([java_home] if java_home else []), trusted)
     found: dict[str, Path] = {}
-    for place, own in {**resolver, **files}.items():
-        if place == BUNDLE or Path(place).is_file():
+    for place, own in {**resolver, **files, **javas}.items():
+        if place in (BUNDLE, TRUST_STORE) or Path(place).is_file():
             found[os.path.realpath(place)] = own
     yield from ((str(own), place, False) for place, own in found.items())
 

@@ -27,6 +27,7 @@ from cdk_processing.local.container.environments import environment_for, environ
 from cdk_processing.local.container.failures import REASON_LIMIT, Halt, JobFailedError, JobStoppedError
 from cdk_processing.local.container.file_system import HOME
 from cdk_processing.local.container.instances import memory_of
+from cdk_processing.local.container.java_trust import trust_variables
 from cdk_processing.local.container.job_network import job_network
 from cdk_processing.local.container.limits import Limits
 from cdk_processing.local.container.sandbox import container_user_ids, start_sandbox
@@ -198,12 +199,13 @@ def _starter(
     image = image_here(job.image, job.arn.split(":")[4], settings.registry) if settings.python is None else None
     if image is not None:
         names_there = _names_on_host(job, session)
+        java = {} if names_there.service is None else trust_variables()
         return lambda host, instance: start_docker(
             host,
             image,
             job.entrypoint,
             job.arguments,
-            {**names_there.variables(), **_variables(job, session)},
+            {**names_there.variables(), **java, **_variables(job, session)},
             instance,
             job.hosts,
             job.isolated,

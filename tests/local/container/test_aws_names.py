@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -147,6 +148,24 @@ for name in ("s3.eu-west-1.amazonaws.com", "a-bucket-nobody-knows.s3.ap-south-2.
 """
     outcome, observer = run(unlistening, tmp_path, description(python(code)))
     assert (observer.lines, outcome.status) == (["embedded", *["127.64.0.1 embedded"] * 4], "Completed")
+
+
+@pytest.mark.skipif(shutil.which("javac") is None, reason="needs a JDK")
+def test_java_trusts_the_embedded_aws_under_awss_own_names(unlistening: Session, tmp_path: Path) -> None:
+    program = """
+import java.net.URL;
+
+class Ask {
+    public static void main(String[] names) throws Exception {
+        for (String name : names)
+            System.out.println(new String(new URL("https://" + name + "/").openStream().readAllBytes()));
+    }
+}
+"""
+    script = 'printf "%s" "$0" > Ask.java; exec java -Xshare:auto -XX:TieredStopAtLevel=1 Ask.java "$@"'
+    names = ["s3.eu-central-1.amazonaws.com", "a-bucket.s3.amazonaws.com"]
+    outcome, observer = run(unlistening, tmp_path, description(["/bin/sh", "-c", script, program, *names]))
+    assert (observer.lines, outcome.status) == (["embedded"] * 2, "Completed")
 
 
 def test_in_their_own_network_instances_meet_each_other_and_not_the_hosts_loopback(

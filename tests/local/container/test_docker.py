@@ -73,6 +73,7 @@ def test_the_whole_command_line(record: Path, tmp_path: Path) -> None:
     files = {
         "/etc/hosts": "hosts",
         "/etc/resolv.conf": "resolv.conf",
+        "/run/cdk-processing/cacerts": "cacerts",
         "/run/cdk-processing/ca-bundle.pem": "ca-bundle.pem",
         "/etc/ssl/certs/ca-certificates.crt": "ca-bundle.pem",
         "/etc/pki/tls/certs/ca-bundle.crt": "ca-bundle.pem",
@@ -84,7 +85,7 @@ def test_the_whole_command_line(record: Path, tmp_path: Path) -> None:
         *("--memory", str(4 << 30), "--memory-swap", str(4 << 30), "--pids-limit", "16384"),
         *("--ulimit", f"fsize={1 << 30}", "--storage-opt", f"size={1 << 30}", "-v", f"{instance}/ml:/opt/ml"),
         *(option for place, file in files.items() for option in ("-v", f"{instance}/{file}:{place}:ro")),
-        *(option for name in TRUSTED for option in ("-e", name)),
+        *(option for name in (*TRUSTED, "JAVA_TOOL_OPTIONS") for option in ("-e", name)),
         *("-e", "AWS_ACCESS_KEY_ID", "-e", "AWS_ENDPOINT_URL", "-e", "AWS_REGION", "-e", "AWS_DEFAULT_REGION"),
         *("-e", "PROCESSING_JOB_ARN", "-e", "GIVEN", "-e", "HOME=/elsewhere"),
         *("--entrypoint", "python3", "an-image:1", "-v", "", "$x", "two words"),

@@ -298,7 +298,7 @@ ASK = textwrap.dedent(
                 print(boto3.client("s3").get_object(Bucket="docker-data", Key=key)["Body"].read().decode())
             except ClientError as error:
                 print(error.response["Error"]["Code"])
-        os.environ.pop("AWS_ENDPOINT_URL")
+        os.environ.pop("AWS_ENDPOINT_URL", None)
     """
 )
 

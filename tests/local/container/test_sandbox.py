@@ -291,6 +291,7 @@ def test_an_ordinary_user_can_run_containers(tmp_path_factory: pytest.TempPathFa
             "seccomp": system_call_filter(pretend_chown=True).hex(),
             "hostname": "algo-1",
             "isolated": True,
+            "network": None,
             "command": ["/bin/sh", "-c", "id -u; hostname; touch /usr/x || echo refused; ls /"],
             "environment": {"PATH": "/bin:/usr/bin"},
             "directory": "/",
