@@ -2,6 +2,8 @@ from .constructs.bucket import DataBucket as DataBucket
 from .constructs.budgets import TeamBudget as TeamBudget
 from .constructs.chat_channels import SlackChannel as SlackChannel
 from .constructs.chat_channels import TeamsChannel as TeamsChannel
+from .constructs.environments import ProcessingEnvironment as ProcessingEnvironment
+from .constructs.environments import ProcessingEnvironments as ProcessingEnvironments
 from .constructs.job import ProcessingJob as ProcessingJob
 from .constructs.jobs_file import ProcessingJobs as ProcessingJobs
 from .constructs.platform import ProcessingPlatform as ProcessingPlatform

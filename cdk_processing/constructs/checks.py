@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import jsii
-from aws_cdk import Acknowledgment, Stack, Validations
+from aws_cdk import Acknowledgment, Annotations, Stack, Validations
 from constructs import Dependable, DependencyGroup, IConstruct, IValidation
 
 from cdk_processing.access.statement import Statement, policy_document
@@ -24,7 +24,10 @@ from cdk_processing.constructs.list_tokens import with_split_lists
 from cdk_processing.constructs.sharing import Definition, map_parts, shared_parts
 from cdk_processing.constructs.typed import TypedResource, read_all, write_all
 
-__all__ = ["TEMPLATE_BYTES", "LateRead", "StackChecks", "checks_of"]
+__all__ = ["TELLS_IN_ASSEMBLY", "TEMPLATE_BYTES", "LateRead", "StackChecks", "checks_of"]
+
+#: The context key by which what is wrong is written into the assembly.
+TELLS_IN_ASSEMBLY = "cdk-processing:check"
 
 #: Of all inline policies of a role together, without white space:
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
@@ -105,6 +108,17 @@ class StackChecks:
         if (self.problems or "cdk_nag" in sys.modules) and not self._is_validated:
             self._stack.node.add_validation(_Validation(self))
             self._is_validated = True
+
+    def told(self) -> list[str]:
+        """What is wrong; nothing for ``cdk-processing check``, which reads it in the assembly.
+
+        An error in the assembly keeps the CDK's command line from deploying the stack too.
+        """
+        if not self._stack.node.try_get_context(TELLS_IN_ASSEMBLY):
+            return self.problems
+        for problem in self.problems:
+            Annotations.of(self._stack).add_error(problem)
+        return []
 
     def acknowledge(self) -> None:
         """Tell cdk-nag why what it finds is as it should be."""
@@ -229,7 +243,7 @@ class _Validation:
         """What is wrong, for the CDK to raise with what others find."""
         if "cdk_nag" in sys.modules:
             self._checks.acknowledge()
-        return self._checks.problems
+        return self._checks.told()
 
 
 def _stack_tags(stack: Stack) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema, create_model
+from pydantic import AfterValidator, Field, WithJsonSchema, create_model, model_validator
 
 from cdk_processing.declarations.model_base import Declared, choice, either, spelled, wrong
 from cdk_processing.declarations.python_words import fields_of, hints_of
@@ -62,6 +62,12 @@ class ChannelModel(Declared):
 
     slack: SlackModel | None = Field(default=None, description="A Slack channel.")
     teams: TeamsModel | None = Field(default=None, description="A Microsoft Teams channel.")
+
+    @model_validator(mode="after")
+    def _one_channel(self) -> Any:
+        if (self.slack is None) == (self.teams is None):
+            raise wrong("a mapping with one key, slack or teams", "write one channel for each entry of the list")
+        return self
 
 
 class PlatformDefaults(Declared):

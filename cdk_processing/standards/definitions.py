@@ -10,10 +10,12 @@ from typing import Any
 from cdk_processing.request.runtime import has_run_time_value
 from cdk_processing.request.tokens import is_token
 
-__all__ = ["CreatingState", "creating_states", "is_create_call"]
+__all__ = ["CreatingState", "creating_states", "declared_attempts", "is_create_call"]
 
 #: What the states of a definition ask of SageMaker, by the optimized integration and by the AWS SDK.
 _RESOURCE = re.compile(r".*:(?:states|scheduler):::(?:aws-sdk:)?sagemaker:createprocessingjob(?:\..+)?", re.IGNORECASE)
+#: How a definition of this library asks whether it may make another attempt.
+_NEXT_ATTEMPT = re.compile(r"\$attempt - \$run\.attempt < (\d+)")
 _AT_RUN_TIME = "${Token[known.at.run.time]}"
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)")
 _DEFAULT_ATTEMPTS = 3
@@ -66,6 +68,12 @@ def creating_states(definition: Mapping[str, Any]) -> Iterator[CreatingState]:
                 _attempts(state.get("Retry")),
                 _job_name(request, assigned),
             )
+
+
+def declared_attempts(definition: Mapping[str, Any]) -> int:
+    """How many jobs an execution of a definition of this library creates at most."""
+    found = [int(each) for _, state in _states(definition) for each in _NEXT_ATTEMPT.findall(str(state.get("Choices")))]
+    return 1 + max(found, default=0)
 
 
 def _states(part: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

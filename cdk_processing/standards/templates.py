@@ -10,14 +10,14 @@ from typing import Any
 from cdk_processing.contract.description import METADATA
 from cdk_processing.errors import Problem
 from cdk_processing.standards.created_job import CreatedJob
-from cdk_processing.standards.definitions import creating_states, is_create_call
+from cdk_processing.standards.definitions import creating_states, declared_attempts, is_create_call
 from cdk_processing.standards.exemption import Exemption
 from cdk_processing.standards.grants import create_grants, pass_role_grants
 from cdk_processing.standards.judging import Breach, Verdict, judge, judge_findings
 from cdk_processing.standards.standards import Standards
 from cdk_processing.standards.template_text import TemplateText, parsed
 
-__all__ = ["FoundBreach", "SynthesizedStack", "definition_of", "judge_stack"]
+__all__ = ["FoundBreach", "SynthesizedStack", "definition_of", "jobs_of", "judge_stack"]
 
 _PUBLIC_ACL = ("PublicRead", "PublicReadWrite", "AuthenticatedRead")
 
@@ -92,6 +92,13 @@ def judge_stack(standards: Standards, stack: SynthesizedStack, today: date) -> t
     return found, Verdict(tuple(each.breach for each in found), tuple(dict.fromkeys(used)))
 
 
+def jobs_of(stack: SynthesizedStack) -> Iterator[CreatedJob]:
+    """Every processing job that a stack creates."""
+    reader = TemplateText(stack.template)
+    for name in stack.resources:
+        yield from _jobs(stack, name, reader)
+
+
 def _jobs(stack: SynthesizedStack, name: str, reader: TemplateText) -> Iterator[CreatedJob]:
     """The jobs that a resource creates."""
     resource = stack.resources[name]
@@ -125,6 +132,8 @@ def _machine_jobs(stack: SynthesizedStack, name: str, reader: TemplateText) -> I
     if not isinstance(definition, Mapping):
         return
     ours = (stack.resources[name].get("Metadata") or {}).get(METADATA)
+    # The retries of this library's own definitions are states, and not a Retry of the state that creates the job.
+    attempts = declared_attempts(definition) if isinstance(ours, Mapping) else 1
     for state in creating_states(definition):
         path = stack.path_of(name)
         path = path.removesuffix("/StateMachine") if isinstance(ours, Mapping) else f"{path}/{state.name}"
@@ -132,7 +141,7 @@ def _machine_jobs(stack: SynthesizedStack, name: str, reader: TemplateText) -> I
             path,
             state.request,
             state.instance_types,
-            state.attempts,
+            max(state.attempts, attempts),
             stack.region,
             is_denied_at_run_time=stack.denies,
         )

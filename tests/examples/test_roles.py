@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 APPS = {
     "the example": ROOT / "app.py",
     "all jobs broken": ROOT / "tests" / "apps" / "standards" / "app.py",
+    "accounts": ROOT / "examples" / "accounts" / "app.py",
     "platform team": ROOT / "tests" / "apps" / "platform_team" / "app.py",
     "real client": ROOT / "tests" / "apps" / "real_client" / "app.py",
     "three jobs": ROOT / "tests" / "apps" / "three_jobs" / "app.py",

@@ -22,7 +22,15 @@ _LAST_LINES = 25
 
 
 class SynthesisError(CdkProcessingError):
-    """The app could not be run, or it failed. The message ends with the last lines of the app's output."""
+    """The app could not be run, or it failed. The message ends with the last lines of the app's output.
+
+    Attributes:
+        said: All of the app's output; "" if it did not run.
+    """
+
+    def __init__(self, message: str, said: str = "") -> None:
+        super().__init__(message)
+        self.said = said
 
 
 def app_command(folder: Path) -> str:
@@ -44,7 +52,14 @@ def app_command(folder: Path) -> str:
 
 
 def synthesize(
-    folder: Path, output: Path, *, app: str | None = None, account_id: str, region: str, timeout: float = 600
+    folder: Path,
+    output: Path,
+    *,
+    app: str | None = None,
+    account_id: str | None = None,
+    region: str | None = None,
+    context: Mapping[str, Any] | None = None,
+    timeout: float = 600,
 ) -> Assembly:
     """Run a CDK app and read its cloud assembly.
 
@@ -52,8 +67,9 @@ def synthesize(
         folder: The folder with cdk.json. The app runs there.
         output: Folder for the cloud assembly.
         app: A command, or the folder of an existing cloud assembly; by default, ``app`` in cdk.json.
-        account_id: The account of stacks that set none (``CDK_DEFAULT_ACCOUNT``).
-        region: The region of stacks that set none (``CDK_DEFAULT_REGION``).
+        account_id: The account of stacks that set none (``CDK_DEFAULT_ACCOUNT``); left out, they know none.
+        region: The region of stacks that set none (``CDK_DEFAULT_REGION``); left out, they know none.
+        context: Context of the app beside that of cdk.json.
         timeout: Seconds after which the app is killed.
 
     Raises:
@@ -67,15 +83,15 @@ def synthesize(
         **without_banners(os.environ),
         "PATH": _path(),
         "CDK_OUTDIR": str(output),
-        "CDK_CONTEXT_JSON": json.dumps(_context(folder)),
-        "CDK_DEFAULT_ACCOUNT": account_id,
-        "CDK_DEFAULT_REGION": region,
+        "CDK_CONTEXT_JSON": json.dumps({**_context(folder), **(context or {})}),
+        **({} if account_id is None else {"CDK_DEFAULT_ACCOUNT": account_id}),
+        **({} if region is None else {"CDK_DEFAULT_REGION": region}),
         # aws-cdk-lib's template validation takes two seconds per synth. `cdk synth` and `cdk deploy` still run it.
         "CDK_VALIDATION": os.environ.get("CDK_VALIDATION", "false"),
     }
     exit_code, said = _run(command, folder, environment, timeout)
     if exit_code != 0:
-        raise SynthesisError(f"The app failed ({command}, exit code {exit_code}):\n\n{_tail(said)}")
+        raise SynthesisError(f"The app failed ({command}, exit code {exit_code}):\n\n{_tail(said)}", said)
     if not (output / "manifest.json").is_file():
         raise SynthesisError(
             f"The app ended without an error, but it wrote no cloud assembly ({command}); add app.synth() at its end"
