@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,9 +15,11 @@ from constructs import Construct
 from cdk_processing.constructs.bucket import DataBucket
 from cdk_processing.constructs.job import ProcessingJob
 from cdk_processing.constructs.platform_interface import IProcessingPlatform
+from cdk_processing.constructs.triggers.all_of import OnAll
 from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.constructs.triggers.deploy import OnDeploy
 from cdk_processing.constructs.triggers.event import OnEvent
+from cdk_processing.constructs.triggers.marker import OnMarker
 from cdk_processing.constructs.triggers.object_created import OnObjectCreated
 from cdk_processing.constructs.triggers.schedule import OnSchedule
 from cdk_processing.constructs.triggers.success_of import OnSuccessOf
@@ -198,6 +201,7 @@ class _Declaring:
         first, bracket, rest = problem.field.partition("]")
         if bracket and first.startswith("triggers[") and rest:
             kind, _, _ = self.trigger_data(int(first.removeprefix("triggers[")))
+            rest = re.sub(r"^(\.markers\[[^\]]+\])", r"\1.OnMarker", rest)
             return replace(problem, field=f"{first}].{kind}{rest}")
         return problem
 
@@ -230,6 +234,24 @@ def _on_object_created(declaring: _Declaring, built: Built, given: dict[str, Any
     if "expect_within" in given:
         given["expect_within"] = span_of(given["expect_within"])
     return OnObjectCreated(**given)
+
+
+def _on_marker(declaring: _Declaring, built: Built, given: dict[str, Any], path: KeyPath) -> OnMarker:
+    from cdk_processing.declarations.placeholders import span_of
+
+    del declaring
+    given["location"] = built.location(given["location"], (*path, "location"))
+    if "expect_within" in given:
+        given["expect_within"] = span_of(given["expect_within"])
+    return OnMarker(**given)
+
+
+def _on_all(declaring: _Declaring, built: Built, given: dict[str, Any], path: KeyPath) -> Trigger:
+    markers = {
+        name: _on_marker(declaring, built, dict(each["OnMarker"]), (*path, "markers", name, "OnMarker"))
+        for name, each in given["markers"].items()
+    }
+    return OnAll(markers, given["by"])
 
 
 def _on_schedule(declaring: _Declaring, built: Built, given: dict[str, Any], path: KeyPath) -> Trigger:
@@ -269,6 +291,8 @@ def _with_fields(given: dict[str, Any]) -> dict[str, Any]:
 
 _MAKERS: Mapping[str, Callable[..., Trigger]] = {
     "OnObjectCreated": _on_object_created,
+    "OnMarker": _on_marker,
+    "OnAll": _on_all,
     "OnSchedule": _on_schedule,
     "OnEvent": _on_event,
     "OnSuccessOf": _on_success_of,

@@ -87,6 +87,32 @@ class OnObjectCreatedModel(Declared):
     )
 
 
+class OnMarkerModel(Declared):
+    """One run for each folder that gets a marker."""
+
+    location: str = Field(description="Bucket and prefix below which to look: '{buckets.raw}/day='.")
+    name: str | None = Field(default=None, description="The marker's name. Left out, _SUCCESS.")
+    dedupe: Literal["version", "content", "event", "folder"] | None = Field(
+        default=None, description="What two markers share for the second to make no job. Left out, version."
+    )
+    expect_within: _Span | None = Field(  # type: ignore[valid-type]
+        default=None, description="Raise an alarm if no marker comes for this time: 1 hour to 7 days, such as '1 day'."
+    )
+
+
+class SourceModel(Declared):
+    """A source of OnAll."""
+
+    OnMarker: OnMarkerModel = Field(description="Its marker.")
+
+
+class OnAllModel(Declared):
+    """One run when the markers of several folders are all there."""
+
+    markers: dict[_Name, SourceModel] = Field(description="2-10 sources by name.")  # type: ignore[valid-type]
+    by: list[str] = Field(description="The key=value folders that the markers of one run share.")
+
+
 class OnScheduleModel(Declared):
     """One run for each time of a schedule."""
 
@@ -143,6 +169,8 @@ class TriggerModel(_OneOf):
     """What launches a job."""
 
     OnObjectCreated: OnObjectCreatedModel | None = Field(default=None, description="One run for each new object.")
+    OnMarker: OnMarkerModel | None = Field(default=None, description="One run for each folder that gets a marker.")
+    OnAll: OnAllModel | None = Field(default=None, description="One run when the markers of several folders are there.")
     OnSchedule: OnScheduleModel | None = Field(default=None, description="One run for each time of a schedule.")
     OnEvent: OnEventModel | None = Field(default=None, description="One run for each event that matches a pattern.")
     OnSuccessOf: OnSuccessOfModel | None = Field(default=None, description="One run for each run of another job.")

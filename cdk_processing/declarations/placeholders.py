@@ -19,10 +19,11 @@ from cdk_processing.request.runtime import ExecutionVariable, ExecutionVariables
 
 __all__ = ["SPAN", "Placeholder", "PlaceholderError", "parts_of", "run_time_value", "span_of"]
 
-#: The run-time values by name.
+#: The run-time values by name; PARTITION alone is none, and needs a name in brackets.
 VARIABLES: Final = {
     name: each for name, each in vars(ExecutionVariables).items() if isinstance(each, ExecutionVariable)
 }
+NAMES: Final = (*VARIABLES, "PARTITION")
 #: The kinds of names that a file gives, and how each is written.
 KINDS: Final = {
     "variables": "{variables.NAME}",
@@ -33,6 +34,7 @@ KINDS: Final = {
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
 SPAN: Final = r"[1-9][0-9]{0,8} (?:second|minute|hour|day|week)s?"
 _TIME = re.compile(rf"TRIGGER_TIME(?: in (?P<zone>[A-Za-z0-9_+/-]+))?(?P<spans>(?: [+-] {SPAN})*)")
+_ITEM = re.compile(r"(FOLDER_URI|PARTITION)\[([^\[\]]+)\]")
 _SHIFT = re.compile(rf"([+-]) ({SPAN})")
 _FORMS = ", ".join(["{TRIGGER_TIME:%Y/%m/%d}", "{RUN_ID}", *KINDS.values()])
 
@@ -103,9 +105,9 @@ def parts_of(text: str) -> Iterator[str | Placeholder]:
         if name is None:
             continue
         placeholder = Placeholder(name, spec or "")
-        first = re.split(r"[ .]", name)[0]
-        if conversion or "{" in name or (not placeholder.kind and first not in VARIABLES):
-            near = nearest(first, [*VARIABLES, *KINDS])
+        first = re.split(r"[ .\[]", name)[0]
+        if conversion or "{" in name or (not placeholder.kind and first not in NAMES):
+            near = nearest(first, [*NAMES, *KINDS])
             fix = f"write {{{near}}}, or {{{{ for a brace" if near else "write {{ and }} for braces"
             raise PlaceholderError(f"text with braces such as {_FORMS}, or {{{{", fix)
         yield placeholder
@@ -123,6 +125,10 @@ def run_time_value(placeholder: Placeholder) -> str:
     try:
         if name in VARIABLES:
             return format(VARIABLES[name], placeholder.format)
+        if item := _ITEM.fullmatch(name):
+            return format(getattr(ExecutionVariables, item[1])[item[2]], placeholder.format)
+        if not name.startswith("TRIGGER_TIME"):
+            raise PlaceholderError("written like {FOLDER_URI[orders]} or {PARTITION[day]}", "put a name in brackets")
         match = _TIME.fullmatch(name)
         if match is None:
             allowed = "written like {TRIGGER_TIME in Europe/Berlin - 1 day:%Y-%m-%d}"

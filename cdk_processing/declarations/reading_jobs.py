@@ -20,7 +20,7 @@ from cdk_processing.request.likely import nearest
 
 __all__ = ["JobDeclaration", "JobsDeclaration", "read_jobs"]
 
-_PLACEHOLDER = re.compile(r"(?:buckets|jobs|parameters|variables)\.|[A-Z_]+$")
+_PLACEHOLDER = re.compile(r"(?:buckets|jobs|parameters|variables)\.|[A-Z_]+(?:\[.*|$)")
 
 
 @dataclass(frozen=True, slots=True)

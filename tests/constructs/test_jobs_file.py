@@ -95,9 +95,9 @@ def test_every_kind_of_job_is_made(stack, synth, resources, tmp_path):
 
     template = synth(stack)
 
-    assert set(made.jobs) == {"Evaluate", "Preprocess", "Spark", "Train"}
+    assert set(made.jobs) == {"Evaluate", "Fold", "Join", "Preprocess", "Spark", "Train"}
     assert made["Train"].path.endswith("/Jobs/Train")
-    assert len(resources(template, "AWS::StepFunctions::StateMachine")) == 4
+    assert len(resources(template, "AWS::StepFunctions::StateMachine")) == 6
     assert made.buckets["landing"].bucket_name == "company-landing"
 
 
@@ -157,3 +157,15 @@ def test_a_job_of_an_output_that_does_not_exist_is_told_at_the_input(stack, jobs
     [problem] = told.value.problems
     assert "must be text that names an output, one of 'train', got" in str(problem)
     assert problem.line == 28
+
+
+def test_a_marker_with_a_mistake_is_told_at_the_marker(stack, tmp_path):
+    file = files.write(tmp_path) / "jobs.yaml"
+    file.write_text(files.JOBS.replace("name: _DONE", "name: a/b"), encoding="utf-8")
+
+    with pytest.raises(DeclarationError) as told:
+        ProcessingJobs.from_file(stack, "Jobs", file, variables=files.VARIABLES)
+
+    [problem] = told.value.problems
+    assert problem.field == "jobs.Join.triggers[0].OnAll.markers.stock.OnMarker.name"
+    assert files.JOBS.replace("name: _DONE", "name: a/b").splitlines()[problem.line - 1].endswith("name: a/b}}")

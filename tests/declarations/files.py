@@ -128,6 +128,30 @@ jobs:
     triggers:
       - OnEvent: {pattern: {source: [my.app], detail: {old: [null]}}, run_key: {EventField: $.detail.id}}
 """
+JOBS += """\
+  Join:
+    processor: sklearn
+    run:
+      code: prep.py
+      inputs:
+        - {source: "{FOLDER_URI[orders]}", destination: /opt/ml/processing/orders}
+        - {source: "{FOLDER_URI[stock]}", destination: /opt/ml/processing/stock}
+      arguments: [--day, "{PARTITION[day]}"]
+    triggers:
+      - OnAll:
+          markers:
+            orders: {OnMarker: {location: "{buckets.landing}/orders/day="}}
+            stock: {OnMarker: {location: "{buckets.landing}/stock/day=", name: _DONE}}
+          by: [day]
+  Fold:
+    processor: sklearn
+    run:
+      code: prep.py
+      inputs:
+        - {source: "{FOLDER_URI}", destination: /opt/ml/processing/input}
+    triggers:
+      - OnMarker: {location: "{buckets.raw}/day=", expect_within: 2 days}
+"""
 VARIABLES = {"stage": "test", "workers": 2}
 
 

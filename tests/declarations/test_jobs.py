@@ -5,12 +5,13 @@
 import pytest
 
 from cdk_processing.declarations.building import Built
+from cdk_processing.declarations.placeholders import NAMES, Placeholder, run_time_value
 from cdk_processing.declarations.reading_jobs import read_jobs
 from cdk_processing.errors import DeclarationError
 from cdk_processing.request.framework import FrameworkProcessor, PyTorch
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.processors import SKLearnProcessor
-from cdk_processing.request.runtime import Parameter
+from cdk_processing.request.runtime import ExecutionVariables, Parameter
 from tests.declarations.files import JOBS, VARIABLES
 
 
@@ -138,7 +139,7 @@ MISTAKES = {
     "an unknown job": (
         ("OnSuccessOf: {job: Preprocess", "OnSuccessOf: {job: Prep"),
         [
-            "jobs.Evaluate.triggers[0].OnSuccessOf.job must be the name of a job of this file, which are: Preprocess, Spark, Train, got 'Prep'"
+            "jobs.Evaluate.triggers[0].OnSuccessOf.job must be the name of a job of this file, which are: Fold, Join, Preprocess, Spark, Train, got 'Prep'"
         ],
     ),
     "an unknown parameter": (
@@ -157,7 +158,7 @@ MISTAKES = {
             "      - {OnDeploy: {every_time: true}, OnSchedule: {expression: rate(1 day)}}",
         ),
         [
-            "jobs.Train.triggers[0] must be a mapping with one key, of OnObjectCreated, OnSchedule, OnEvent, OnSuccessOf, OnDeploy"
+            "jobs.Train.triggers[0] must be a mapping with one key, of OnObjectCreated, OnMarker, OnAll, OnSchedule, OnEvent, OnSuccessOf, OnDeploy"
         ],
     ),
     "a length of time": (
@@ -175,7 +176,7 @@ MISTAKES = {
         ["estimator_cls must be one of 'SKLearn', 'XGBoost', 'PyTorch', 'TensorFlow', 'MXNet', got 'Torch'"],
     ),
     "a bucket with the name of a job": (
-        ("  landing: {from", "  Spark: {from"),
+        ("  landing: {from", "  Spark: {bucket_name: x}\n  landing: {from"),
         ["buckets.Spark must be another name than that of a job, got Spark; rename one"],
     ),
     "a bucket that is new and not new": (
@@ -243,6 +244,8 @@ TEXTS = {
     "{TRIGGER_TIME - 1 year:%Y}": "must be written like {TRIGGER_TIME in Europe/Berlin - 1 day:%Y-%m-%d}",
     "{RUN_ID": "must be text whose braces are closed",
     "{RUN_ID!r}": "must be text with braces such as",
+    "{PARTITION}": "must be written like {FOLDER_URI[orders]} or {PARTITION[day]}",
+    "{FOLDER_URI[a b]}": "must be a run-time value that works: ",
     "{}": "must be text with braces such as",
 }
 
@@ -270,3 +273,13 @@ def test_an_argument_without_run_time_values_takes_none(folder):
     [told] = requests(folder, text)["Evaluate"]
 
     assert "must be text without run-time values and names of this file" in str(told)
+
+
+def test_every_run_time_value_of_python_has_its_braces():
+    named = {name for name in vars(ExecutionVariables) if name.isupper()}
+
+    assert named == set(NAMES)
+    for name in named - {"PARTITION"}:
+        assert run_time_value(Placeholder(name)) == str(getattr(ExecutionVariables, name))
+    assert run_time_value(Placeholder("PARTITION[day]")) == str(ExecutionVariables.PARTITION["day"])
+    assert run_time_value(Placeholder("FOLDER_URI[orders]")) == str(ExecutionVariables.FOLDER_URI["orders"])
