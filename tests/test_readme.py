@@ -41,9 +41,10 @@ def test_the_job_and_the_test_of_the_readme_work_as_they_stand(blocks, tmp_path)
 
 @pytest.mark.parametrize(
     "number",
-    [1, 2, 3, 4, 5, 6],
+    [1, 2, 3, 4, 5, 6, 7],
     ids=[
         "jobs that launch each other",
+        "folders of three sources",
         "yesterday's partition",
         "events of another account",
         "one platform for each account",
@@ -52,7 +53,7 @@ def test_the_job_and_the_test_of_the_readme_work_as_they_stand(blocks, tmp_path)
     ],
 )
 def test_the_other_apps_of_the_readme_synthesize(blocks, tmp_path, number):
-    assert len(blocks) == 8
+    assert len(blocks) == 9
     (tmp_path / "app.py").write_text(blocks[number], encoding="utf-8")
 
     status, told = run(tmp_path, "app.py")

@@ -92,7 +92,7 @@ def make_log_group(platform: Construct, key_arn: str | None, retention_days: int
 
 
 def make_table(platform: Construct, key_arn: str | None) -> TypedResource:
-    """Make the table of turns and newest arrivals. It goes with its stack: what it holds is about runs in progress."""
+    """Make the table of turns, newest arrivals and folders. It goes with its stack: it is about runs in progress."""
     own = {"SSESpecification": {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key_arn}} if key_arn else {}
     made = resource(
         platform,
