@@ -39,11 +39,13 @@ class _Step:
         job: The path of the job that is launched.
         text: How, for people.
         is_certain: Whether every run does it.
+        is_by_object: Whether it does so by what it writes; else by its success.
     """
 
     job: str
     text: str
     is_certain: bool
+    is_by_object: bool
 
 
 @dataclass(slots=True)
@@ -72,15 +74,23 @@ class _Launches:
                     insort(self.prefixes.setdefault(bucket, []), location.key)
                 known.setdefault(location.key, []).append((path, trigger.watched is not None))
 
+    def forget(self, path: str) -> None:
+        """Forget what launches a job."""
+        for jobs in self.by_success.values():
+            jobs[:] = [each for each in jobs if each != path]
+        for known in self.by_objects.values():
+            for listed in known.values():
+                listed[:] = [each for each in listed if each[0] != path]
+
     def launched_by(self, path: str, written: Sequence[tuple[_Bucket, S3Location]]) -> Iterator[_Step]:
         """The jobs that a run of a job launches, by its success and by what it writes."""
         for job in self.by_success.get(path, ()):
-            yield _Step(job, f"the success of {path} launches {job}", is_certain=True)
+            yield _Step(job, f"the success of {path} launches {job}", is_certain=True, is_by_object=False)
         for bucket, location in written:
             for prefix, is_certain in self._begun(bucket, folder_of(location.key)):
                 for job, is_certainly_new in self.by_objects[bucket][prefix]:
                     text = f"{path} writes to {shown(location)}, which launches {job}"
-                    yield _Step(job, text, is_certain and is_certainly_new)
+                    yield _Step(job, text, is_certain and is_certainly_new, is_by_object=True)
 
     def _begun(self, bucket: _Bucket, folder: str) -> Iterator[tuple[str, bool]]:
         """The watched beginnings that the keys in a folder have, and those that they can come to have in a run."""
@@ -100,8 +110,15 @@ class _Launches:
 
 @dataclass(slots=True)
 class _App:
-    """The jobs of an app."""
+    """The jobs of an app.
 
+    Attributes:
+        jobs: The constructs by path.
+        launches: What launches them.
+        written: Where each writes.
+    """
+
+    jobs: dict[str, Construct] = field(default_factory=dict)
     launches: _Launches = field(default_factory=_Launches)
     written: dict[str, list[tuple[_Bucket, S3Location]]] = field(default_factory=dict)
 
@@ -117,6 +134,9 @@ def circle_problems(
     Warns of a circle that depends on values that synth does not know.
     """
     app = _apps.setdefault(tree_of(stack_of(job))[0], _App())
+    if app.jobs.setdefault(path, job) is not job:  # that one was removed from the tree
+        app.launches.forget(path)
+        app.jobs[path] = job
     places = [location for _, location in written_places(request) if location is not None]
     app.written[path] = [(bucket_key(job, location), location) for location in places]
     new = _Launches()
@@ -157,10 +177,12 @@ def _way(start: str, came_by: dict[str, tuple[str, _Step]]) -> list[_Step]:
 
 def _refused(path: str, circle: Sequence[_Step]) -> Problem:
     allowed = f"such that {path} does not launch itself for ever: {'; '.join(step.text for step in circle)}"
-    fix = (
-        "write to another prefix or bucket, or launch one of them by something else; for a circle that you mean to "
-        "have, launch one by OnEvent with a pattern of your own, and acknowledge the warning"
-    )
+    fix = "launch one of them by something else"
+    if any(step.is_by_object for step in circle):
+        fix = (
+            f"write to another prefix or bucket, or {fix}; for a circle that you mean to have, launch one by OnEvent "
+            "with a pattern of your own, and acknowledge the warning"
+        )
     return Problem("triggers", " -> ".join([path, *(step.job for step in circle)]), allowed, fix)
 
 

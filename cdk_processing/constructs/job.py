@@ -23,7 +23,7 @@ from cdk_processing.constructs.resources import known_as, path_of, place_below, 
 from cdk_processing.constructs.shared_outputs import warn_of_shared_outputs
 from cdk_processing.constructs.shared_tags import add_tags
 from cdk_processing.constructs.standards import HeldJob, hold_to_standards
-from cdk_processing.constructs.triggers.base import Trigger, Upstream, upstream_chain
+from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.constructs.utc_dates import warn_of_utc_dates
 from cdk_processing.constructs.validation import (
     declaration_problems,
@@ -189,8 +189,7 @@ class ProcessingJob(Construct):
             DeclarationError: The trigger cannot work, or does not supply a run-time value that the job uses.
         """
         placements = trigger_placements(self, [trigger])
-        problems = trigger_problems(self._request, [trigger]) or self._cycle_problems(trigger)
-        problems += place_problems(placements)
+        problems = trigger_problems(self._request, [trigger]) + place_problems(placements)
         problems = problems or circle_problems(self, self.path, self._request, [trigger])
         if problems:
             raise DeclarationError(self.path, [problem.on(self.node.id) for problem in problems])
@@ -307,19 +306,6 @@ class ProcessingJob(Construct):
             attempts=policy.attempts,
             edited=self._launching.edited_definition,
         )
-
-    def _cycle_problems(self, trigger: Trigger) -> list[Problem]:
-        """Refuses jobs that launch each other in a circle: they would never end."""
-        upstream = trigger.upstream
-        if upstream is None or all(job.path != self.path for job in upstream_chain(upstream)):
-            return []
-        fix = "break the circle: launch one of them by something else"
-        return [Problem("job", upstream.path, f"one that {self.path} does not launch, directly or through others", fix)]
-
-    @property
-    def upstream_jobs(self) -> list[Upstream]:
-        """The jobs whose success launches this one directly."""
-        return [trigger.upstream for trigger in self._launching.triggers if trigger.upstream is not None]
 
     def _values_with_room(self) -> list[RunTimeValue]:
         others = [value for value in self._request.run_time_values() if value.name != "PARAMETER"]

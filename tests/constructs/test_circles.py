@@ -77,6 +77,15 @@ def test_a_circle_that_a_trigger_added_later_closes_is_refused_and_nothing_is_ad
     first.add_trigger(OnObjectCreated(raw.at("c/")))
 
 
+def test_what_launched_a_removed_job_closes_no_circle(declare, raw, stack, warnings):
+    first = declare("First", raw.at("b/"), OnObjectCreated(raw.at("a/")))
+    declare("Second", raw.at("x/"), OnSuccessOf(first))
+    stack.node.try_remove_child("Second")
+    declare("Second", raw.at("a/"), OnObjectCreated(raw.at("c/")))
+
+    assert warnings(stack) == []
+
+
 def test_a_circle_over_several_stacks_is_refused(app, declare, raw):
     other = Stack(app, "Other")
     declare("First", raw.at("b/"), OnObjectCreated(raw.at("a/")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from constructs import Construct
@@ -15,7 +15,7 @@ from cdk_processing.workflow.admission import Admission
 from cdk_processing.workflow.event_fields import EventField
 from cdk_processing.workflow.launches import EventMapping
 
-__all__ = ["LaunchTarget", "Trigger", "Upstream", "upstream_chain"]
+__all__ = ["LaunchTarget", "Trigger", "Upstream"]
 
 
 class LaunchTarget(NamedTuple):
@@ -57,23 +57,8 @@ class Upstream(Protocol):
     def job_id(self) -> str | None:
         """The job's id; None if it has none."""
 
-    @property
-    def upstream_jobs(self) -> Sequence[Upstream]:
-        """The jobs whose success launches this one directly."""
-
     def announce_success(self) -> None:
         """Have each run that succeeds send an event."""
-
-
-def upstream_chain(job: Upstream) -> Iterator[Upstream]:
-    """A job and all jobs upstream of it, each once."""
-    waiting, seen = [job], {job.path}
-    while waiting:
-        current = waiting.pop()
-        yield current
-        fresh = [upstream for upstream in current.upstream_jobs if upstream.path not in seen]
-        seen.update(upstream.path for upstream in fresh)
-        waiting += fresh
 
 
 class Trigger(ABC):
