@@ -15,10 +15,12 @@ from cdk_processing.constructs.circles import circle_problems
 from cdk_processing.constructs.job_outputs import JobOutputs, output_places
 from cdk_processing.constructs.launching import Launching
 from cdk_processing.constructs.naming import base_name_for, claim_base_name, claim_job_id, job_id_problems
+from cdk_processing.constructs.past_schedules import warn_of_past_schedules
 from cdk_processing.constructs.placement import place_problems, warn_of_places
 from cdk_processing.constructs.places import grantee_placement, job_placements, trigger_placements
 from cdk_processing.constructs.platform import ProcessingPlatform
 from cdk_processing.constructs.platform_interface import IProcessingPlatform, platform_problems
+from cdk_processing.constructs.repeated_triggers import repeated_trigger_problems
 from cdk_processing.constructs.resources import known_as, path_of, place_below, place_of, stack_of
 from cdk_processing.constructs.shared_outputs import warn_of_shared_outputs
 from cdk_processing.constructs.shared_tags import add_tags
@@ -33,6 +35,7 @@ from cdk_processing.constructs.validation import (
     warn_of_patterns,
     warn_of_unknown_instance_types,
     warn_of_unnamed_objects,
+    warn_of_watched_patterns,
 )
 from cdk_processing.contract.description import JobDescription
 from cdk_processing.errors import DeclarationError, Problem
@@ -123,7 +126,9 @@ class ProcessingJob(Construct):
         if problems:
             raise DeclarationError(path_of(self), [problem.on(construct_id) for problem in problems])
         warn_of_unknown_instance_types(self, request)
-        warn_of_patterns(self, request, triggers)
+        warn_of_patterns(self, request)
+        warn_of_watched_patterns(self, triggers)
+        warn_of_past_schedules(self, triggers)
         warn_of_places(self, placements)
         warn_of_unnamed_objects(self, request, triggers)
         #: What the job shares with others.
@@ -131,7 +136,6 @@ class ProcessingJob(Construct):
         self._request = packed(self._placed(request))
         if problems := circle_problems(self, self.path, self._request, triggers):
             raise DeclarationError(self.path, [problem.on(construct_id) for problem in problems])
-        warn_of_shared_outputs(self, self.path, self._request, triggers)
         warn_of_utc_dates(self, self._request, triggers)
 
         self._bound = BoundRequest(self, self._request, self.base_name, self.platform, triggers)
@@ -144,6 +148,7 @@ class ProcessingJob(Construct):
             self, "Alarm", state_machine_arn=self.state_machine_arn, topic_arn=self.platform.alert_topic_arn
         )
         self._launching.bind(triggers)
+        warn_of_shared_outputs(self, self.path, self._request, self._launching.triggers)
         add_tags(self, self.platform.job_tags)
         hold_to_standards(self._held(launch_policy), self.platform)
         # Triggers may be added until the end of synth.
@@ -189,11 +194,14 @@ class ProcessingJob(Construct):
             DeclarationError: The trigger cannot work, or does not supply a run-time value that the job uses.
         """
         placements = trigger_placements(self, [trigger])
-        problems = trigger_problems(self._request, [trigger]) + place_problems(placements)
+        problems = trigger_problems(self._request, [trigger]) or self._repetition_problems(trigger)
+        problems += place_problems(placements)
         problems = problems or circle_problems(self, self.path, self._request, [trigger])
         if problems:
             raise DeclarationError(self.path, [problem.on(self.node.id) for problem in problems])
         warn_of_places(self, placements)
+        warn_of_watched_patterns(self, [trigger])
+        warn_of_past_schedules(self, [trigger])
         warn_of_unnamed_objects(self, self._request, [trigger])
         if self._request.reads_arrivals:
             for location in trigger.brings:
@@ -306,6 +314,10 @@ class ProcessingJob(Construct):
             attempts=policy.attempts,
             edited=self._launching.edited_definition,
         )
+
+    def _repetition_problems(self, trigger: Trigger) -> list[Problem]:
+        known = self._launching.triggers
+        return repeated_trigger_problems([*known, trigger], known=len(known))
 
     def _values_with_room(self) -> list[RunTimeValue]:
         others = [value for value in self._request.run_time_values() if value.name != "PARAMETER"]

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from aws_cdk import Annotations
 from constructs import Construct, IConstruct
 
+from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.resources import place_of, stack_of, tree_of
 from cdk_processing.constructs.storage import known_name, shown
 from cdk_processing.constructs.triggers.base import Trigger
@@ -75,20 +77,69 @@ class _Bucket:
                 known.append(output)
 
 
-_written: WeakKeyDictionary[IConstruct, dict[tuple[str, ...], _Bucket]] = WeakKeyDictionary()
+class _Job(NamedTuple):
+    """What is known of a job."""
+
+    scope: Construct
+    request: ProcessingRequest
+    triggers: Sequence[Trigger]
+
+
+@dataclass(slots=True)
+class _App:
+    """The jobs of an app.
+
+    Attributes:
+        jobs: The jobs by path, in the order of their declaration.
+        ended: The jobs whose stack has come to the end of this synth.
+    """
+
+    jobs: dict[str, _Job] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+
+    def end(self, path: str) -> None:
+        """Judge all jobs when a synth comes to the end of the first one."""
+        if not self.ended or path in self.ended:
+            self.ended.clear()
+            buckets: dict[tuple[str, ...], _Bucket] = {}
+            for each, job in self.jobs.items():
+                _judge(buckets, each, job)
+        self.ended.add(path)
+
+
+_apps: WeakKeyDictionary[IConstruct, _App] = WeakKeyDictionary()
 
 
 def warn_of_shared_outputs(job: Construct, path: str, request: ProcessingRequest, triggers: Sequence[Trigger]) -> None:
-    """Warn where an output of the job and another output of the app meet, and remember the job's."""
+    """Warn, at the end of synth, where an output of the job and another output of the app meet.
+
+    Args:
+        job: The job.
+        path: Its path. A job that was removed from the tree makes room for another one with its path.
+        request: What it runs.
+        triggers: The list of its triggers, which grows until then: they give values for parameters.
+    """
+    app = _apps.setdefault(tree_of(stack_of(job))[0], _App())
+    app.jobs[path] = _Job(job, request, triggers)
+
+    def end() -> list[str]:
+        if app.jobs[path].scope is job:
+            app.end(path)
+        return []
+
+    checks_of(stack_of(job)).late.append(end)
+
+
+def _judge(buckets: dict[tuple[str, ...], _Bucket], path: str, job: _Job) -> None:
+    """Warn where an output of a job meets one of a job before it, and remember the job's."""
     # Channels of the program's own are left out: one folder for the Spark event logs of many jobs is how it is done.
-    for index, channel in enumerate(request.outputs):
+    for index, channel in enumerate(job.request.outputs):
         if (location := channel.location) is None:
             continue
         output = _Output(path, index, location, channel.s3_upload_mode == "Continuous")
-        buckets = _written.setdefault(tree_of(stack_of(job))[0], {})
-        bucket = buckets.setdefault(bucket_key(job, location), _Bucket())
-        folder = _folder(location, path, triggers)
-        _warn(job, output, bucket, folder)
+        bucket = buckets.setdefault(bucket_key(job.scope, location), _Bucket())
+        folder = _folder(location, path, job.triggers)
+        _warn(job.scope, output, bucket, folder)
         bucket.add(folder, output)
 
 

@@ -12,6 +12,7 @@ from constructs import Construct
 
 from cdk_processing.constructs.image import image_problems
 from cdk_processing.constructs.network import network_problems
+from cdk_processing.constructs.repeated_triggers import repeated_trigger_problems
 from cdk_processing.constructs.storage import known_name, shown
 from cdk_processing.constructs.triggers.all_of import OnAll
 from cdk_processing.constructs.triggers.base import Trigger
@@ -39,6 +40,7 @@ __all__ = [
     "warn_of_patterns",
     "warn_of_unknown_instance_types",
     "warn_of_unnamed_objects",
+    "warn_of_watched_patterns",
 ]
 
 #: Values that only the success of another job brings.
@@ -61,7 +63,7 @@ def declaration_problems(request: ProcessingRequest, triggers: Sequence[Trigger]
     found += network_problems(request.processor.network_config)
     found += _parameter_problems(request)
     found += _local_input_problems(request) or unpacked_problems(request)
-    return found + trigger_problems(request, triggers)
+    return found + (trigger_problems(request, triggers) or repeated_trigger_problems(triggers))
 
 
 def policy_problems(policy: LaunchPolicy) -> list[Problem]:
@@ -131,19 +133,27 @@ def warn_of_unnamed_objects(scope: Construct, request: ProcessingRequest, trigge
             )
 
 
-def warn_of_patterns(scope: Construct, request: ProcessingRequest, triggers: Sequence[Trigger]) -> None:
-    """Warn of a ``*`` in a prefix: it means itself, so it most likely matches nothing, without a word."""
-    named = [(f"inputs[{index}].source", channel.location) for index, channel in enumerate(request.inputs)]
+def warn_of_patterns(scope: Construct, request: ProcessingRequest) -> None:
+    """Warn of a ``*`` in the prefix of an input: it means itself, so it most likely matches nothing, without a word."""
+    for index, channel in enumerate(request.inputs):
+        _warn_of_pattern(scope, f"inputs[{index}].source", channel.location)
+
+
+def warn_of_watched_patterns(scope: Construct, triggers: Sequence[Trigger]) -> None:
+    """Warn of a ``*`` in the prefix that a trigger watches, for the same reason."""
     for index, trigger in enumerate(triggers):
-        named += [(f"triggers[{index}].{field}", location) for field, location in trigger.locations.items()]
-    for field, location in named:
-        if location is not None and "*" in location.key:
-            meant = location.key.partition("*")[0]
-            Annotations.of(scope).add_warning_v2(
-                "cdk-processing:pattern-in-prefix",
-                f"{field} is a prefix, in which * is no pattern: only keys that hold a * themselves begin with "
-                f"{location.key!r}; write {meant!r}, and choose by suffix or in the script",
-            )
+        for field, location in trigger.locations.items():
+            _warn_of_pattern(scope, f"triggers[{index}].{field}", location)
+
+
+def _warn_of_pattern(scope: Construct, field: str, location: S3Location | None) -> None:
+    if location is not None and "*" in location.key:
+        meant = location.key.partition("*")[0]
+        Annotations.of(scope).add_warning_v2(
+            "cdk-processing:pattern-in-prefix",
+            f"{field} is a prefix, in which * is no pattern: only keys that hold a * themselves begin with "
+            f"{location.key!r}; write {meant!r}, and choose by suffix or in the script",
+        )
 
 
 def _unsupplied(request: ProcessingRequest, trigger: Trigger, index: int) -> list[Problem]:

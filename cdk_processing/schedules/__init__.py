@@ -15,12 +15,14 @@ schedule   an expression with its timezone, start, end and window
 gaps       the longest time between two occurrences
 offsets    how a timezone's offset from UTC changes, as a table
 dates      whether a schedule fires while UTC has another date
+same       whether two expressions mean the same times
 ========== =======================================================
 """
 
 from cdk_processing.schedules.dates import time_on_another_date
 from cdk_processing.schedules.expression import Expression, expression_problems, likely_expression, parse
 from cdk_processing.schedules.gaps import longest_gap
+from cdk_processing.schedules.same import same_times
 from cdk_processing.schedules.schedule import Schedule
 from cdk_processing.schedules.timezones import timezone_problems, zone_named
 
@@ -31,6 +33,7 @@ __all__ = [
     "likely_expression",
     "longest_gap",
     "parse",
+    "same_times",
     "time_on_another_date",
     "timezone_problems",
     "zone_named",

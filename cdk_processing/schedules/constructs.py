@@ -5,7 +5,16 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, Protocol
 
-__all__ = ["Duration", "Schedule", "TimeZone", "expression_text", "minutes_of", "rate_of", "timezone_name"]
+__all__ = [
+    "Duration",
+    "Schedule",
+    "TimeZone",
+    "expression_text",
+    "minutes_of",
+    "other_timezone",
+    "rate_of",
+    "timezone_name",
+]
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 #: What a ``scheduler.ScheduleExpression`` has that names no timezone; the same as none.
@@ -51,11 +60,18 @@ def expression_text(given: Any) -> Any:
 
 def timezone_name(given: Any, schedule: Any = None) -> Any:
     """The name of a timezone of the CDK; left out, that of a schedule which has its own. Anything else unchanged."""
-    if given is None:
-        given = getattr(schedule, "time_zone", None)
-        name = getattr(given, "timezone_name", None)
-        return None if name == _DEFAULT_TIMEZONE else name
-    return getattr(given, "timezone_name", given)
+    return _own_timezone(schedule) if given is None else getattr(given, "timezone_name", given)
+
+
+def other_timezone(given: Any, schedule: Any) -> str | None:
+    """The timezone of a schedule that has its own, if another one is given; else None."""
+    own = _own_timezone(schedule)
+    return None if given is None or getattr(given, "timezone_name", given) == own else own
+
+
+def _own_timezone(schedule: Any) -> str | None:
+    name = getattr(getattr(schedule, "time_zone", None), "timezone_name", None)
+    return name if isinstance(name, str) and name != _DEFAULT_TIMEZONE else None
 
 
 def minutes_of(given: Any) -> Any:

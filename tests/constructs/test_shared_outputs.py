@@ -303,3 +303,39 @@ def test_many_others_are_not_all_named(stack, lake):
         ProcessingJob(stack, f"Job{number}", written(lake.at("out/")))
 
     assert "outputs[0] of Census/Job2 and 2 more are written" in told(stack)[-1][1]
+
+
+def test_a_trigger_added_later_tells_places_apart(stack, lake):
+    request = written(lake.at(f"{Parameter('region', default='eu')}/"))
+    ProcessingJob(stack, "Eu", request, triggers=[OnSchedule("rate(1 day)")])
+    us = ProcessingJob(stack, "Us", request)
+    us.add_trigger(OnSchedule("rate(1 day)", parameters={"region": "us"}))
+
+    assert told(stack) == []
+
+
+def test_triggers_added_later_can_make_two_places_one(stack, lake, raw):
+    request = written(lake.at(f"{KEY}/"))
+    for name in ("First", "Second"):
+        ProcessingJob(stack, name, request).add_trigger(OnObjectCreated(raw.at("a/")))
+
+    assert ids(stack) == [SHARED]
+
+
+def test_a_request_with_a_trigger_added_later_is_told_once_in_two_synths(app, stack, lake):
+    request = written(lake.at(f"{Parameter('region', default='eu')}/"))
+    ProcessingJob(stack, "First", request)
+    second = ProcessingJob(stack, "Second", request)
+    app.synth()
+    second.add_trigger(OnSchedule("rate(1 day)", parameters={"region": "eu"}))
+    app.synth(force=True)
+
+    assert ids(stack) == [SHARED]
+
+
+def test_a_removed_job_writes_nothing(stack, lake):
+    ProcessingJob(stack, "Job", written(lake.at("out/")))
+    stack.node.try_remove_child("Job")
+    ProcessingJob(stack, "Job", written(lake.at("out/")))
+
+    assert told(stack) == []

@@ -82,6 +82,11 @@ class Trigger(ABC):
         return {} if self.watched is None else {"location": self.watched}
 
     @property
+    def matched(self) -> Mapping[str, Any] | None:
+        """The pattern of the events that launch the job; None if there is none."""
+        return None
+
+    @property
     def brings(self) -> Sequence[S3Location]:
         """Where the objects are that its events name, as far as synth knows."""
         return tuple(self.locations.values())

@@ -43,6 +43,12 @@ class OnDeploy(Trigger):
     every_time: bool = False
 
     @property
+    def matched(self) -> Mapping[str, Any]:
+        """The event pattern: the deployments of the job's stack."""
+        detail = {"stack-id": [Aws.STACK_ID], "status-details": {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]}}
+        return {"source": [DEPLOYMENT_SOURCE], "detail-type": [_KIND], "detail": detail}
+
+    @property
     def given(self) -> Mapping[str, Any]:
         """Values for the job's parameters."""
         return self.parameters
@@ -68,5 +74,4 @@ class OnDeploy(Trigger):
 
     def bind(self, target: LaunchTarget) -> None:
         """Create the rule."""
-        detail = {"stack-id": [Aws.STACK_ID], "status-details": {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]}}
-        make_rule(target, {"source": [DEPLOYMENT_SOURCE], "detail-type": [_KIND], "detail": detail})
+        make_rule(target, self.matched)

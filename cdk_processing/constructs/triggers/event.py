@@ -63,6 +63,11 @@ class OnEvent(Trigger):
             object.__setattr__(self, "pattern", _as_dict(self.pattern))
 
     @property
+    def matched(self) -> Mapping[str, Any]:
+        """The event pattern."""
+        return self.pattern
+
+    @property
     def given(self) -> Mapping[str, Any]:
         """Values for the job's parameters."""
         return self.parameters

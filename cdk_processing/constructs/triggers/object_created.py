@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -74,6 +74,11 @@ class OnObjectCreated(Trigger):
     def watched(self) -> S3Location | None:
         """The watched prefix."""
         return S3Location.of(self.location)
+
+    @property
+    def matched(self) -> Mapping[str, Any]:
+        """The event pattern."""
+        return self.pattern()
 
     @property
     def _place(self) -> S3Location:

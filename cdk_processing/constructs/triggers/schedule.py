@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal, get_args
 
@@ -22,6 +22,7 @@ from cdk_processing.schedules.constructs import (
     TimeZone,
     expression_text,
     minutes_of,
+    other_timezone,
     timezone_name,
 )
 from cdk_processing.workflow.admission import Admission
@@ -46,8 +47,8 @@ class OnSchedule(Trigger):
             ``at(2030-01-31T06:00:00)``. Also an ``events.Schedule``, a ``scheduler.ScheduleExpression`` or, for a rate,
             a ``Duration``.
         timezone: IANA name of the expression's timezone, such as ``Europe/Berlin``, or a ``TimeZone``. Left out, that
-            of the ``ScheduleExpression``, else UTC. A local time that is skipped in spring launches nothing; one that
-            comes twice in autumn launches once.
+            of the ``ScheduleExpression``, else UTC. If both name one, they must be the same. A local time that is
+            skipped in spring launches nothing; one that comes twice in autumn launches once.
         start: Launch nothing before. A datetime with a timezone.
         end: Launch nothing after. A datetime with a timezone.
         flexible_window_minutes: How many minutes late the scheduler may launch, to spread load: 1-1,440, or a
@@ -68,6 +69,7 @@ class OnSchedule(Trigger):
     flexible_window_minutes: int | None
     parameters: Mapping[str, str]
     overlap: Overlap
+    _other_timezone: str | None = field(init=False, repr=False, compare=False)
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class OnSchedule(Trigger):
             "flexible_window_minutes": minutes_of(flexible_window_minutes),
             "parameters": {} if parameters is None else parameters,
             "overlap": overlap,
+            "_other_timezone": other_timezone(timezone, expression),
         }
         for name, value in given.items():
             object.__setattr__(self, name, value)
@@ -119,6 +122,9 @@ class OnSchedule(Trigger):
         found = [] if is_token(self.expression) else expression_problems(self.expression)
         if self.timezone is not None and not is_token(self.timezone):
             found += timezone_problems(self.timezone)
+        if self._other_timezone is not None:
+            allowed = f"left out, or {self._other_timezone!r}, which the ScheduleExpression names"
+            found.append(Problem("timezone", self.timezone, allowed, "name it once: drop timezone=, or correct it"))
         for name, moment in (("start", self.start), ("end", self.end)):
             if moment is not None and (not isinstance(moment, datetime) or moment.tzinfo is None):
                 found.append(Problem(name, moment, "a datetime with a timezone", "add tzinfo=timezone.utc"))

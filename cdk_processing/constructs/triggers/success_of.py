@@ -49,6 +49,15 @@ class OnSuccessOf(Trigger):
         return self.job
 
     @property
+    def matched(self) -> Mapping[str, Any]:
+        """The event pattern: the upstream job's events of success."""
+        return {
+            "source": [SUCCESS_SOURCE],
+            "detail-type": [SUCCEEDED],
+            "detail": {"state_machine": [self.job.state_machine_arn]},
+        }
+
+    @property
     def given(self) -> Mapping[str, Any]:
         """Values for the job's parameters."""
         return self.parameters
@@ -76,9 +85,4 @@ class OnSuccessOf(Trigger):
     def bind(self, target: LaunchTarget) -> None:
         """Make the rule, and have the upstream job send its events."""
         self.job.announce_success()
-        pattern = {
-            "source": [SUCCESS_SOURCE],
-            "detail-type": [SUCCEEDED],
-            "detail": {"state_machine": [self.job.state_machine_arn]},
-        }
-        make_rule(target, pattern)
+        make_rule(target, self.matched)

@@ -36,12 +36,12 @@ def test_a_job_that_asks_for_none_of_it_has_none_of_it(declare, stack, synth, re
 
 LATER = {
     "event": lambda stack: OnEvent(PATTERN, run_key=EventField("$.detail.id")),
-    "plain event": lambda stack: OnEvent(PATTERN),
+    "plain event": lambda stack: OnEvent({**PATTERN, "account": ["111122223333"]}),
     "deploy": lambda stack: OnDeploy(),
     "content": lambda stack: OnObjectCreated(S3Location("raw-data", "in/"), dedupe="content"),
-    "newest": lambda stack: OnObjectCreated(S3Location("raw-data", "in/"), newest_only=True),
+    "newest": lambda stack: OnObjectCreated(S3Location("raw-data", "new/"), newest_only=True),
     "skip": lambda stack: OnSchedule("rate(1 hour)", overlap="skip"),
-    "queue": lambda stack: OnSchedule("rate(1 hour)", overlap="queue"),
+    "queue": lambda stack: OnSchedule("rate(2 hours)", overlap="queue"),
     "success": lambda stack: OnSuccessOf(stack.node.find_child("First")),
 }
 

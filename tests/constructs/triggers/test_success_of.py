@@ -122,7 +122,10 @@ def test_a_job_that_would_launch_itself_is_refused_and_stays_as_it_was(declare, 
     job = declare()
     before = synth(stack)
 
-    with pytest.raises(DeclarationError, match=r"Census/Job does not launch itself for ever: the success of Census/Job launches Census/Job"):
+    with pytest.raises(
+        DeclarationError,
+        match=r"Census/Job does not launch itself for ever: the success of Census/Job launches Census/Job",
+    ):
         job.add_trigger(OnSuccessOf(job))
 
     assert synth(stack) == before
