@@ -133,7 +133,7 @@ def subscribe_channels(
         description=f"Shows the alarms of {known_as(platform)} in chat",
         standards=standards,
         # AWS documents no aws:SourceAccount for this service, and a role that it cannot assume shows nothing.
-        trust=_trust(),
+        trust_policy=_trust(),
     )
     for channel in channels:
         properties = channel.properties()

@@ -21,8 +21,10 @@ from cdk_processing.access.statement import Statement, policy_document
 from cdk_processing.constructs import sharing
 from cdk_processing.constructs.acknowledgements import Acknowledged, acknowledged_wildcards
 from cdk_processing.constructs.list_tokens import with_split_lists
+from cdk_processing.constructs.overrides import watch_overrides
 from cdk_processing.constructs.sharing import Definition, map_parts, shared_parts
 from cdk_processing.constructs.typed import TypedResource, read_all, write_all
+from cdk_processing.constructs.written_over import Kept
 
 __all__ = ["TELLS_IN_ASSEMBLY", "TEMPLATE_BYTES", "LateRead", "StackChecks", "checks_of"]
 
@@ -71,6 +73,7 @@ class StackChecks:
         reads: Properties to read when aspects have run.
         late: Called at the end, after the reads; each returns what is wrong, in words.
         definitions: The definition of each job, by the job's path.
+        kept: What an override must leave of a resource, by its path.
         resources: Type and properties of all resources that this library has made in the stack.
         problems: What was wrong at the last synth.
     """
@@ -84,6 +87,7 @@ class StackChecks:
         self.reads: list[LateRead] = []
         self.late: list[Callable[[], list[str]]] = []
         self.definitions: dict[str, Definition] = {}
+        self.kept: dict[str, Kept] = {}
         self.resources: list[tuple[str, Mapping[str, Any]]] = []
         self.problems: list[str] = []
         self._tags: dict[str, str] | None = None
@@ -215,6 +219,7 @@ def checks_of(stack: Stack) -> StackChecks:
         end = DependencyGroup()
         Dependable.implement(end, _End(checks))
         stack.node.add_dependency(end)
+        watch_overrides(stack, checks.kept)
     return _known[stack]
 
 

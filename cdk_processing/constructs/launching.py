@@ -16,13 +16,13 @@ from cdk_processing.access.launching import (
     start_statements,
     workflow_statements,
 )
-from cdk_processing.access.statement import Statement, policy_document, service_trust
+from cdk_processing.access.statement import Statement, policy_document
 from cdk_processing.constructs.acknowledgements import of_packs
 from cdk_processing.constructs.bound_request import BoundRequest
 from cdk_processing.constructs.checks import LateRead, checks_of
 from cdk_processing.constructs.customized_roles import ReportedRole
 from cdk_processing.constructs.platform_interface import IProcessingPlatform
-from cdk_processing.constructs.pseudo_parameters import account_token, no_value_problems, partition_token
+from cdk_processing.constructs.pseudo_parameters import no_value_problems, partition_token
 from cdk_processing.constructs.resources import (
     OWN_POLICY,
     AttachedPolicy,
@@ -30,17 +30,20 @@ from cdk_processing.constructs.resources import (
     allow,
     arn_of,
     known_as,
+    path_of,
     place_of,
     reports_roles,
     resource,
     role,
     stack_of,
+    trust,
 )
 from cdk_processing.constructs.run_tags import run_tags, tag_problems
 from cdk_processing.constructs.shared_policies import shared_policies
 from cdk_processing.constructs.substitution import filled_in, substituted
 from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger
 from cdk_processing.constructs.typed import Change, TypedResource
+from cdk_processing.constructs.written_over import KeptMachine, KeptTrigger
 from cdk_processing.contract.description import METADATA
 from cdk_processing.contract.identity import identity_of
 from cdk_processing.contract.tags import JOB_TAG, MachineTags
@@ -56,6 +59,8 @@ from cdk_processing.workflow.limits import definition_problems
 __all__ = ["Launching"]
 
 _SCHEDULER = "scheduler.amazonaws.com"
+#: Construct ids.
+_MACHINE, _WORKFLOW_ROLE, _START_ROLE = "StateMachine", "WorkflowRole", "StartRole"
 _NO_TRACING = (
     "A run is one call to one service, and its history tells when each state began and ended; X-Ray would add no more "
     "than permissions on *."
@@ -132,15 +137,16 @@ class Launching:
         for admission in self._admissions:
             if admission.machine_policy is not None:
                 self._make_machine_policy(admission.machine_policy)
-        role_arn = arn_of(self._make_start_role())
+        role_arn, above = arn_of(self._make_start_role()), path_of(self._scope)
         for trigger in triggers:
             kind = type(trigger).__name__
             number = self._counts[kind] = self._counts.get(kind, 0) + 1
+            trigger_id = kind if number == 1 else f"{kind}{number}"
             trigger.bind(
                 LaunchTarget(
                     job=self._scope,
                     job_path=self._path,
-                    trigger_id=kind if number == 1 else f"{kind}{number}",
+                    trigger_id=trigger_id,
                     state_machine_arn=self.machine_arn,
                     start_role_arn=role_arn,
                     dead_letter_queue_arn=self._platform.dead_letter_queue_arn,
@@ -148,6 +154,7 @@ class Launching:
                     job_id=self._job_id,
                 )
             )
+            self._checks.kept[f"{above}/{trigger_id}"] = KeptTrigger(f"{above}/{_MACHINE}", f"{above}/{_START_ROLE}")
 
     def add(self, trigger: Trigger) -> None:
         """Let one more thing launch the job."""
@@ -224,7 +231,7 @@ class Launching:
     def _make_role(self) -> TypedResource:
         return role(
             self._scope,
-            "WorkflowRole",
+            _WORKFLOW_ROLE,
             services=["states.amazonaws.com"],
             statements=workflow_statements(self._access()),
             description=f"Launches {self._path}",
@@ -246,7 +253,7 @@ class Launching:
         logs = {"CloudWatchLogsLogGroup": {"LogGroupArn": f"{self._platform.log_group_arn}"}}
         made = resource(
             self._scope,
-            "StateMachine",
+            _MACHINE,
             "AWS::StepFunctions::StateMachine",
             {
                 "DefinitionString": _WRITTEN_LATE,
@@ -256,6 +263,8 @@ class Launching:
             },
             is_default_child=True,
         )
+        above = path_of(self._scope)
+        self._checks.kept[f"{above}/{_MACHINE}"] = KeptMachine(f"{above}/{_WORKFLOW_ROLE}", list(self._own_tags))
         acknowledge(made, self._scope, _NO_TRACING, "AwsSolutions-SF2", "Serverless-StepFunctionStateMachineXray")
         return made
 
@@ -359,7 +368,7 @@ class Launching:
         if self._start_role is None:
             self._start_role = role(
                 self._scope,
-                "StartRole",
+                _START_ROLE,
                 services=services,
                 statements=statements,
                 description=f"Starts {self._path}",
@@ -367,7 +376,7 @@ class Launching:
                 attached=attached,
             )
         else:
-            self._start_role.write("AssumeRolePolicyDocument", service_trust(services, account_token()))
+            trust(self._start_role, services)
             allow(self._start_role, self._scope, statements, attached)
         return self._start_role
 

@@ -16,13 +16,14 @@ from constructs import Construct, IConstruct, Node
 
 from cdk_processing.access.statement import Place, Statement, policy_document, service_trust
 from cdk_processing.constructs.acknowledgements import Acknowledged, of_packs, write_checkov_skips
-from cdk_processing.constructs.checks import LateRead, checks_of
+from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.customized_roles import ReportedRole, customizes_roles, prevents_roles
 from cdk_processing.constructs.list_tokens import with_split_lists
 from cdk_processing.constructs.pseudo_parameters import account_token, partition_token
 from cdk_processing.constructs.roles import RoleStandards
 from cdk_processing.constructs.substitution import filled_in
 from cdk_processing.constructs.typed import TypedResource, typed_resource
+from cdk_processing.constructs.written_over import KeptRole
 from cdk_processing.contract.texts import ROLE_DESCRIPTION, TAG_VALUE, fit
 from cdk_processing.errors import DeclarationError, Problem
 from cdk_processing.request.tokens import is_token
@@ -46,6 +47,7 @@ __all__ = [
     "role",
     "stack_of",
     "tree_of",
+    "trust",
 ]
 
 _ROLE = "AWS::IAM::Role"
@@ -57,8 +59,8 @@ _trees: WeakKeyDictionary[Stack, tuple[IConstruct, str]] = WeakKeyDictionary()
 _nodes: WeakKeyDictionary[Construct, Node] = WeakKeyDictionary()
 _paths: WeakKeyDictionary[Construct, str] = WeakKeyDictionary()
 _parents: WeakKeyDictionary[Construct, Construct] = WeakKeyDictionary()
-#: ARNs of the policies that this library has attached a role to.
-_attached: WeakKeyDictionary[TypedResource, list[str]] = WeakKeyDictionary()
+#: What must be kept of roles.
+_kept: WeakKeyDictionary[TypedResource, KeptRole] = WeakKeyDictionary()
 
 
 class AttachedPolicy(NamedTuple):
@@ -89,7 +91,7 @@ def role(
     statements: Sequence[Statement],
     description: str,
     standards: RoleStandards,
-    trust: dict[str, Any] | None = None,
+    trust_policy: dict[str, Any] | None = None,
     attached: Sequence[AttachedPolicy] = (),
 ) -> TypedResource:
     """A role for AWS services, with the reasons for its wildcards acknowledged.
@@ -103,11 +105,11 @@ def role(
         statements: What it allows; inline, as far as no attached policy allows it.
         description: What it is for.
         standards: What it has in common with the other roles of the platform.
-        trust: Its trust policy; left out, the services may assume it for this account alone.
+        trust_policy: Its trust policy; left out, the services may assume it for this account alone.
         attached: The policies that it is attached to; none where the CDK makes no roles.
     """
     path = f"{path_of(scope)}/{construct_id}"
-    trusted = trust or service_trust(services, account_token())
+    trusted = trust_policy or service_trust(services, account_token())
     properties = {
         **standards.properties(path),
         "AssumeRolePolicyDocument": trusted,
@@ -124,8 +126,8 @@ def role(
         made = resource(scope, construct_id, _ROLE, properties)
     checks.statements[made] = _inline(statements, attached)
     acknowledge(made, scope, OWN_POLICY, *of_packs("IAMNoInlinePolicy"))
-    _attached[made] = [each.arn for each in attached]
-    checks.reads.append(LateRead(made, "ManagedPolicyArns", lambda now: _attachment_problems(made, path, now)))
+    kept = KeptRole(services, _sids(checks.statements[made]), [each.arn for each in attached])
+    checks.kept[path] = _kept[made] = kept
     if standards.role_name_prefix is not None:
         given = made.read("RoleName")
         checks.late.append(lambda: _name_by_path(made, stack_of(scope), path, standards, given))
@@ -185,10 +187,12 @@ def allow(
         made.allow(statements)
         if not made.is_made:
             return
+    inline = _inline(statements, attached)
+    _kept[made].sids = _sids(inline)
     made.write("Policies", _own_policies(statements, attached))
     for policy in attached:
         _attach(made, policy.arn)
-    checks_of(stack_of(scope)).statements[made] = _inline(statements, attached)
+    checks_of(stack_of(scope)).statements[made] = inline
 
 
 def attach(made: TypedResource, policy_arn: str) -> None:
@@ -202,18 +206,19 @@ def _attach(made: TypedResource, policy_arn: str) -> None:
     attached = made.read("ManagedPolicyArns") or []
     if policy_arn not in attached:
         made.write("ManagedPolicyArns", [*attached, policy_arn])
-        _attached.setdefault(made, []).append(policy_arn)
+        if made in _kept:
+            _kept[made].attached.append(policy_arn)
 
 
-def _attachment_problems(made: TypedResource, path: str, now: Any) -> list[str]:
-    """What is wrong where an aspect has replaced a role's managed policies: the role would lack permissions."""
-    now = now or []
-    if not isinstance(now, list) or all(arn in now for arn in _attached[made]):
-        return []
-    return [
-        f"{path}: managed_policy_arns must keep the policies of this library, got a list without them; write "
-        "role.managed_policy_arns = [*(role.managed_policy_arns or []), arn]"
-    ]
+def _sids(statements: Sequence[Statement]) -> list[str]:
+    return [each.sid for each in statements]
+
+
+def trust(made: TypedResource, services: Sequence[str]) -> None:
+    """Let other services assume a role."""
+    made.write("AssumeRolePolicyDocument", service_trust(services, account_token()))
+    if made in _kept:
+        _kept[made].services = services
 
 
 def acknowledge(made: IConstruct, scope: Construct, reason: str, *rules: str) -> None:

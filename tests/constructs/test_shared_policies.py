@@ -118,7 +118,7 @@ class Sets:
 def test_an_aspect_that_takes_the_policies_from_the_roles_is_refused(app, stack, job):
     Aspects.of(stack).add(Sets(keeps=False))
     with pytest.raises(
-        RuntimeError, match=r"Census/Preprocess/ExecutionRole: managed_policy_arns must keep the policies"
+        RuntimeError, match=r"ManagedPolicyArns of Census/Preprocess/ExecutionRole must keep the policies"
     ):
         app.synth()
 
