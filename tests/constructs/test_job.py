@@ -242,7 +242,7 @@ def test_a_trigger_added_to_a_job_with_none_makes_the_role(job, stack, synth):
 
 
 def test_triggers_of_a_kind_are_numbered_from_the_second(stack, request_for):
-    job = ProcessingJob(stack, "Preprocess", request_for(), triggers=[NIGHTLY, NIGHTLY, NIGHTLY])
+    job = ProcessingJob(stack, "Preprocess", request_for(), triggers=[OnSchedule(f"rate({n} days)") for n in (2, 3, 4)])
 
     ids = [child.node.id for child in job.node.children]
 

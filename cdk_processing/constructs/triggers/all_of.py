@@ -60,6 +60,11 @@ class OnAll(Trigger):
         return {field: location for field, location in found.items() if location is not None}
 
     @property
+    def matched(self) -> Mapping[str, Any]:
+        """The event pattern."""
+        return self.pattern()
+
+    @property
     def admission(self) -> Admission | None:
         """The run whose folders are all there."""
         return FOLDERS_OF_SOURCES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -61,6 +61,11 @@ class OnMarker(Trigger):
     name: str = "_SUCCESS"
     dedupe: MarkerDedupe = "version"
     expect_within: timedelta | Duration | None = None
+
+    @property
+    def matched(self) -> Mapping[str, Any]:
+        """The event pattern."""
+        return self.pattern()
 
     @property
     def watched(self) -> S3Location | None:

@@ -9,8 +9,10 @@ from aws_cdk.assertions import Match
 
 from cdk_processing import (
     DeclarationError,
+    OnAll,
     OnDeploy,
     OnEvent,
+    OnMarker,
     OnObjectCreated,
     OnSchedule,
     OnSuccessOf,
@@ -18,6 +20,7 @@ from cdk_processing import (
 )
 
 DAILY = "cron(0 6 * * ? *)"
+BOTH = OnAll({name: OnMarker(f"s3://{name}/day=") for name in ("orders", "stock")}, by=["day"])
 NEW_YEAR, JUNE = (datetime(2099, month, 1, tzinfo=timezone.utc) for month in (1, 6))
 BATCH = {"source": ["my.app"], "detail-type": ["Batch", "Late Batch"]}
 ARRIVAL = {
@@ -74,6 +77,8 @@ def test_triggers_that_differ_are_taken(declare, one, other):
         (OnEvent(BATCH, {"region": "eu"}), OnEvent(BATCH, {"region": "us"})),
         (OnEvent(BATCH, {"region": "eu"}), OnEvent(BATCH, {"region": "us"}, event_bus="partners")),
         (OnDeploy(), OnDeploy(every_time=True)),
+        (OnMarker("s3://lake/in/"), OnMarker("s3://lake/in/", dedupe="content")),
+        (BOTH, BOTH),
     ],
 )
 def test_two_triggers_for_the_same_events_are_refused(refused, one, other):
