@@ -67,6 +67,7 @@ from cdk_processing.local.aws.scheduler.refusals import (
     refuse_wrong_rules,
 )
 from cdk_processing.local.aws.sns.topics import deliver_if_key_admits, keep_key
+from cdk_processing.local.aws.sqs.move_tasks import MoveTasks, of_moved_queue
 from cdk_processing.local.aws.stepfunctions import calls, deletion, execution, history, limits, processing, times
 from cdk_processing.local.aws.stepfunctions.api_errors import (
     refuse_unknown_machine,
@@ -85,7 +86,7 @@ from cdk_processing.local.wire.job_doors import JobDoors
 from cdk_processing.local.wire.served import refuse_custom_resource, refuse_to_start, refusing, serve_buckets_by_host
 from cdk_processing.local.wire.signatures import resolve_with_secrets
 
-__all__ = ["Parts", "extend_iam", "extend_provisioning", "extend_tasks", "replacements"]
+__all__ = ["Parts", "extend_iam", "extend_provisioning", "extend_queues", "extend_tasks", "replacements"]
 
 _ALARMS = _METRICS = "ministack.services.cloudwatch"
 _EVENTS = "ministack.services.eventbridge"
@@ -114,6 +115,7 @@ class Parts:
     files: ObjectFiles
     log_files: FileStore
     deployed_jobs: DeployedJobs
+    move_tasks: MoveTasks
 
 
 def replacements(parts: Parts) -> Iterator[Replacement]:
@@ -154,7 +156,7 @@ def _requests(secrets: ServerSecrets) -> Iterator[Replacement]:
     yield Replacement(_EVALUATOR, "_fnmatch_compile", across_lines)
     yield Replacement(_IAM_ACTIONS, "access_denied_response", name_the_key)
     yield Replacement(_IAM_ACTIONS, "dynamodb_service_context", with_leading_keys)
-    yield Replacement(_IAM_ACTIONS, "extract_resource_arn", of_listed_repository)
+    yield Replacement(_IAM_ACTIONS, "extract_resource_arn", of_listed_repository, of_moved_queue)
     yield Replacement(_IAM, "_lookup_policy", known)
     yield Replacement(_IAM, "attach_managed_policy", refuse_unknown_of_stack)
 
@@ -270,6 +272,11 @@ def extend_tasks(parts: Parts) -> None:
     for resource in calls.OPTIMIZED:
         if resource != calls.START_EXECUTION:  # MiniStack dispatches it by itself
             dispatch[resource] = parts.role_calls.optimized_task
+
+
+def extend_queues(parts: Parts) -> None:
+    """Add the operations of SQS that MiniStack lacks."""
+    internal(_SQS, "_HANDLERS").update(parts.move_tasks.handlers())
 
 
 def extend_iam() -> None:

@@ -156,11 +156,19 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     from cdk_processing.local.aws.sagemaker.jobs import ProcessingJobs
     from cdk_processing.local.aws.sagemaker.service import SageMaker
     from cdk_processing.local.aws.scheduler.clock import Scheduler
+    from cdk_processing.local.aws.sqs.move_tasks import MoveTasks
     from cdk_processing.local.aws.stepfunctions.calls import RoleCalls
     from cdk_processing.local.aws.stepfunctions.processing import ProcessingTasks
     from cdk_processing.local.files import FileStore
     from cdk_processing.local.injection import Faults
-    from cdk_processing.local.replacements import Parts, extend_iam, extend_provisioning, extend_tasks, replacements
+    from cdk_processing.local.replacements import (
+        Parts,
+        extend_iam,
+        extend_provisioning,
+        extend_queues,
+        extend_tasks,
+        replacements,
+    )
     from cdk_processing.local.wire.faulty_calls import FaultyCalls
     from cdk_processing.local.wire.guard import Guard
     from cdk_processing.local.wire.job_doors import JobDoors
@@ -175,6 +183,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     metrics = Metrics()
     alarms = Alarms(metrics)
     cloud_control = CloudControl()
+    move_tasks = MoveTasks()
     files = ObjectFiles(FileStore(options.work_dir / "objects"))
     registry = Registry(f"127.0.0.1:{options.port}", files)
 
@@ -184,6 +193,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
         jobs.reset()
         roles.reset()
         registry.reset()
+        move_tasks.reset()
 
     parts = Parts(
         metrics,
@@ -196,6 +206,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
         files,
         FileStore(options.work_dir / "logs"),
         DeployedJobs(_image_check(options), stand_in_roles=options.stand_in_roles),
+        move_tasks,
     )
     ministack.register_service("sagemaker", "SageMaker.", sagemaker.handle, reset)
     ministack.register_service("cloudcontrol", "CloudApiService.", cloud_control.handle, cloud_control.reset)
@@ -203,6 +214,7 @@ def _assemble(options: argparse.Namespace, secrets: ServerSecrets) -> _Server:
     ministack.replace_all(replacements(parts))
     extend_iam()
     extend_tasks(parts)
+    extend_queues(parts)
     extend_provisioning(parts)
     close_all_else()
     metrics.observe(alarms.evaluate_those_of)

@@ -52,4 +52,4 @@ def test_what_moved_is_said_plainly(change, message):
 
 def test_an_internal_that_is_not_listed_cannot_be_had():
     with pytest.raises(ministack.InternalsMovedError, match="is not listed in INTERNALS"):
-        ministack.internal("ministack.services.sqs", "_queues")
+        ministack.internal("ministack.services.sqs", "_queues_lock")
