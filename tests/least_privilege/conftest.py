@@ -12,8 +12,9 @@ from tests.least_privilege.recording_runner import CALLS_FILE
 from tests.patience import until
 from tests.role_policies import put_statements, statements_of
 
+SOURCES = ("orders", "stock")
 NOON = datetime(2026, 6, 1, 12, tzinfo=timezone.utc)
-JOBS = ("Arrival", "Nightly", "Follow", "Event", "Spark", "Jar")
+JOBS = ("Arrival", "Nightly", "Follow", "Event", "Spark", "Jar", "Marked", "Joined")
 ROLES = ("ExecutionRole", "WorkflowRole", "StartRole")
 
 
@@ -31,7 +32,7 @@ class Recorded:
 
 
 def declare(stack, folder):
-    """Six jobs that have each processor, each kind of channel and each kind of trigger between them."""
+    """Eight jobs that have each processor, each kind of channel and each kind of trigger between them."""
     from aws_cdk import aws_ecr as ecr
     from aws_cdk import aws_kms as kms
 
@@ -40,8 +41,10 @@ def declare(stack, folder):
         EventField,
         ExecutionVariables,
         FrameworkProcessor,
+        OnAll,
         OnDeploy,
         OnEvent,
+        OnMarker,
         OnObjectCreated,
         OnSchedule,
         OnSuccessOf,
@@ -133,6 +136,23 @@ def declare(stack, folder):
         ),
         triggers=[OnSchedule("rate(1 day)", overlap="queue")],
     )
+    folder_of = ExecutionVariables.FOLDER_URI
+    ProcessingJob(
+        stack,
+        "Marked",
+        SKLearnProcessor(framework_version="1.4-2", **hosts).run(
+            code=code, inputs=[ProcessingInput(source=folder_of, destination=into)], outputs=[output("marked")]
+        ),
+        triggers=[OnMarker(data.at("marked/day="))],
+    )
+    sources = {name: OnMarker(data.at(f"{name}/day=")) for name in SOURCES}
+    inputs = [ProcessingInput(source=folder_of[name], destination=f"{into}/{name}") for name in SOURCES]
+    ProcessingJob(
+        stack,
+        "Joined",
+        SKLearnProcessor(framework_version="1.4-2", **hosts).run(code=code, inputs=inputs, outputs=[output("joined")]),
+        triggers=[OnAll(sources, by=["day"])],
+    )
 
 
 @pytest.fixture(scope="session")
@@ -193,7 +213,9 @@ def _launch(deployed):
     deployed.fire_schedule("Table/Jar", NOON)
     event = {"Source": "my.app", "DetailType": "made", "Detail": json.dumps({"id": "1"})}
     assert deployed.client("events").put_events(Entries=[event])["FailedEntryCount"] == 0
-    for job in ("Arrival", "Follow", "Nightly", "Jar", "Event"):
+    for folder in ("marked", *SOURCES):
+        deployed.put("Table/Data", f"{folder}/day=1/_SUCCESS", "")
+    for job in ("Arrival", "Follow", "Nightly", "Jar", "Event", "Marked", "Joined"):
         deployed.wait_for_run(f"Table/{job}")
     with deployed.inject(faults.job_fails("AlgorithmError: the program failed", times=1)):
         deployed.fire_schedule("Table/Nightly", NOON + timedelta(days=1))

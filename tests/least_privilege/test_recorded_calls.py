@@ -25,6 +25,8 @@ SIDS = {
         "Event": {"ReadInputs", "WriteOutputs", "ListInputs"},
         "Spark": {"ReadInputs", "WriteOutputs", "ListInputs"},
         "Jar": {"ReadInputs", "WriteOutputs", "ListInputs"},
+        "Marked": {"ReadInputs", "WriteOutputs", "ListInputs", "ListInputs2", "DecryptInputs"},
+        "Joined": {"ReadInputs", "WriteOutputs", "ListInputs", "ListInputs2", "DecryptInputs"},
     },
     "WorkflowRole": {
         "Arrival": {"WriteManifests", "EncryptManifests", "KeepItems", "EncryptItems", "Announce"},
@@ -33,6 +35,8 @@ SIDS = {
         "Event": set(),
         "Spark": set(),
         "Jar": {"KeepItems", "EncryptItems", "DescribeRuns"},
+        "Marked": set(),
+        "Joined": {"KeepItems", "EncryptItems"},
     },
     "StartRole": {
         "Nightly": {"SendDeadLetters", "EncryptDeadLetters"},
