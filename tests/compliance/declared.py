@@ -1,6 +1,7 @@
 """The apps whose templates the packs of rules look at. Each is built into a folder."""
 
 import runpy
+from datetime import timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -103,8 +104,10 @@ def everything(folder):
         EventField,
         ExecutionVariables,
         NetworkConfig,
+        OnAll,
         OnDeploy,
         OnEvent,
+        OnMarker,
         OnObjectCreated,
         OnSchedule,
         OnSuccessOf,
@@ -171,6 +174,10 @@ def everything(folder):
         triggers=[OnEvent({"source": ["my.app"]}, run_key=EventField("$.detail.id")), OnSuccessOf(nightly)],
     )
     last.add_trigger(OnSchedule("rate(1 hour)", overlap="queue"))
+    last.add_trigger(OnMarker(data.at("marked/day="), expect_within=timedelta(hours=2)))
+    sources = {name: OnMarker(data.at(f"{name}/day=")) for name in ("orders", "stock")}
+    request = processor.run(code="s3://code-bucket/prep.py")
+    ProcessingJob(stack, "Joined", request, triggers=[OnAll(sources, by=["day"])], job_id="joined")
     return app
 
 
@@ -250,6 +257,7 @@ def platforms(folder):
         S3Location,
         ScriptProcessor,
         SlackChannel,
+        TeamBudget,
         TeamsChannel,
     )
 
@@ -271,6 +279,7 @@ def platforms(folder):
         role_path="/data/",
         role_name_prefix="data-",
         cost_allocation=cost,
+        budgets=[TeamBudget(team="census", monthly_limit=100)],
     )
     ProcessingPlatform(shared, "Plain", name="plain", encryption_key="aws-owned")
     images = ProcessingRepository(
