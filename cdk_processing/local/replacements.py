@@ -37,6 +37,7 @@ from cdk_processing.local.aws.iam.managed_policies import known, refuse_unknown,
 from cdk_processing.local.aws.iam.policy_sizes import refuse_large_inline, refuse_large_managed
 from cdk_processing.local.aws.iam.roles import keep_boundary
 from cdk_processing.local.aws.iam.transport import always_secure, secure_by_default
+from cdk_processing.local.aws.iam.variables import with_variables
 from cdk_processing.local.aws.iam.wildcards import across_lines
 from cdk_processing.local.aws.logs.streams import (
     Forgetful,
@@ -154,6 +155,7 @@ def _requests(secrets: ServerSecrets) -> Iterator[Replacement]:
     yield Replacement(_EVALUATOR, "_request_origin", secure_by_default)
     yield Replacement(_EVALUATOR, "enforce", enforce_key_too)
     yield Replacement(_EVALUATOR, "_fnmatch_compile", across_lines)
+    yield Replacement(_EVALUATOR, "evaluate", with_variables)
     yield Replacement(_IAM_ACTIONS, "access_denied_response", name_the_key)
     yield Replacement(_IAM_ACTIONS, "dynamodb_service_context", with_leading_keys)
     yield Replacement(_IAM_ACTIONS, "extract_resource_arn", of_listed_repository, of_moved_queue)

@@ -81,7 +81,7 @@ def declare(stack, folder):
             code=code,
             inputs=[
                 ProcessingInput(source=ExecutionVariables.OBJECT_URI, destination=f"{into}/one"),
-                ProcessingInput(source=data.at("shared/"), destination=f"{into}/shared"),
+                ProcessingInput(source=data.at("shared$/"), destination=f"{into}/shared"),
                 ProcessingInput(source=str(folder / "table.csv"), destination=f"{into}/local"),
             ],
             outputs=[output("arrival"), ProcessingOutput(output_name="more", source="/opt/ml/processing/output/more")],
@@ -203,7 +203,7 @@ def _begin_recording(deployed):
 
 def _launch(deployed):
     deployed.wait_for_run("Table/Spark")  # launched by the deployment
-    for key in ("shared/a.csv", "listed/a.csv"):
+    for key in ("shared$/a.csv", "listed/a.csv"):
         deployed.put("Table/Data", key, "x")
     bucket = deployed.bucket("Table/Data")
     manifest = [{"prefix": f"s3://{bucket}/listed/"}, "a.csv"]

@@ -1,6 +1,8 @@
 """What the IAM of the embedded AWS decides on a call: the evaluator that its server uses, on statements alone."""
 
-from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
+from ministack.core import iam_evaluator
+
+from cdk_processing.local.aws.iam.variables import with_variables
 
 __all__ = ["as_recorded", "is_allowed"]
 
@@ -12,7 +14,7 @@ def is_allowed(statements, call):
         statements: Of all policies of a role.
         call: As recorded: action, resource, context, and who asks.
     """
-    request = EvalContext(
+    request = iam_evaluator.EvalContext(
         principal_arn=call["principal"],
         principal_type=call["kind"],
         principal_account=call["account"],
@@ -23,7 +25,8 @@ def is_allowed(statements, call):
         principal_keys=call["keys"],
     )
     document = {"Version": "2012-10-17", "Statement": list(statements)}
-    return evaluate(request, [parse_policy_document(document)]).decision == "Allow"
+    parsed = iam_evaluator.parse_policy_document(document)
+    return with_variables(iam_evaluator.evaluate)(request, [parsed]).decision == "Allow"
 
 
 def as_recorded(call):

@@ -72,6 +72,7 @@ INTERNALS: dict[str, str] = {
     ),
     "ministack.core.responses:_account_from_sts_session": "access_key_id",
     "ministack.core.iam_evaluator:evaluate": "ctx policies limits",
+    "ministack.core.iam_evaluator:_resolve_condition_key": "key ctx",
     "ministack.core.iam_evaluator:combine_resource_policy": "identity ctx policy owner_account required limits",
     "ministack.core.iam_evaluator:evaluate_resource_policy": "doc ctx service named_only direct_only",
     "ministack.core.iam_evaluator:resolve_principal": "access_key_id account_id credential",

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from functools import cache
 
+from cdk_processing.local.aws.iam.variables import as_characters
+
 __all__ = ["across_lines"]
 
 _Compile = Callable[[str, bool], re.Pattern[str]]
@@ -20,7 +22,8 @@ def across_lines(compiled: _Compile) -> _Compile:
     @cache
     def compile_across_lines(pattern: str, ignore_case: bool) -> re.Pattern[str]:
         found = compiled(pattern, ignore_case)
+        regex = as_characters(found.pattern.removesuffix("$"))
         # "$" also matches before a line break at the end, with or without DOTALL.
-        return re.compile(rf"{found.pattern.removesuffix('$')}\Z", found.flags | re.DOTALL)
+        return re.compile(rf"{regex}\Z", found.flags | re.DOTALL)
 
     return compile_across_lines
