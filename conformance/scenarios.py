@@ -119,6 +119,9 @@ def functions_of_jsonata(target: Target) -> Answer:
         "base": "{% $formatBase(9007199254740991, 10) %}",
         "hash": "{% $hash('abc', 'MD5') %}",
         "pad": "{% $pad('7', -3, '0') %}",
+        "part": "{% $split('in/day=1/day=a=b/c', '/')[$substring($, 0, 4) = 'day='][-1] %}",
+        "no part": "{% [$split('in/c', '/')[$substring($, 0, 4) = 'day='][-1]] %}",
+        "no member": "{% $merge([{'a': $states.input.none}, {'b': 1}]) %}",
     }
     ended = target.run_state({"Type": "Pass", "Output": tried})
     expected = {
@@ -128,9 +131,41 @@ def functions_of_jsonata(target: Target) -> Answer:
         "base": "9007199254740991",
         "hash": "900150983cd24fb0d6963f7d28e17f72",
         "pad": "007",
+        "part": "day=a=b",
+        "no part": [],
+        "no member": {"b": 1},
     }
     seen = ended.get("output") or f"{ended.get('error')}: {ended.get('cause')}"
     return Answer(seen, ended["status"] == "SUCCEEDED" and json.loads(ended["output"]) == expected)
+
+
+@_scenario("An update of an item returns the whole item, with what was there before, as Attributes.")
+def what_an_update_returns(target: Target) -> Answer:
+    """Two executions set one attribute each; the first one sets its own again."""
+    table = target.table()
+    update = {
+        "TableName": table,
+        "Key": {"id": {"S": "one"}},
+        "UpdateExpression": "SET #mine = if_not_exists(#mine, :value)",
+        "ExpressionAttributeNames": {"#mine": "{% $states.input.name %}"},
+        "ExpressionAttributeValues": {":value": {"S": "{% $states.input.value %}"}},
+        "ReturnValues": "ALL_NEW",
+    }
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::dynamodb:updateItem",
+        "Arguments": update,
+        "Output": "{% $states.result.Attributes %}",
+        "End": True,
+    }
+    where = f"arn:aws:dynamodb:{target.region}:{target.account}:table/{table}"
+    allow = {"Effect": "Allow", "Action": "dynamodb:UpdateItem", "Resource": where}
+    machine = target.machine({"StartAt": "One", "States": {"One": task}}, [allow])
+    given = [("a", "1"), ("b", "2"), ("a", "3")]
+    ended = [target.run(machine, {"name": name, "value": value}) for name, value in given]
+    seen = ended[-1].get("output") or f"{ended[-1].get('error')}: {ended[-1].get('cause')}"
+    expected = {"id": {"S": "one"}, "a": {"S": "1"}, "b": {"S": "2"}}
+    return Answer(seen, ended[-1]["status"] == "SUCCEEDED" and json.loads(ended[-1]["output"]) == expected)
 
 
 @_scenario("Either way: arguments are evaluated again on a Retry, or not.")

@@ -109,6 +109,19 @@ class Target:
         self.later(f"bucket {name}", remove)
         return name
 
+    def table(self) -> str:
+        """A table whose items are known by ``id``; its name."""
+        dynamodb, name = self.client("dynamodb"), self.name("table")
+        dynamodb.create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self.later(f"table {name}", lambda: dynamodb.delete_table(TableName=name))
+        dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 2})
+        return name
+
     def queue(self, *, sender: str, key: str | None = None) -> tuple[str, str]:
         """A queue that a service may send to; its URL and ARN."""
         sqs, name = self.client("sqs"), self.name("queue")

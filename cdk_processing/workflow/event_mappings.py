@@ -7,7 +7,7 @@ from typing import Any
 
 from cdk_processing.contract.success_event import SUCCESS_SOURCE
 from cdk_processing.workflow.event_fields import EventField, compiled_parameters
-from cdk_processing.workflow.jsonata import all_of, quoted
+from cdk_processing.workflow.jsonata import all_of, joined, quoted
 from cdk_processing.workflow.launches import ARRIVAL_KEYS, EventMapping, as_text, key_expression
 from cdk_processing.workflow.newest import NEWEST_ONLY
 from cdk_processing.workflow.paths import part
@@ -42,14 +42,16 @@ def markers_of_all(
         by: The ``key=value`` folders whose values the markers of one run share.
     """
     which = quoted(";".join(f"{name}={locations[name]}" for name in sorted(locations)))
-    values = " & '/' & ".join(f"{quoted(f'{name}=')} & {part(name)}" for name in by)
+    texts = [quoted("all:"), f"$hash({which}, 'MD5')"]
+    for number, name in enumerate(by):
+        texts += [quoted(f"{'/' if number else '@'}{name}="), part(name)]
     come = all_of([f"$exists({part(name)})" for name in by])
     wanted = " and ".join(f"{name}=VALUE" for name in by)
     sources = f"[{', '.join(quoted(name) for name in sorted(patterns))}]"
     return tuple(
         EventMapping(
             condition(pattern),
-            f"({come} ? 'all:' & $hash({which}, 'MD5') & '@' & {values})",
+            f"({come} ? {joined(texts)})",
             f"the path of a marker must have the folder {wanted}, by which markers belong together",
             fields={"source": quoted(name), "sources": sources},
             reads_path=True,

@@ -28,6 +28,7 @@ def left(aws, prefix):
         *(machine["name"] for machine in machines if prefix in machine["name"]),
         *(url for url in aws.client("sqs").list_queues().get("QueueUrls", ()) if prefix in url),
         *(bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"] if prefix in bucket["Name"]),
+        *(name for name in aws.client("dynamodb").list_tables()["TableNames"] if prefix in name),
         *(rule["Name"] for rule in aws.client("events").list_rules()["Rules"] if prefix in rule["Name"]),
         *(each["Name"] for each in aws.client("scheduler").list_schedules()["Schedules"] if prefix in each["Name"]),
     ]

@@ -7,6 +7,7 @@ from cdk_processing.request.markers import values_in
 from cdk_processing.request.times import TIME_DIRECTIVES
 from cdk_processing.workflow.jsonata import compile_text, compile_tree, expression, quoted
 from cdk_processing.workflow.launches import FAIL_WITH_PROBLEM, prepare
+from cdk_processing.workflow.paths import PathValues
 from tests.workflow.states_language import QueryEvaluationError, evaluate
 
 V = ExecutionVariables
@@ -37,7 +38,10 @@ def compiled(text, event=EVENT, **run):
     text = str(text)
     used = values_in(text)
     parameters = {value.parameter: value for value in used if value.name == "PARAMETER"}
-    first = prepare((), list(parameters.values()), values={value.name for value in used})["Assign"]
+    values = {value.name for value in used}
+    partitions = [value.item for value in used if value.name == "PARTITION"]
+    paths = PathValues(folder="FOLDER_URI" in values, partitions=partitions)
+    first = prepare((), list(parameters.values()), values=values, path_values=paths)["Assign"]
     known = evaluate(first, input=event, context=CONTEXT)
     name = evaluate(expression(f"{FAIL_WITH_PROBLEM}'name'"), known)
     assert name == "name"
@@ -59,6 +63,7 @@ def started(text, **parameters):
         (V.OBJECT_BUCKET, "raw-data"),
         (V.OBJECT_SIZE, "12"),
         (V.OBJECT_VERSION_ID, "v1"),
+        (V.FOLDER_URI, f"s3://raw-data/{KEY.rpartition('/')[0]}/"),
         (V.UPSTREAM_RUN_ID, "fedcba98"),
     ],
     ids=lambda value: getattr(value, "name", ""),
@@ -69,9 +74,11 @@ def test_each_run_time_value_becomes_what_the_run_knows(value, expected):
 
 
 def test_every_run_time_value_there_is_can_be_compiled():
-    names = [name for name in vars(V) if name.isupper()]
+    names = {name for name in vars(V) if name.isupper()} - {"PARTITION"}
+    marker = {**EVENT, "detail": {**EVENT["detail"], "object": {"key": "in/day=1/_SUCCESS"}}}
 
     assert all(isinstance(compiled(getattr(V, name)), str) for name in names)
+    assert compiled(f"<{V.PARTITION['day']}>", marker) == "<1>"
 
 
 @pytest.mark.parametrize(

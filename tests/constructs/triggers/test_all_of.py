@@ -123,6 +123,23 @@ def test_a_marker_adds_its_folder_and_asks_for_all(joined):
     assert expires["N"].isdigit()
 
 
+def test_the_reference_implementation_reads_markers_alike(joined):
+    states = joined(both(by=["day", "region"]))
+    keys = ["day=1/region='x'/_SUCCESS", "day=1/_SUCCESS", "day=/region=x/_SUCCESS"]
+
+    for event in [*(marker(key, "orders") for key in keys), {}]:
+        ours = evaluate(states["Prepare"]["Assign"], input=event, context=CONTEXT)
+        assert evaluate_tree(states["Prepare"]["Assign"], input=event, context=CONTEXT) == ours
+
+
+def test_ten_sources_and_ten_values_nest_no_deeper_than_they_may(declare, states):
+    markers = {f"source_{number}": OnMarker(S3Location("raw", f"in/{number}/")) for number in range(10)}
+    declare(OnAll(markers, by=[f"value{number}" for number in range(10)]))
+    path = "/".join(f"value{number}=x" for number in range(10))
+
+    assert run_of(states(), marker(f"in/7/{path}/_SUCCESS", "raw"))["key"].endswith(f"@{path}")
+
+
 def test_a_marker_that_is_not_the_last_waits_and_says_for_what(joined):
     states = joined()
 

@@ -15,6 +15,8 @@ from cdk_processing import ExecutionVariables, Parameter, ProcessingInput, Proce
 from cdk_processing.local import faults
 from cdk_processing.request.request import Bindings
 from cdk_processing.workflow.definition import Workflow, definition
+from cdk_processing.workflow.event_mappings import markers_of_all
+from cdk_processing.workflow.joins import FOLDERS_OF_SOURCES
 from cdk_processing.workflow.launch_policy import LaunchPolicy
 from cdk_processing.workflow.launches import ARRIVAL_KEYS, EventMapping
 from cdk_processing.workflow.newest import NEWEST_ONLY
@@ -58,6 +60,12 @@ def arrival(version="v1", sequencer="01"):
     return {"source": "aws.s3", "detail-type": "Object Created", "id": version, "time": time, "detail": detail}
 
 
+def marker(source, day="day=1/"):
+    found = arrival()
+    found["detail"]["object"] |= {"key": f"{source}/{day}_SUCCESS", "size": 0}
+    return found
+
+
 def tick(hour, overlap):
     arn = f"arn:aws:scheduler:us-east-1:{ACCOUNT}:schedule/default/Hourly"
     return {"source": "aws.scheduler", "schedule": arn, "time": f"2024-03-05T{hour:02}:00:00Z", "overlap": overlap}
@@ -66,6 +74,15 @@ def tick(hour, overlap):
 ALGORITHM = 'AlgorithmError: "no" rows'
 INTERNAL = "InternalServerError: We encountered an internal error. Please try again."
 TAKES_TURNS = {"admissions": (TURNS,), "table": "turns"}
+MARKERS = {
+    name: {"source": ["aws.s3"], "detail": {"object": {"key": [{"prefix": f"{name}/"}]}}}
+    for name in ("orders", "stock")
+}
+JOINS = {
+    "event_mappings": markers_of_all(MARKERS, {name: name for name in MARKERS}, ["day"]),
+    "admissions": (FOLDERS_OF_SOURCES,),
+    "table": "turns",
+}
 SCENARIOS = {
     "once": Scenario([arrival()], ("SUCCEEDED", "RunJob")),
     "twice": Scenario([arrival(), arrival()], ("SUCCEEDED", "Duplicate")),
@@ -124,6 +141,13 @@ SCENARIOS = {
         ("SUCCEEDED", "Superseded"),
         options={"event_mappings": (NEWEST,), "admissions": (NEWEST_ONLY,), "table": "turns"},
     ),
+    "the first of two markers": Scenario([marker("orders")], ("SUCCEEDED", "Waiting"), options=JOINS),
+    "a marker twice": Scenario([marker("orders"), marker("orders")], ("SUCCEEDED", "Waiting"), options=JOINS),
+    "both markers": Scenario([marker("stock"), marker("orders")], ("SUCCEEDED", "RunJob"), options=JOINS),
+    "both markers, and one again": Scenario(
+        [marker("stock"), marker("orders"), marker("stock")], ("SUCCEEDED", "Duplicate"), options=JOINS
+    ),
+    "a marker whose path lacks the day": Scenario([marker("orders", "")], ("FAILED", "Failed"), options=JOINS),
     "one after the other, skipping": Scenario(
         [tick(1, "skip"), tick(2, "skip")], ("SUCCEEDED", "RunJob"), options=TAKES_TURNS
     ),
