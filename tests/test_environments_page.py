@@ -1,15 +1,17 @@
 """The files that docs/environments.md and the README show, as somebody would copy them."""
 
 import re
-import sys
+import runpy
 from pathlib import Path
 
+import aws_cdk
 import pytest
 from aws_cdk import App, Stack
 from click.testing import CliRunner
 
 from cdk_processing import ProcessingJobs
 from cdk_processing.cli import main
+from cdk_processing.constructs.checks import TELLS_IN_ASSEMBLY
 from cdk_processing.errors import DeclarationError
 
 ROOT = Path(__file__).parents[1]
@@ -43,8 +45,12 @@ def test_the_page_has_no_block_that_is_not_tried():
     assert [len(blocks(PAGE, language)) for language in ("yaml", "python", "text", "console")] == [4, 1, 2, 3]
 
 
-def test_the_files_of_the_page_work_together(folder):
-    done = CliRunner().invoke(main, ["check", "--app", f"{sys.executable} app.py"])
+def test_the_files_of_the_page_work_together(folder, monkeypatch):
+    # As `check` runs the app, but in this process: another one takes seconds to load the CDK.
+    monkeypatch.setattr(aws_cdk, "App", lambda: App(outdir=str(folder / "out"), context={TELLS_IN_ASSEMBLY: True}))
+    runpy.run_path("app.py", run_name="__main__")
+
+    done = CliRunner().invoke(main, ["check", "--app", "out"])
 
     assert done.exit_code == 0, done.output
     assert "prod: 444455556666 eu-central-1" in done.output
