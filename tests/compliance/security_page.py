@@ -11,7 +11,7 @@ from pathlib import Path
 from cdk_processing.standards.denials import DENIALS
 from cdk_processing.standards.rules import SYNTH_ONLY
 from cdk_processing.standards.standards import Standards, rule_names
-from tests.compliance.declared import APPS, acknowledged_in, checks_in
+from tests.compliance.declared import acknowledged_in, checks_in
 from tests.least_privilege.written_calls import POLICIES
 
 PAGE = Path(__file__).parents[2] / "docs" / "security.md"
@@ -21,16 +21,6 @@ ROLES = {
     "start": ["start"],
 }
 _NO_REASON = "?"
-
-
-def built(folder):
-    """The apps, synthesized."""
-    apps = []
-    for name, build in APPS.items():
-        app = build(folder / name)
-        app.synth()
-        apps.append(app)
-    return apps
 
 
 def sids_in(apps):

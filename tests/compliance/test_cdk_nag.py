@@ -1,12 +1,16 @@
 """Whatever cdk-nag's packs find is acknowledged, with a reason, in the CDK's own way."""
 
+import difflib
 import os
 import subprocess
 import sys
 
 import pytest
 
-from tests.compliance.declared import APPS, acknowledged_in
+from cdk_processing.constructs.checks import StackChecks
+from tests.compliance.declared import APPS, acknowledged_in, checks_in
+from tests.compliance.security_page import PAGE, name_of, sids_in, tables, with_tables
+from tests.least_privilege.written_calls import POLICIES
 
 PACKS = [
     "AwsSolutionsChecks",
@@ -18,11 +22,10 @@ PACKS = [
 ]
 
 
-def found(app):
+def findings_of(app):
     """``(path, rule)`` for everything that the packs find in an app and nobody has acknowledged."""
     import cdk_nag
 
-    app.synth(force=True)
     return [
         (resource.construct_path, violation.rule_name)
         for pack in PACKS
@@ -31,28 +34,71 @@ def found(app):
     ]
 
 
-def name_of(rule):
+def found(app):
+    """What the packs find in an app that is synthesized with them."""
+    import cdk_nag  # noqa: F401  an app without it has nothing to acknowledge
+
+    app.synth(force=True)
+    return findings_of(app)
+
+
+def suffix_of(rule):
     """A rule without its pack, the packs for standards being much alike; and without what it was found in."""
     return rule.partition("[")[0].rpartition("-")[2]
 
 
-@pytest.mark.parametrize("app", APPS)
-def test_every_finding_is_acknowledged_with_its_reason(app, tmp_path):
-    assert found(APPS[app](tmp_path)) == []
+@pytest.fixture(scope="module")
+def apps(tmp_path_factory):
+    """The apps, synthesized, and told nothing about the packs yet."""
+    folder = tmp_path_factory.mktemp("apps")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StackChecks, "acknowledge", lambda self: None)
+        built = [build(folder / name) for name, build in APPS.items()]
+        for app in built:
+            app.synth()
+    return built
 
 
-def test_everything_that_is_acknowledged_is_there_to_be_found(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def findings(apps):
+    """What the packs find before and after it is acknowledged."""
+    before = [each for app in apps for each in findings_of(app)]
+    for app in apps:
+        for checks in checks_in(app):
+            checks.acknowledge()
+    return before, [each for app in apps for each in findings_of(app)]
+
+
+def test_every_finding_is_acknowledged_with_its_reason(findings):
+    _, left = findings
+
+    assert left == []
+
+
+def test_everything_that_is_acknowledged_is_there_to_be_found(apps, findings):
     """Without acknowledgements the packs report each of them, and nothing else."""
-    from cdk_processing.constructs.checks import StackChecks
+    without, _ = findings
 
-    monkeypatch.setattr(StackChecks, "acknowledge", lambda self: None)
-    rules, acknowledged = set(), set()
-    for name, build in APPS.items():
-        app = build(tmp_path / name)
-        rules |= {rule for _, rule in found(app)}
-        acknowledged |= {each.rule for each in acknowledged_in(app) if not each.is_for_checkov}
+    assert {rule for _, rule in without} == {
+        each.rule for app in apps for each in acknowledged_in(app) if not each.is_for_checkov
+    }
 
-    assert rules == acknowledged
+
+def test_the_tables_of_the_security_page_are_those_of_the_library(apps):
+    """What is acknowledged is frozen here, too. ``UPDATE_GOLDEN=1`` writes the tables anew."""
+    page = PAGE.read_text(encoding="utf-8")
+    made = with_tables(page, tables(apps, page))
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        PAGE.write_text(made, encoding="utf-8")
+    changes = difflib.unified_diff(page.splitlines(), made.splitlines(), PAGE.name, "now", n=1, lineterm="")
+
+    assert page == made, "\n".join(["UPDATE_GOLDEN=1 writes the tables anew", *changes])
+
+
+def test_every_statement_of_the_apps_is_in_the_tables(apps):
+    chat = {"ShowAlarms"}  # of the role of chat channels, in the table of wildcards alone
+
+    assert sids_in(apps) - chat <= {name_of(each["Sid"]) for policy in POLICIES.values() for each in policy}
 
 
 def test_what_an_option_offers_is_not_acknowledged_where_it_is_used(tmp_path):
@@ -74,7 +120,7 @@ def test_what_an_option_offers_is_not_acknowledged_where_it_is_used(tmp_path):
     platform.data_bucket.at("x/")
     paths = {rule: set() for rule in ("S3BucketLoggingEnabled", "S3BucketReplicationEnabled", "CKV_AWS_18", "S1")}
     for each in acknowledged_in(app):
-        paths.setdefault(name_of(each.rule), set()).add(each.made.node.path)
+        paths.setdefault(suffix_of(each.rule), set()).add(each.made.node.path)
 
     assert paths["S3BucketLoggingEnabled"] == paths["CKV_AWS_18"] == paths["S1"] == set()
     assert paths["S3BucketReplicationEnabled"] == {"Stack/Platform/Data/Resource"}
@@ -121,26 +167,27 @@ def test_a_wildcard_that_the_user_adds_to_a_jobs_role_is_reported(tmp_path):
     job.execution_role.add_to_principal_policy(iam.PolicyStatement(actions=["s3:ListAllMyBuckets"], resources=["*"]))
 
     assert {path.rpartition("/Policy/")[0] for path, _ in found(app)} == {"Stack/Job/ImportedExecutionRole"}
-    assert {name_of(rule) for _, rule in found(app)} == {"IAM5", "IAMNoInlinePolicy"}
+    assert {suffix_of(rule) for _, rule in found(app)} == {"IAM5", "IAMNoInlinePolicy"}
 
 
-def test_synth_with_the_pack_as_a_plugin_succeeds(tmp_path):
+def test_synth_with_the_packs_as_plugins_succeeds(tmp_path):
     """As a platform team does it: an app that fails when there is a finding."""
     outcome = subprocess.run(
         [sys.executable, "-W", "error", "-c", PLUGGED_IN], capture_output=True, text=True, check=False, cwd=tmp_path
     )
 
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    assert "AwsSolutions" not in outcome.stdout + outcome.stderr
+    assert not any(pack in outcome.stdout + outcome.stderr for pack in ("AwsSolutions", "HIPAA", "NIST", "PCI"))
 
 
 PLUGGED_IN = """
 from aws_cdk import App, Stack, Validations
-from cdk_nag import AwsSolutionsChecks
+from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks, NIST80053R5Checks, PCIDSS321Checks, ServerlessChecks
 from cdk_processing import DataBucket, OnObjectCreated, OnSchedule, ProcessingInput, ProcessingJob, SKLearnProcessor
 
 app = App()
-Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+packs = [AwsSolutionsChecks, HIPAASecurityChecks, NIST80053R5Checks, PCIDSS321Checks, ServerlessChecks]
+Validations.of(app).add_plugins(*(pack(app) for pack in packs))
 data = Stack(app, "Data")
 raw = DataBucket(data, "Raw")
 processor = SKLearnProcessor(framework_version="1.4-2", instance_type="ml.m5.xlarge", instance_count=1)

@@ -1,4 +1,8 @@
-"""Least privilege, shown: each statement of a job's roles is needed, and nothing beyond the declaration is allowed."""
+"""Least privilege, shown: each statement of a job's execution role is needed, and nothing beyond it is allowed.
+
+Runs without a statement of the launching roles are in tests/faults/test_missing_permissions.py, and the calls of each
+kind of processor, channel and trigger in tests/least_privilege.
+"""
 
 import pytest
 
@@ -156,17 +160,6 @@ def test_without_a_statement_of_the_execution_role_the_run_fails(embedded, every
     assert letter["event"]["detail"]["object"]["key"] == f"in/Report/{sid}.csv"
 
 
-@pytest.mark.parametrize("sid", WORKFLOW)
-def test_without_a_statement_of_the_state_machines_role_the_run_fails(embedded, everything, without, dead_letters, sid):
-    without("Report", "WorkflowRole", sid)
-
-    embedded.put(f"{everything}/Data", f"in/Report/workflow-{sid}.csv", "x")
-    run = embedded.wait_for_run(f"{everything}/Report", must_succeed=False)
-
-    assert not run.succeeded
-    dead_letters(everything)
-
-
 def test_a_failed_run_leaves_its_event_and_the_reason(embedded, everything, dead_letters):
     embedded.put(f"{everything}/Data", "in/Fail/first.csv", "x")
     run = embedded.wait_for_run(f"{everything}/Fail", must_succeed=False)
@@ -177,32 +170,6 @@ def test_a_failed_run_leaves_its_event_and_the_reason(embedded, everything, dead
     assert letter["event"]["detail"]["object"]["key"] == "in/Fail/first.csv"
     assert letter["attempt"] == 1
     assert letter["reason"].startswith("AlgorithmError")
-
-
-@pytest.mark.parametrize("sid", DEAD_LETTERS)
-def test_without_a_statement_for_the_queue_no_dead_letter_arrives(embedded, everything, without, dead_letters, sid):
-    without("Fail", "WorkflowRole", sid)
-
-    embedded.put(f"{everything}/Data", f"in/Fail/{sid}.csv", "x")
-    run = embedded.wait_for_run(f"{everything}/Fail", must_succeed=False)
-
-    assert run.status == "FAILED"
-    assert dead_letters(everything) == []
-
-
-def test_without_the_start_roles_statement_nothing_starts_and_the_event_is_kept(
-    embedded, everything, without, dead_letters
-):
-    from cdk_processing.local.testing import RunFailedError
-
-    without("Report", "StartRole", "StartRuns")
-
-    embedded.put(f"{everything}/Data", "in/Report/not-started.csv", "x")
-
-    with pytest.raises(RunFailedError, match="no run of"):
-        embedded.wait_for_run(f"{everything}/Report", timeout=3)
-    [event] = dead_letters(everything)
-    assert event["detail"]["object"]["key"] == "in/Report/not-started.csv"
 
 
 def test_a_script_cannot_read_outside_its_input_prefix(embedded, deploy, processor):
