@@ -26,6 +26,7 @@ from cdk_processing.constructs.shared_outputs import warn_of_shared_outputs
 from cdk_processing.constructs.shared_tags import add_tags
 from cdk_processing.constructs.standards import HeldJob, hold_to_standards
 from cdk_processing.constructs.triggers.base import Trigger
+from cdk_processing.constructs.triggers.overlaps import overlap_problems
 from cdk_processing.constructs.utc_dates import warn_of_utc_dates
 from cdk_processing.constructs.validation import (
     declaration_problems,
@@ -317,7 +318,8 @@ class ProcessingJob(Construct):
 
     def _repetition_problems(self, trigger: Trigger) -> list[Problem]:
         known = self._launching.triggers
-        return repeated_trigger_problems([*known, trigger], known=len(known))
+        all_of_them = [*known, trigger]
+        return repeated_trigger_problems(all_of_them, known=len(known)) or overlap_problems(all_of_them)
 
     def _values_with_room(self) -> list[RunTimeValue]:
         others = [value for value in self._request.run_time_values() if value.name != "PARAMETER"]

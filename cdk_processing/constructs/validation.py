@@ -16,6 +16,7 @@ from cdk_processing.constructs.repeated_triggers import repeated_trigger_problem
 from cdk_processing.constructs.storage import known_name, shown
 from cdk_processing.constructs.triggers.all_of import OnAll
 from cdk_processing.constructs.triggers.base import Trigger
+from cdk_processing.constructs.triggers.overlaps import overlap_problems
 from cdk_processing.constructs.written_places import can_begin_with, folder_of, written_places
 from cdk_processing.errors import Problem
 from cdk_processing.request.files import LocalFile, LocalFiles
@@ -63,7 +64,8 @@ def declaration_problems(request: ProcessingRequest, triggers: Sequence[Trigger]
     found += network_problems(request.processor.network_config)
     found += _parameter_problems(request)
     found += _local_input_problems(request) or unpacked_problems(request)
-    return found + (trigger_problems(request, triggers) or repeated_trigger_problems(triggers))
+    own = trigger_problems(request, triggers)
+    return found + (own or repeated_trigger_problems(triggers) or overlap_problems(triggers))
 
 
 def policy_problems(policy: LaunchPolicy) -> list[Problem]:

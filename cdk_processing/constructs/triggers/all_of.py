@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from cdk_processing.constructs.bucket_events import send_events
+from cdk_processing.constructs.storage import shown
 from cdk_processing.constructs.triggers.arrivals import arrival_pattern
 from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger, supplies
 from cdk_processing.constructs.triggers.marker import OnMarker
@@ -42,7 +44,7 @@ class OnAll(Trigger):
     ``by``, for ever: a marker that is written again afterwards ends as ``Duplicate``, and changes nothing before. Of
     several folders of one source for one value, the first counts. To run a day again, redrive its run, or start it by
     hand. The folders of a value are kept for 180 days after its last marker. If others come later, markers that came
-    before must be written again.
+    before must be written again. So must those of a value that is not complete when a deployment changes the sources.
 
     Args:
         markers: 2-10 sources by name: letters, digits and underscores.
@@ -95,7 +97,7 @@ class OnAll(Trigger):
                 if value != usual
             ]
             found += [problem.inside(f"markers[{name!r}]") for problem in own]
-        return found
+        return found or list(self._shared_problems())
 
     def _name_problems(self) -> Iterator[Problem]:
         if not isinstance(self.markers, Mapping) or not 2 <= len(self.markers) <= _MOST_SOURCES:
@@ -107,6 +109,17 @@ class OnAll(Trigger):
                 yield Problem("markers", name, f"named by {allowed}", "rename the source")
             elif not isinstance(marker, OnMarker):
                 yield Problem(f"markers[{name!r}]", marker, "an OnMarker", 'write OnMarker(bucket.at("day="))')
+
+    def _shared_problems(self) -> Iterator[Problem]:
+        """A marker of two sources would count for the first one, so that the second one never comes."""
+        for (one, first), (other, second) in combinations(self.markers.items(), 2):
+            keys = (first.place.key, second.place.key)
+            if first.name != second.name or first.place.bucket_name != second.place.bucket_name:
+                continue
+            if keys[0].startswith(keys[1]) or keys[1].startswith(keys[0]):
+                allowed = f"where no marker of {one!r} is: a marker has one source"
+                fix = "watch a narrower prefix, or give the markers different names"
+                yield Problem(f"markers[{other!r}].location", shown(second.place), allowed, fix)
 
     def _by_problems(self) -> Iterator[Problem]:
         if isinstance(self.by, str) or not isinstance(self.by, Sequence) or not self.by:

@@ -232,6 +232,66 @@ def test_a_mistake_is_told(refused, trigger, message):
     assert refused(trigger).startswith(message)
 
 
+@pytest.mark.parametrize(("first", "second"), [("day=", "day="), ("", "in/"), ("in/a", "in/")])
+def test_a_marker_of_two_sources_is_refused(refused, raw, first, second):
+    trigger = OnAll({"a": OnMarker(raw.at(first)), "b": OnMarker(raw.at(second))}, by=["day"])
+
+    assert refused(trigger) == (
+        "triggers[0].markers['b'].location must be where no marker of 'a' is: a marker has one source, got "
+        f"'s3://<Census/Raw>/{second}'; watch a narrower prefix, or give the markers different names (OnAll)"
+    )
+
+
+def test_sources_in_one_place_with_markers_of_different_names_are_fine(declare, states, raw):
+    declare(OnAll({"a": OnMarker(raw.at("day=")), "b": OnMarker(raw.at("day="), name="done")}, by=["day"]))
+
+    runs = [run_of(states(), marker(f"day=1/{name}", "<Raw72517081>")) for name in ("_SUCCESS", "done")]
+    assert [run["source"] for run in runs] == ["a", "b"]
+
+
+OVERLAPPING = [
+    OnAll({"x": OnMarker(ORDERS), "y": OnMarker(S3Location("y"))}, by=["hour"]),
+    OnMarker(S3Location("orders", "")),
+    OnObjectCreated(S3Location("orders", "day=2026")),
+    OnObjectCreated(S3Location("orders", ""), "SUCCESS"),
+]
+
+
+@pytest.mark.parametrize("other", OVERLAPPING, ids=lambda other: type(other).__name__)
+@pytest.mark.parametrize("is_added_later", [False, True])
+def test_a_marker_of_two_triggers_is_refused(stack, request_for, other, is_added_later):
+    def declare():
+        if is_added_later:
+            ProcessingJob(stack, "Job", request_for(), triggers=[other]).add_trigger(both())
+        else:
+            ProcessingJob(stack, "Job", request_for(), triggers=[other, both()])
+
+    with pytest.raises(DeclarationError) as raised:
+        declare()
+    [problem] = raised.value.problems
+    assert str(problem).startswith(
+        "triggers[1].markers['orders'].location must be where triggers[0] does not launch the job too: a marker has "
+        "one trigger, got 's3://orders/day='; watch another prefix, or make two jobs (OnAll"
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        OnMarker(S3Location("other", "day=")),
+        OnMarker(S3Location("orders", "week=")),
+        OnMarker(ORDERS, name="done"),
+        OnObjectCreated(ORDERS, ".csv"),
+        OnAll({"x": OnMarker(S3Location("x")), "y": OnMarker(S3Location("y"))}, by=["day"]),
+    ],
+    ids=lambda other: type(other).__name__,
+)
+def test_other_triggers_beside_it_are_fine(declare, states, other):
+    declare(other, both())
+
+    assert run_of(states(), marker("day=1/_SUCCESS", "orders"))["source"] == "orders"
+
+
 @pytest.mark.parametrize(
     ("value", "fix"),
     [
