@@ -71,11 +71,13 @@ from cdk_processing.local.aws.sns.topics import deliver_if_key_admits, keep_key
 from cdk_processing.local.aws.sqs.move_tasks import MoveTasks, of_moved_queue
 from cdk_processing.local.aws.stepfunctions import calls, deletion, execution, history, limits, processing, times
 from cdk_processing.local.aws.stepfunctions.api_errors import (
+    as_aws_updates,
     refuse_unknown_machine,
     refuse_wrong_input,
+    refuse_wrong_logging,
     with_words_of_aws,
 )
-from cdk_processing.local.aws.stepfunctions.definitions import refuse_wrong_definitions
+from cdk_processing.local.aws.stepfunctions.definitions import refuse_wrong_definitions, validate_as_aws
 from cdk_processing.local.aws.stepfunctions.interpreter.expressions import sequence_of_one
 from cdk_processing.local.aws.stepfunctions.interpreter.machine import interpret
 from cdk_processing.local.aws.stepfunctions.nested import NestedExecutions
@@ -237,7 +239,9 @@ def _step_functions(metrics: Metrics, role_calls: calls.RoleCalls) -> Iterator[R
     """How executions run."""
     yield Replacement(_SFN, "time", _instead(execution.Clock()))
     yield Replacement(_SFN, "error_response_json", with_words_of_aws)
-    yield Replacement(_SFN, "_create_state_machine", deletion.with_a_clean_slate)
+    yield Replacement(_SFN, "_create_state_machine", deletion.with_a_clean_slate, refuse_wrong_logging)
+    yield Replacement(_SFN, "_update_state_machine", as_aws_updates, refuse_wrong_logging)
+    yield Replacement(_SFN, "_validate_state_machine_definition", _instead(validate_as_aws))
     yield Replacement(_SFN, "_delete_state_machine", _instead(deletion.delete))
     # While a state machine is being deleted, it also refuses a repeated start of an execution that is running.
     yield Replacement(

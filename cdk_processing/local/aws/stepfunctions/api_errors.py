@@ -9,13 +9,25 @@ from typing import Any
 
 from cdk_processing.local.ministack import internal, scope
 
-__all__ = ["refuse_unknown_machine", "refuse_wrong_input", "with_words_of_aws"]
+__all__ = [
+    "as_aws_updates",
+    "refuse_unknown_machine",
+    "refuse_wrong_input",
+    "refuse_wrong_logging",
+    "with_words_of_aws",
+]
 
 _SFN = "ministack.services.stepfunctions"
 # A code, MiniStack's message, and the words of AWS's message.
 _MESSAGES = (
     ("StateMachineDoesNotExist", re.compile(r"State machine (?P<arn>.*) not found"), "State Machine Does Not Exist"),
     ("ExecutionDoesNotExist", re.compile(r"Execution (?P<arn>.*) not found"), "Execution Does Not Exist"),
+)
+_LOGS = "ministack.services.cloudwatch_logs"
+_WRONG_LOGGING = "InvalidLoggingConfiguration"
+_UPDATED = ("definition", "roleArn", "loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
+_NOTHING_TO_UPDATE = (
+    "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified"
 )
 _EXISTS = re.compile(r"State machine (?P<name>\S+) already exists")
 
@@ -47,6 +59,44 @@ def refuse_unknown_machine(list_executions: Callable[..., Any]) -> Callable[...,
         return list_executions(data)
 
     return list_executions_of
+
+
+def refuse_wrong_logging(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse to create or update a state machine that logs to no log group, to several, or to one that is not there."""
+
+    def create_or_update(data: Mapping[str, Any]) -> Any:
+        logging = data.get("loggingConfiguration") or {}
+        destinations = logging.get("destinations") or []
+        if len(destinations) > 1 or (logging.get("level", "OFF") != "OFF" and not destinations):
+            return _refuse(_WRONG_LOGGING, "Invalid Logging Configuration: Must specify exactly one Log Destination.")
+        for each in destinations:
+            arn = str((each.get("cloudWatchLogsLogGroup") or {}).get("logGroupArn") or "")
+            if arn.removesuffix(":*").rpartition(":log-group:")[2] not in internal(_LOGS, "_log_groups"):
+                return _refuse(_WRONG_LOGGING, "Invalid Logging Configuration: Log Destination not found.")
+        return make(data)
+
+    return create_or_update
+
+
+def as_aws_updates(update: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse an update of nothing, keep the revision if nothing changes, and answer with it."""
+
+    def update_state_machine(data: Mapping[str, Any]) -> Any:
+        if not any(data.get(name) for name in _UPDATED):
+            return _refuse("MissingRequiredParameter", _NOTHING_TO_UPDATE)
+        machine = internal(_SFN, "_state_machines").get(data.get("stateMachineArn"))
+        before = dict(machine or {})
+        status, headers, body = update(data)
+        if status != 200 or machine is None:
+            return status, headers, body
+        if all(machine.get(name) == before.get(name) for name in _UPDATED):
+            machine["revisionId"] = before.get("revisionId")
+        answer = json.loads(body)
+        if not data.get("publish"):  # then it has the version in its place
+            answer["revisionId"] = machine["revisionId"]
+        return internal(_SFN, "json_response")(answer)
+
+    return update_state_machine
 
 
 def _refuse(code: str, message: str) -> Any:

@@ -7,13 +7,17 @@ The rules are those of the States language. The codes are AWS's, as it writes th
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cdk_processing.local.aws.stepfunctions.definition_values import problems_of_values
+from cdk_processing.local.ministack import internal
 
-__all__ = ["refuse_wrong_definitions"]
+__all__ = ["refuse_wrong_definitions", "validate_as_aws"]
 
+_SFN = "ministack.services.stepfunctions"
+_PROBLEM = re.compile(r"(?P<code>[A-Z_]+): (?P<message>.*?)(?: at (?P<location>/.*))?", re.DOTALL)
 _TYPES = ("Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map")
 _ENDS = frozenset({"Succeed", "Fail"})
 #: Only these can fail by what they call, so only these can retry and catch.
@@ -25,18 +29,40 @@ def refuse_wrong_definitions(validate: Callable[[Any], str | None]) -> Callable[
     """Say what is wrong with a definition, if anything."""
 
     def validate_definition(text: Any) -> str | None:
-        try:
-            definition = json.loads(text) if isinstance(text, str) else None
-        except ValueError as error:
-            return _refusal(f"INVALID_JSON_DESCRIPTION: {error}")
-        if text is not None and not isinstance(definition, dict):
-            return _refusal("SCHEMA_VALIDATION_FAILED: Definition must be a valid JSON object")
-        if definition is None:
-            return validate(text)
-        found = list(_problems(definition, "", str(definition.get("QueryLanguage", "JSONPath"))))
+        found = _found(text)
         return _refusal(", ".join(found)) if found else validate(text)
 
     return validate_definition
+
+
+def validate_as_aws(data: Mapping[str, Any]) -> Any:
+    """Answer ``ValidateStateMachineDefinition``: every problem with its code and place."""
+    text = data.get("definition")
+    diagnostics = [
+        {name: value for name, value in _PROBLEM.fullmatch(each).groupdict().items() if value}  # type: ignore[union-attr]
+        for each in _found(text)
+    ]
+    if not diagnostics:
+        other = internal(_SFN, "_validate_definition_jsonata")(text)
+        diagnostics = [{"code": "SCHEMA_VALIDATION_FAILED", "message": other}] if other else []
+    most = int(data.get("maxResults") or 100)
+    shown = [{"severity": "ERROR", **each} for each in diagnostics[:most]]
+    return internal(_SFN, "json_response")(
+        {"result": "FAIL" if diagnostics else "OK", "diagnostics": shown, "truncated": len(diagnostics) > most}
+    )
+
+
+def _found(text: Any) -> list[str]:
+    """What is wrong with the text of a definition. MiniStack checks the expressions."""
+    try:
+        definition = json.loads(text) if text and isinstance(text, str) else text
+    except ValueError as error:
+        return [f"INVALID_JSON_DESCRIPTION: {error}"]
+    if definition is None:
+        return []
+    if not isinstance(definition, dict):
+        return ["SCHEMA_VALIDATION_FAILED: Definition must be a valid JSON object"]
+    return list(_problems(definition, "", str(definition.get("QueryLanguage", "JSONPath"))))
 
 
 def _refusal(problems: str) -> str:
