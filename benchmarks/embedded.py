@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Row, at_most, fact, program
+from benchmarks.measure import Row, at_most, fact, program, server_memory
 from cdk_processing.local.container.environments import environment_for
 from cdk_processing.local.container.sandbox import start_sandbox
 from cdk_processing.local.deployment.deploy import deploy
@@ -41,7 +41,9 @@ def run() -> list[Row]:
             arriving, noted, deployed = _deploy(aws, Path(folder))
             s3 = aws.client("s3")
             singles = [_one_arrival(s3, arriving, noted, number) for number in range(SINGLES)]
+            before = server_memory(aws.pid)
             bursts = [row for size in BURSTS for row in _burst(aws, arriving, noted, size, Path(folder))]
+            after, runs = server_memory(aws.pid), _jobs(aws)
     return [
         at_most("embedded AWS up, first call answered", started, 2, "s"),
         fact("stack of two jobs deployed", deployed, "s"),
@@ -49,6 +51,8 @@ def run() -> list[Row]:
         fact("of that, sandbox and interpreter by themselves", own, "s"),
         at_most("object put to container started, beyond that", min(singles) - own, 0.5, "s"),
         *bursts,
+        at_most(f"memory of the server, after {runs:,} runs more", after, 300, "MB"),
+        fact("of that, for each run", 1000 * (after - before) / runs, "kB"),
     ]
 
 

@@ -12,11 +12,12 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from cdk_processing.local.deployment.node import path_with_node
 
-__all__ = ["Cost", "Row", "at_least", "at_most", "child_environment", "fact", "in_turn", "program"]
+__all__ = ["Cost", "Row", "at_least", "at_most", "child_environment", "fact", "in_turn", "program", "server_memory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +96,9 @@ def _cost(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
     elapsed, after = time.perf_counter() - began, os.times()
     user = after.children_user - before.children_user
     return Cost(elapsed, user + after.children_system - before.children_system)
+
+
+def server_memory(pid: int) -> float:
+    """Megabytes that a server holds."""
+    text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(next(line.split()[1] for line in text.splitlines() if line.startswith("VmRSS"))) / 1000

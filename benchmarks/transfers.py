@@ -20,7 +20,7 @@ from pathlib import Path
 
 import boto3
 
-from benchmarks.measure import Row, at_least, at_most, fact, program
+from benchmarks.measure import Row, at_least, at_most, fact, program, server_memory
 from cdk_processing.client import ProcessingClient
 from cdk_processing.local.container.channels import PARALLEL_TRANSFERS
 from cdk_processing.local.deployment.deploy import deploy
@@ -60,7 +60,7 @@ def run() -> list[Row]:
         )
         data, noted = deployment.bucket("Data"), deployment.bucket("Noted")
         s3 = aws.client("s3")
-        idle = _memory(aws)
+        idle = server_memory(aws.pid)
         s3.put_object(Bucket=data, Key="one/1", Body=b"x")
         content = os.urandom(LARGE_BYTES)
         for number in range(LARGE):
@@ -72,9 +72,9 @@ def run() -> list[Row]:
         slowest = _slowest_call(aws, noted)
         for number in range(STORED_BYTES // LARGE_BYTES - LARGE):
             s3.upload_fileobj(io.BytesIO(content), data, f"more/{number}")
-        stored = _memory(aws)
+        stored = server_memory(aws.pid)
         _log(aws)
-        logged = _memory(aws)
+        logged = server_memory(aws.pid)
     return [
         at_least(f"{LARGE} objects of {LARGE_BYTES // MIB} MiB into a job, to boto3's own", ratios["large"], 0.8, "x"),
         at_least(f"{MANY:,} objects of 1 KiB into a job, to boto3's own", ratios["many"], 0.8, "x"),
@@ -144,9 +144,3 @@ def _log(aws: LocalAws) -> None:
         now = int(time.time() * 1000)
         events = [{"timestamp": now, "message": line}] * lines
         logs.put_log_events(logGroupName="bench", logStreamName="one", logEvents=events)
-
-
-def _memory(aws: LocalAws) -> float:
-    """Megabytes that the server holds."""
-    text = Path(f"/proc/{aws.pid}/status").read_text(encoding="utf-8")
-    return int(next(line.split()[1] for line in text.splitlines() if line.startswith("VmRSS"))) / 1000
