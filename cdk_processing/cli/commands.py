@@ -8,6 +8,7 @@ import click
 
 from cdk_processing.cli.check import check
 from cdk_processing.cli.dead_letters import dead_letters
+from cdk_processing.cli.init import init
 from cdk_processing.cli.interrupts import repeated_interrupts
 from cdk_processing.cli.jobs import jobs
 from cdk_processing.cli.launching import redrive, start, stop
@@ -46,5 +47,20 @@ def main() -> None:
     """Run SageMaker Processing jobs on this machine, and work with deployed ones."""
 
 
-for _command in (local, jobs, runs, start, logs, why, stop, redrive, dead_letters, policies, check, schema, prices):
+for _command in (
+    local,
+    jobs,
+    runs,
+    start,
+    logs,
+    why,
+    stop,
+    redrive,
+    dead_letters,
+    policies,
+    init,
+    check,
+    schema,
+    prices,
+):
     main.add_command(_command)
