@@ -41,13 +41,27 @@ _NEXT: Final = (
     show_default=True,
     help="Where jobs are declared: in app.py, or in jobs.yaml.",
 )
-def init(folder: Path, kind: str) -> None:
+@click.option(
+    "--from",
+    "snippet",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A snippet of the SageMaker SDK, whose jobs the app gets. Copy the scripts that it names yourself.",
+)
+def init(folder: Path, kind: str, snippet: Path | None) -> None:
     """Write a project into FOLDER: an app with a job, its script, its test and cdk.json.
 
     A file that arrives launches the job, which counts its rows. Change it to what you need. No file is overwritten.
+    With --from, the app has the jobs of a snippet, which are started by hand until you add triggers.
     """
     stack = _stack_name(folder)
-    written = _contents(kind, {"@STACK@": stack, **{key: name.format(stack) for key, name in _NAMES[kind].items()}})
+    if snippet is not None:
+        written = _around(snippet, stack)
+    else:
+        names = {key: name.format(stack) for key, name in _NAMES[kind].items()}
+        written = _contents(("both", kind), {"@STACK@": stack, **names})
+    if snippet is None and kind == "yaml":
+        written["jobs.schema.json"] = _schema()
     there = sorted(name for name in written if (folder / name).exists())
     if there:
         raise click.ClickException(f"{folder} has {', '.join(there)} already; name an empty folder, or a new one")
@@ -73,17 +87,27 @@ def _stack_name(folder: Path) -> str:
     return name if name[:1].isalpha() else f"Project{name}"
 
 
-def _contents(kind: str, names: dict[str, str]) -> dict[str, str]:
+def _contents(parts: tuple[str, ...], names: dict[str, str]) -> dict[str, str]:
     """The files of a project, by their paths."""
     root = files("cdk_processing.cli") / "new_project"
-    found = {name: text for part in ("both", kind) for name, text in _below(root / part, "")}
+    found = {name: text for part in parts for name, text in _below(root / part, "")}
     for placeholder, name in names.items():
         found = {path: text.replace(placeholder, name) for path, text in found.items()}
-    if kind == "yaml":
-        with with_yaml():
-            from cdk_processing.declarations.schema import json_schema
-        found["jobs.schema.json"] = json.dumps(json_schema("jobs"), indent=2) + "\n"
     return found
+
+
+def _around(snippet: Path, stack: str) -> dict[str, str]:
+    """The files of a project around a snippet of the SDK."""
+    from cdk_processing.cli.snippet import app_of_snippet
+
+    app = app_of_snippet(snippet, stack)
+    return {**_contents(("snippet",), {"@STACK@": stack}), "app.py": app}
+
+
+def _schema() -> str:
+    with with_yaml():
+        from cdk_processing.declarations.schema import json_schema
+    return json.dumps(json_schema("jobs"), indent=2) + "\n"
 
 
 def _below(folder: Traversable, path: str) -> list[tuple[str, str]]:

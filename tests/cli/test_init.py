@@ -54,9 +54,9 @@ def test_the_app_synthesizes(init, tmp_path, monkeypatch, kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_test_of_the_project_passes(init, tmp_path, kind):
-    init("my-census", "--jobs", kind)
+@pytest.mark.parametrize("kind", [*KINDS, "snippet"])
+def test_the_test_of_the_project_passes(init, snippet, tmp_path, kind):
+    init("my-census", *(["--from", str(snippet)] if kind == "snippet" else ["--jobs", kind]))
 
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
@@ -68,6 +68,71 @@ def test_the_test_of_the_project_passes(init, tmp_path, kind):
     )
 
     assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+SNIPPET = """
+import sagemaker
+from sagemaker.processing import ProcessingInput
+from sagemaker.sklearn.processing import SKLearnProcessor
+
+session = sagemaker.Session()
+role = sagemaker.get_execution_role()
+bucket = "my-census"
+processor = SKLearnProcessor(
+    framework_version="1.2-1", role=role, instance_type="ml.m5.xlarge", instance_count=1, sagemaker_session=session
+)
+processor.run(
+    code="s3://my-code/prepare.py",
+    inputs=[ProcessingInput(source=f"s3://{bucket}/raw/", destination="/opt/ml/processing/input")],
+    wait=False,
+)
+processor.run(code="s3://my-code/report.py", job_name="report")
+"""
+
+
+@pytest.fixture
+def snippet(tmp_path):
+    (tmp_path / "snippet.py").write_text(SNIPPET, encoding="utf-8")
+    return tmp_path / "snippet.py"
+
+
+def test_a_snippet_of_the_sdk_becomes_an_app_with_its_jobs(init, snippet, tmp_path):
+    code, told = init("census", "--from", "snippet.py")
+
+    assert (code, "wrote census/app.py" in told) == (0, True)
+    app = (tmp_path / "census" / "app.py").read_text(encoding="utf-8")
+    assert "from cdk_processing import ProcessingInput, ProcessingJob, SKLearnProcessor\n" in app
+    assert "ProcessingJob(stack, 'Job', processor.run(code='s3://my-code/prepare.py', inputs=" in app
+    assert "ProcessingJob(stack, 'Job2', processor.run(code='s3://my-code/report.py'))" in app
+    assert not [word for word in ("sagemaker", "role", "wait", "job_name") if word in app.replace("SageMaker", "")]
+
+
+def test_the_app_of_a_snippet_synthesizes(init, snippet, tmp_path, monkeypatch):
+    init("census", "--from", "snippet.py")
+    monkeypatch.chdir(tmp_path / "census")
+    app = aws_cdk.App
+    monkeypatch.setattr(aws_cdk, "App", lambda: app(outdir=str(tmp_path / "out")))
+
+    runpy.run_path("app.py", run_name="__main__")
+
+    told = CliRunner().invoke(main, ["check", "--app", str(tmp_path / "out"), "--json"]).output
+    assert [job["job"] for job in json.loads(told)["stacks"][0]["jobs"]] == ["Census/Job", "Census/Job2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("def", "snippet.py:1 is not Python"),
+        ("x = 1\n", "snippet.py calls no run() of a processor as a statement"),
+        ("from sagemaker.estimator import Estimator\n", "snippet.py imports Estimator of the SDK"),
+    ],
+)
+def test_a_snippet_that_has_no_job_is_told(init, snippet, text, expected):
+    snippet.write_text(text, encoding="utf-8")
+
+    code, told = init("census", "--from", "snippet.py")
+
+    assert (code, expected in told) == (1, True), told
 
 
 def test_no_file_is_overwritten(init, tmp_path):
