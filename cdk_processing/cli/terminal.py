@@ -34,13 +34,15 @@ def show_jobs(jobs: Iterable[Job]) -> None:
 
 
 def show_runs(views: Sequence[RunView], *, executions: bool = False) -> None:
-    """Print runs in a table.
+    """Print runs in a table; if any of them waits, with what for.
 
     Args:
         views: The runs.
         executions: Whether to add the names of their executions.
     """
-    titles = ["RUN", "STATE", "STARTED", "DURATION", *(["EXECUTION"] if executions else [])]
+    waits = any(view.progress is not None for view in views)
+    titles = ["RUN", "STATE", "STARTED", "DURATION"]
+    titles += [*(["EXECUTION"] if executions else []), *(["WAITS"] if waits else [])]
     rows = [
         [
             view.id,
@@ -48,6 +50,7 @@ def show_runs(views: Sequence[RunView], *, executions: bool = False) -> None:
             local_time(view.started) if view.started is not None else "-",
             in_time(view.seconds),
             *([view.execution] if executions else []),
+            *([view.progress.doing if view.progress is not None else ""] if waits else []),
         ]
         for view in views
     ]

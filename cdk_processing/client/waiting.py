@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cdk_processing.client.aws_calls import aws_errors_as_ours
 from cdk_processing.client.diagnosis import cause_in_words
-from cdk_processing.contract.wait_states import WAITED_FOR
+from cdk_processing.contract.wait_states import waited_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,8 +43,8 @@ def read_waiting(account: Account, run: Run) -> Waiting:
     entered = next((event for event in events if event["type"].endswith("StateEntered")), None)
     what = ""
     if entered is not None and entered["type"] == "WaitStateEntered":
-        state = entered["stateEnteredEventDetails"]["name"]
-        what = WAITED_FOR.get(state.rsplit(" ", 1)[-1], f"in the state {state}")
+        details = entered["stateEnteredEventDetails"]
+        what = waited_for(details["name"].rsplit(" ", 1)[-1], details.get("input"))
     return Waiting(what, next(filter(None, map(_failure, events)), None))
 
 

@@ -54,6 +54,7 @@ class ImportedPlatform(Construct):
         tags: Tags of the jobs.
         cost_allocation: Who pays for the jobs.
         standards: What the jobs must be.
+        has_max_instances: Whether the platform limits the instances that work at once.
 
     Raises:
         DeclarationError: An argument is not what it must be.
@@ -69,18 +70,24 @@ class ImportedPlatform(Construct):
         tags: Mapping[str, str] | None = None,
         cost_allocation: CostAllocation | None = None,
         standards: Standards | None = None,
+        has_max_instances: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
         problems = [*platform_name_problems(name), *tags_problems(tags, cost_allocation)]
         problems += standards_problems(standards)
         if not isinstance(in_vpc, bool):
             problems.append(Problem("in_vpc", in_vpc, "True or False", "say True if the platform has a VPC"))
+        if not isinstance(has_max_instances, bool):
+            fix = "say True if the platform has max_instances; the number is that of the platform"
+            problems.append(Problem("has_max_instances", has_max_instances, "True or False", fix))
         if problems:
             raise DeclarationError(path_of(self), [problem.on(construct_id) for problem in problems])
         #: The stack whose jobs may use it.
         self.stack: Stack = stack_of(self)
         self._name = name
         self._in_vpc = in_vpc
+        #: Whether runs wait until there are instances for them. The platform has the number.
+        self.has_max_instances: bool = has_max_instances
         self._parameters: dict[PlatformValue, CfnParameter] = {}
         self._buckets: dict[PlatformValue, s3.IBucket] = {}
         #: What the roles of the jobs have in common, as the platform says at the deployment.
@@ -133,6 +140,11 @@ class ImportedPlatform(Construct):
     def table_name(self) -> str:
         """Name of the table in which runs of a job know of each other."""
         return self._text(PlatformValue.TABLE_NAME)
+
+    @property
+    def line_machine_arn(self) -> str:
+        """ARN of the state machine that keeps the lines of runs that wait."""
+        return self._text(PlatformValue.LINE_MACHINE_ARN)
 
     @property
     def work_bucket(self) -> s3.IBucket:

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from cdk_processing.constructs.alarms import alarm_on_failure
 from cdk_processing.constructs.bound_request import BoundRequest
+from cdk_processing.constructs.capacity import capacity_of, capacity_problems
 from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.circles import circle_problems
 from cdk_processing.constructs.job_outputs import JobOutputs, output_places
@@ -77,6 +78,9 @@ class ProcessingJob(Construct):
             so it runs nothing again. For a job that is deployed without an id, give the ARN of its state machine, and
             its base name as the processor's ``base_job_name``. Left out, the state machine identifies the job, so
             earlier runs are unknown to a renamed job.
+        max_concurrency: How many runs of the job work at once, 1-300. A run beyond that waits for its turn, two weeks
+            at most; the first that came is the first that runs. A run that is aborted ends its turn at once, although
+            its processing job may take two minutes to stop. Left out, no limit but that of the platform.
 
     Raises:
         DeclarationError: The declaration cannot work. The error lists all problems of the job.
@@ -105,6 +109,7 @@ class ProcessingJob(Construct):
         platform: IProcessingPlatform | None = None,
         launch_policy: LaunchPolicy = PATIENT,
         job_id: str | None = None,
+        max_concurrency: int | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         place_below(self, scope, construct_id)
@@ -116,7 +121,8 @@ class ProcessingJob(Construct):
         placements = job_placements(self, request, triggers, platform)
         problems += place_problems(placements)
         if not problems:
-            problems = job_id_problems(job_id, request.processor.base_job_name)
+            problems = capacity_problems(max_concurrency, platform, request)
+            problems += job_id_problems(job_id, request.processor.base_job_name)
         if not problems:
             #: The job's id; None if it has none.
             self.job_id: str | None = job_id
@@ -141,7 +147,15 @@ class ProcessingJob(Construct):
 
         self._bound = BoundRequest(self, self._request, self.base_name, self.platform, triggers)
         self._launching = Launching(
-            self, self.base_name, job_id, self._request, self._bound, self.platform, launch_policy, triggers
+            self,
+            self.base_name,
+            job_id,
+            self._request,
+            self._bound,
+            self.platform,
+            launch_policy,
+            triggers,
+            capacity_of(max_concurrency, self.platform, self._request),
         )
         #: ARN of the job's state machine.
         self.state_machine_arn: str = self._launching.machine_arn

@@ -50,6 +50,7 @@ from cdk_processing.contract.tags import JOB_TAG, MachineTags
 from cdk_processing.errors import DeclarationError
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.workflow.admission import Admission, MachinePolicy, each_once
+from cdk_processing.workflow.capacity import Capacity, capacity_statements
 from cdk_processing.workflow.definition import Workflow, definition
 from cdk_processing.workflow.items import item_statements
 from cdk_processing.workflow.launch_policy import LaunchPolicy
@@ -95,6 +96,7 @@ class Launching:
         platform: IProcessingPlatform,
         policy: LaunchPolicy,
         triggers: Sequence[Trigger],
+        capacity: Capacity | None = None,
     ) -> None:
         self._scope = scope
         self._path = known_as(scope)
@@ -105,6 +107,7 @@ class Launching:
         self._bound = bound
         self._platform = platform
         self._policy = policy
+        self._capacity = capacity
         self._announces = False
         self._counts: dict[str, int] = {}
         self._start_role: TypedResource | None = None
@@ -282,6 +285,7 @@ class Launching:
             instance_types=self._request.instance_types,
             event_mappings=tuple(self._event_mappings),
             admissions=self._admissions,
+            capacity=self._capacity,
             table=self._platform.table_name if self._keeps_items else "",
             announces=self._announces,
             job_id=self._job_id,
@@ -316,7 +320,10 @@ class Launching:
             key_arn=self._platform.key_arn,
             manifests=self._bound.manifest_objects,
             manifest_key=self._bound.manifest_key,
-            admitting=self._item_statements() if self._keeps_items else (),
+            admitting=[
+                *(self._item_statements() if self._keeps_items else ()),
+                *capacity_statements(self._capacity),
+            ],
             announces=self._announces,
         )
 

@@ -14,6 +14,7 @@ from constructs import Construct
 from cdk_processing.constructs.alarms import alarm_on_dead_letters
 from cdk_processing.constructs.alerts import admit_alarms, email_problems, make_topic, subscribe_emails, topic_problems
 from cdk_processing.constructs.budgets import TeamBudget, budget_problems, make_budgets
+from cdk_processing.constructs.capacity import make_line_machine, max_instances_problems
 from cdk_processing.constructs.chat_channels import SlackChannel, TeamsChannel, channel_problems, subscribe_channels
 from cdk_processing.constructs.imported_platform import ImportedPlatform
 from cdk_processing.constructs.naming import claim_platform_name
@@ -89,6 +90,9 @@ class ProcessingPlatform(Construct):
         server_access_logs_bucket: The ``s3.IBucket`` that gets the logs of requests to the platform's buckets. The keys
             of the logs begin with a bucket's construct path. Left out, S3 writes none.
         budgets: What each team may spend in a month. The topic gets an alert of the team that spends more.
+        max_instances: How many instances the processing jobs of all stacks use at once, such as the account's quota. A
+            run waits for its turn until as many instances as it needs are free, two weeks at most. The first that came
+            is the first that runs, so small runs do not pass a large one. Left out, no limit.
         removal_policy: What happens to the key, the dead letters, the logs and the buckets when the stack is deleted.
             Left out, they stay. ``RemovalPolicy.DESTROY`` deletes them, and the buckets' objects, if the context
             ``cdk-processing:remove-data`` is true too.
@@ -126,6 +130,7 @@ class ProcessingPlatform(Construct):
         cost_allocation: CostAllocation | None = None,
         server_access_logs_bucket: Bucket | None = None,
         budgets: ListOf[TeamBudget] = (),
+        max_instances: int | None = None,
         removal_policy: RemovalPolicy | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -145,12 +150,15 @@ class ProcessingPlatform(Construct):
             *_network_problems(network),
             *standards_problems(standards),
             *tags_problems(tags, cost_allocation),
+            *max_instances_problems(max_instances),
             *_logs_problems(server_access_logs_bucket),
             *budget_problems(budgets, place_of(stack_of(self)).region),
             *removal_policy_problems(removal_policy),
         ]
         if problems:
             raise DeclarationError(path_of(self), [problem.on(construct_id) for problem in problems])
+        #: How many instances the jobs use at once; None for no limit.
+        self.max_instances: int | None = max_instances
         self._removes_data = removes_data(self, removal_policy)
         self._access_logs = server_access_logs_bucket
         self._given_key = None if isinstance(encryption_key, str) else encryption_key
@@ -191,6 +199,7 @@ class ProcessingPlatform(Construct):
         tags: Mapping[str, str] | None = None,
         cost_allocation: CostAllocation | None = None,
         standards: Standards | None = None,
+        has_max_instances: bool = False,
     ) -> ImportedPlatform:
         """The platform that has been deployed with a name in the account and region of the scope's stack.
 
@@ -208,6 +217,8 @@ class ProcessingPlatform(Construct):
             standards: What the jobs must be. The deployment fails if the platform has standards and this is left out.
                 Synth judges the jobs, so give the same value as to the platform, such as one of a package that both
                 apps install.
+            has_max_instances: Whether the platform limits the instances that work at once (``max_instances=``). The
+                runs of this stack then wait for their turn too. Left out, they do not wait, and do not count.
 
         Raises:
             DeclarationError: An argument is not what it must be.
@@ -226,6 +237,7 @@ class ProcessingPlatform(Construct):
             tags=tags,
             cost_allocation=cost_allocation,
             standards=standards,
+            has_max_instances=has_max_instances,
         )
 
     @classmethod
@@ -299,13 +311,34 @@ class ProcessingPlatform(Construct):
         """Name of the table in which runs of a job know of each other."""
         return self._table.attribute("ref")
 
+    @property
+    def has_max_instances(self) -> bool:
+        """Whether runs wait until there are instances for them."""
+        return self.max_instances is not None
+
+    @property
+    def line_machine_arn(self) -> str:
+        """ARN of the state machine that keeps the lines of runs that wait, created when the first job needs it."""
+        return self._line_machine
+
+    @cached_property
+    def _line_machine(self) -> str:
+        return make_line_machine(
+            self,
+            table_arn=self.table_arn,
+            table_name=self.table_name,
+            key_arn=self.key_arn,
+            max_instances=self.max_instances,
+            standards=self.role_standards,
+        )
+
     @cached_property
     def _table(self) -> TypedResource:
         """The table of turns and newest arrivals, created when the first trigger needs it."""
         return make_table(self, self.key_arn)
 
     def _exported(self, cost_allocation: CostAllocation | None) -> dict[PlatformValue, str | list[str] | None]:
-        """What other stacks need; the buckets and the table are made for them."""
+        """What other stacks need; the buckets, the table and the state machine for lines are made for them."""
         network, roles = self.network_config, self.role_standards
         return {
             PlatformValue.KEY_ARN: self.key_arn or place_of(stack_of(self)).arn("kms", "key/aws-owned"),
@@ -315,6 +348,7 @@ class ProcessingPlatform(Construct):
             PlatformValue.LOG_GROUP_ARN: self.log_group_arn,
             PlatformValue.TABLE_ARN: self.table_arn,
             PlatformValue.TABLE_NAME: self.table_name,
+            PlatformValue.LINE_MACHINE_ARN: self.line_machine_arn,
             PlatformValue.WORK_BUCKET_NAME: self.work_bucket.bucket_name,
             PlatformValue.DATA_BUCKET_NAME: self.data_bucket.bucket_name,
             PlatformValue.PERMISSIONS_BOUNDARY: roles.boundary_arn,

@@ -38,6 +38,8 @@ class PlatformValue(str, Enum):
     LOG_GROUP_ARN = "log-group-arn"
     TABLE_ARN = "table-arn"
     TABLE_NAME = "table-name"
+    #: Of the state machine that keeps the lines of runs that wait.
+    LINE_MACHINE_ARN = "line-machine-arn"
     WORK_BUCKET_NAME = "work-bucket-name"
     DATA_BUCKET_NAME = "data-bucket-name"
     #: Of a managed policy, or ``none``.

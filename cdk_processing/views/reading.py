@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cdk_processing.client.waiting import read_waiting
 from cdk_processing.contract.run_keys import run_id, run_key_of
 from cdk_processing.contract.start import StartInput
 from cdk_processing.views.runs import Progress, RunView, explained_view, run_view
@@ -29,7 +30,10 @@ def read_runs(client: ProcessingClient, job: str, *, status: RunStatus | None, l
         limit: The maximum number of runs.
     """
     runs = client.runs(job, status=status, limit=limit, outcomes=True)
-    return [run_view(run, run_id) for run, run_id in zip(runs, _run_ids(client, runs), strict=True)]
+    views = [run_view(run, run_id) for run, run_id in zip(runs, _run_ids(client, runs), strict=True)]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        waiting = pool.map(lambda run: None if run.ended else _waiting(client, run), runs)
+        return [replace(view, progress=progress) for view, progress in zip(views, waiting, strict=True)]
 
 
 def read_explained(client: ProcessingClient, run: Run, *, lines: int) -> tuple[RunView, tuple[Attempt, ...]]:
@@ -44,8 +48,6 @@ def read_explained(client: ProcessingClient, run: Run, *, lines: int) -> tuple[R
     view = explained_view(diagnosis, client.run_id(diagnosis.run))
     if diagnosis.run.ended:
         return view, diagnosis.attempts
-    from cdk_processing.client.waiting import read_waiting
-
     waiting = read_waiting(client.account, diagnosis.run)
     progress = Progress("Waiting", waiting.what) if waiting.what else None
     return replace(view, reason=waiting.failure or view.reason, progress=progress), diagnosis.attempts
@@ -53,12 +55,16 @@ def read_explained(client: ProcessingClient, run: Run, *, lines: int) -> tuple[R
 
 def read_waiting_text(client: ProcessingClient, run: Run) -> str:
     """What a run waits for and its last failure, in one line; empty while its processing job runs."""
-    from cdk_processing.client.waiting import read_waiting
-
     waiting = read_waiting(client.account, run)
     if not waiting.what:
         return ""
     return f"waiting {waiting.what}" + (f"; last failure: {waiting.failure}" if waiting.failure else "")
+
+
+def _waiting(client: ProcessingClient, run: Run) -> Progress | None:
+    """What a run waits for; None while its processing job runs."""
+    what = read_waiting(client.account, run).what
+    return Progress("Waiting", what) if what else None
 
 
 def _run_ids(client: ProcessingClient, runs: Sequence[Run]) -> list[str | None]:

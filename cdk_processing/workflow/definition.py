@@ -1,7 +1,7 @@
 """The state machine of a job.
 
 ```
-Prepare -> [admission.py]          -> [WriteManifest] -> RunJob -> [Announce] -> (end)
+Prepare -> [admission.py, capacity.py] -> [WriteManifest] -> RunJob -> [Announce] -> (end)
                                                        ^  | anything went wrong
                                                        |  v
                               Backoff, NextAttempt, <- Triage -- timed out --> StopJob --+
@@ -37,6 +37,7 @@ from cdk_processing.request.run_time_value import RunTimeValue
 from cdk_processing.request.times import Moment
 from cdk_processing.workflow.admission import ADMIT, Admission, Gate, admission_states
 from cdk_processing.workflow.adoption import JOB_STATUS, MADE_BY, OUTPUTS, adoption_states
+from cdk_processing.workflow.capacity import ASK_FOR_PLACE, VARIABLES, Capacity, capacity_states
 from cdk_processing.workflow.failures import (
     PATIENT_RETRY,
     backoff,
@@ -89,6 +90,7 @@ class Workflow:
         event_mappings: How to read the events of triggers that differ from the default; the first match is used.
         admissions: The admissions that decide whether a run may create its job, in order.
         table: Name of the platform's table, if an admission needs it.
+        capacity: The limits on runs or instances at once that a run waits for, after its admissions; None for none.
         announces: Whether a successful run puts an event on the event bus for other jobs.
         job_id: The job's id, or the ARN of the state machine whose runs it continues; None if it has none.
         run_time_values: Every run-time value in the request, in order.
@@ -106,6 +108,7 @@ class Workflow:
     event_mappings: tuple[EventMapping, ...] = ()
     admissions: tuple[Admission, ...] = ()
     table: str = ""
+    capacity: Capacity | None = None
     announces: bool = False
     job_id: str | None = None
     run_time_values: tuple[RunTimeValue, ...] = field(init=False)
@@ -163,6 +166,7 @@ class Workflow:
 def definition(workflow: Workflow) -> dict[str, Any]:
     """The state machine's definition, ready for ``json.dumps``."""
     start = "RunJob" if workflow.manifest_bucket is None else "WriteManifest"
+    admitted = start if workflow.capacity is None else ASK_FOR_PLACE
     prepared = prepare(
         workflow.event_mappings,
         workflow.parameters,
@@ -175,16 +179,19 @@ def definition(workflow: Workflow) -> dict[str, Any]:
         job_id=workflow.job_id,
         path_values=workflow.path_values,
     )
+    if workflow.capacity is not None:
+        prepared["Assign"] |= VARIABLES
     gate = Gate(
         workflow.partition,
         workflow.table,
         workflow.owner,
         identity_expression(workflow.job_id),
-        start,
+        admitted,
         lambda status: _no_job(workflow, status),
     )
-    states = {"Prepare": {**prepared, "Next": ADMIT if workflow.admissions else start}}
+    states = {"Prepare": {**prepared, "Next": ADMIT if workflow.admissions else admitted}}
     states |= admission_states(workflow.admissions, gate)
+    states |= capacity_states(workflow.partition, workflow.capacity, start)
     if workflow.manifest_bucket is not None:
         states["WriteManifest"] = _write_manifest(workflow)
     states |= {

@@ -9,14 +9,23 @@ from cdk_processing.access.statement import Statement, literal
 from cdk_processing.workflow.failures import PATIENT_RETRY
 from cdk_processing.workflow.jsonata import expression
 
-__all__ = ["EXPIRES", "ITEM_ID", "item_statements", "update_item", "when_condition_failed"]
+__all__ = [
+    "CONDITION_FAILED",
+    "EXPIRES",
+    "ITEM_ID",
+    "USE_KEY",
+    "item_statements",
+    "update_item",
+    "when_condition_failed",
+]
 
 #: Name of the attribute that identifies an item: ``<owner>#<kind>#<what>``. A job's role can access only its own.
 ITEM_ID = "id"
 #: Attribute with the time after which DynamoDB deletes an item.
 EXPIRES = "expires"
 
-_USE_KEY = [
+#: The actions on the key of an encrypted table.
+USE_KEY = [
     "kms:Decrypt",
     "kms:DescribeKey",
     "kms:Encrypt",
@@ -24,7 +33,8 @@ _USE_KEY = [
     "kms:ReEncryptFrom",
     "kms:ReEncryptTo",
 ]
-_CONDITION_FAILED = "$contains($failure.Error & ' ' & $failure.Cause, 'ConditionalCheckFailed')"
+#: Whether ``$failure`` is a failed condition, as JSONata.
+CONDITION_FAILED = "$contains($failure.Error & ' ' & $failure.Cause, 'ConditionalCheckFailed')"
 
 
 def item_statements(table_arn: str, key_arn: str | None, owner: str) -> list[Statement]:
@@ -45,7 +55,7 @@ def item_statements(table_arn: str, key_arn: str | None, owner: str) -> list[Sta
     if key_arn is None:
         return [keep]
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
-    return [keep, Statement("EncryptItems", _USE_KEY, [key_arn], through_service("dynamodb"))]
+    return [keep, Statement("EncryptItems", USE_KEY, [key_arn], through_service("dynamodb"))]
 
 
 def update_item(
@@ -54,7 +64,7 @@ def update_item(
     item: str,
     *,
     update: str,
-    values: dict[str, Any],
+    values: dict[str, Any] | str,
     condition: str | None = None,
     names: dict[str, str] | None = None,
     returned: str | None = None,
@@ -66,7 +76,7 @@ def update_item(
         table: Name of the table.
         item: The item's id, as JSONata.
         update: What to change, as a DynamoDB update expression.
-        values: The values in ``update`` and ``condition``, by name.
+        values: The values in ``update`` and ``condition``, by name, or JSONata for them.
         condition: What must hold, as a DynamoDB condition expression; None if nothing must.
         names: The attributes that ``update`` and ``condition`` name with a ``#``.
         returned: What the call returns of the item: ``ALL_NEW``; None for nothing.
@@ -96,6 +106,6 @@ def when_condition_failed(following: str) -> dict[str, Any]:
     """The Choice state after a failed update: ``following`` if the condition failed, else ``SendDeadLetter``."""
     return {
         "Type": "Choice",
-        "Choices": [{"Condition": expression(_CONDITION_FAILED), "Next": following}],
+        "Choices": [{"Condition": expression(CONDITION_FAILED), "Next": following}],
         "Default": "SendDeadLetter",
     }

@@ -17,7 +17,7 @@ __all__ = ["FIRST_LOOK_SECONDS", "MOST_TURN_LOOKS", "PATIENT", "LaunchPolicy"]
 
 #: Seconds before the first look at an adopted job.
 FIRST_LOOK_SECONDS = 30
-#: How often a run that waits for its turn looks at the run before it: 6,650 events.
+#: How often a run that waits for its turn or its place looks whether it may go on: 6,650 events.
 MOST_TURN_LOOKS = 700
 # Over all attempts: 9,000 events for tries, 8,100 for looks at adopted jobs.
 _MOST_TRIES, _MOST_LOOKS = 900, 900

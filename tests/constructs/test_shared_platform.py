@@ -140,7 +140,7 @@ def test_jobs_use_a_platform_by_its_name_alone(place, request_for, tmp_path):
         for each in template["Parameters"].values()
         if each["Type"].startswith("AWS::SSM") and "bootstrap" not in each["Default"]
     }
-    unread = {PlatformValue.SUBNET_IDS, PlatformValue.SECURITY_GROUP_IDS}
+    unread = {PlatformValue.SUBNET_IDS, PlatformValue.SECURITY_GROUP_IDS, PlatformValue.LINE_MACHINE_ARN}
     assert read == {parameter_name("data", value) for value in PlatformValue if value not in unread}
 
 

@@ -13,7 +13,7 @@ SOURCES = ("orders", "stock", "prices")
 
 @pytest.fixture(scope="session")
 def synthesized():
-    """Definitions by the job's name, and where Raw's objects arrive."""
+    """Definitions by the job's name, where Raw's objects arrive, and definitions of platforms by their ARN."""
     from aws_cdk import App, Stack
     from aws_cdk.assertions import Template
 
@@ -23,14 +23,21 @@ def synthesized():
     raw, curated = DataBucket(stack, "Raw"), DataBucket(stack, "Curated")
     _declare(stack, raw, curated)
     template = Template.from_stack(stack).to_json()
-    machines = [each for each in template["Resources"].values() if each["Type"] == "AWS::StepFunctions::StateMachine"]
+    kind = "AWS::StepFunctions::StateMachine"
+    resources = {key: each for key, each in template["Resources"].items() if each["Type"] == kind}
+    lines = {
+        f"<{key}>": json.loads(flat(each["Properties"]["DefinitionString"]))
+        for key, each in resources.items()
+        if each["Properties"].get("StateMachineType") == "EXPRESS"
+    }
+    machines = [each for key, each in resources.items() if f"<{key}>" not in lines]
     found = {
         each["Metadata"]["cdk-processing"]["job"].rpartition("/")[2]: json.loads(
             flat(each["Properties"]["DefinitionString"])
         )
         for each in machines
     }
-    return found, f"<{stack.get_logical_id(raw.node.default_child)}>"
+    return found, f"<{stack.get_logical_id(raw.node.default_child)}>", lines
 
 
 def _declare(stack, raw, curated):
@@ -45,11 +52,12 @@ def _declare(stack, raw, curated):
         ProcessingInput,
         ProcessingJob,
         ProcessingOutput,
+        ProcessingPlatform,
         SKLearnProcessor,
     )
 
-    def job(name, *triggers, source=None, sources=(), instance_type="ml.m5.xlarge", **run):
-        processor = SKLearnProcessor(framework_version="1.4-2", instance_type=instance_type, instance_count=1)
+    def job(name, *triggers, source=None, sources=(), instance_type="ml.m5.xlarge", instances=1, limits=None, **run):
+        processor = SKLearnProcessor(framework_version="1.4-2", instance_type=instance_type, instance_count=instances)
         request = processor.run(
             code="s3://code/prep.py",
             inputs=[
@@ -65,7 +73,7 @@ def _declare(stack, raw, curated):
             ],
             **run,
         )
-        return ProcessingJob(stack, name, request, triggers=list(triggers))
+        return ProcessingJob(stack, name, request, triggers=list(triggers), **(limits or {}))
 
     job("Arrivals", OnObjectCreated(raw.at("in/")))
     job("Manifests", OnObjectCreated(raw.at("in/")), source=ExecutionVariables.OBJECT_URI)
@@ -82,12 +90,17 @@ def _declare(stack, raw, curated):
     )
     upstream = job("Upstream", OnObjectCreated(raw.at("in/")))
     job("Downstream", OnSuccessOf(upstream))
+    job("Limited", OnObjectCreated(raw.at("in/")), limits={"max_concurrency": 2})
+    platform = ProcessingPlatform(stack, "Shared", max_instances=3)
+    job("Small", OnObjectCreated(raw.at("in/")), limits={"platform": platform})
+    job("Large", OnObjectCreated(raw.at("in/")), instances=2, limits={"platform": platform})
+    job("Both", OnObjectCreated(raw.at("in/")), instances=2, limits={"platform": platform, "max_concurrency": 2})
 
 
 @pytest.fixture(scope="session")
 def subject(synthesized):
     """``subject(name)`` is what is checked of a job; ``change`` may make its definition another."""
-    definitions, bucket = synthesized
+    definitions, bucket, lines = synthesized
     asked = {
         "Newest": {"newest_only": True},
         "ByHand": {"by_hand": True},
@@ -96,12 +109,26 @@ def subject(synthesized):
         "Allow": {"overlap": "allow"},
         "All": {"sources": SOURCES},
         "Upstream": {"announces": True},
+        "Limited": {"limit": 2},
+        "Small": {"limit": 3, "weights": (1, 2), "others": ("Large",)},
+        "Both": {"limit": 3, "weights": (2,)},
     }
 
     def make(name, change=None):
-        definition = json.loads(json.dumps(definitions[name]))
+        definition, options = json.loads(json.dumps(definitions[name])), dict(asked.get(name, {}))
+        changed = definition
+        if "limit" in options:
+            machine = definition["States"]["AskForPlace"]["Arguments"]["StateMachineArn"]
+            changed = line = json.loads(json.dumps(lines[machine]))
+            options |= {"line": line, "line_machine": machine}
         if change is not None:
-            definition = change(definition) or definition
-        return Subject(Definition(definition), bucket=bucket, **asked.get(name, {}))
+            result = change(changed) or changed
+            definition, options = (
+                (result, options) if changed is definition else (definition, {**options, "line": result})
+            )
+        if "line" in options:
+            others = tuple(Definition(definitions[other]) for other in options.get("others", ()))
+            options |= {"line": Definition(options["line"]), "others": others}
+        return Subject(Definition(definition), bucket=bucket, **options)
 
     return make

@@ -82,11 +82,13 @@ class Definition:
 
     def evaluate(self, template, variables, states):
         """A template's value."""
-        impure, sees_state = self._traits.get(id(template)) or self._look(template)
+        impure, sees_state, names, fields = self._traits.get(id(template)) or self._look(template)
         if impure:
             return _as_json(evaluate(template, variables, **states))
         context = states["context"] if sees_state else {k: v for k, v in states["context"].items() if k != "State"}
-        key = (id(template), marshal.dumps((variables, {**states, "context": context}), 2))
+        known = {name: value for name, value in variables.items() if name in names}
+        seen = {name: value for name, value in {**states, "context": context}.items() if name in fields}
+        key = (id(template), marshal.dumps((known, seen), 2))
         if key not in self._known:
             if len(self._known) > 20_000:
                 self._known.clear()
@@ -104,6 +106,8 @@ class Definition:
         traits = self._traits[id(template)] = (
             _IMPURE.search(text) is not None,
             re.search(r"context\.(?!Execution\b|StateMachine\b)", text) is not None,
+            frozenset(re.findall(r"\$([a-z_]+)", text)),
+            frozenset(re.findall(r"\$states\.([a-zA-Z]+)", text)),
         )
         return traits
 
@@ -118,10 +122,11 @@ class Execution:
         event: Its input.
         world: Whom its tasks call, ``world.call(execution, resource, arguments)``; also has the ``clock``.
         evaluates_anew: Whether a retried task's arguments are evaluated again, which nobody has told us.
+        caller: The execution that waits for it, if it is a synchronous one.
     """
 
-    def __init__(self, definition, machine, name, event, world, evaluates_anew=True):
-        self.definition, self.world, self.input = definition, world, event
+    def __init__(self, definition, machine, name, event, world, evaluates_anew=True, caller=None):
+        self.definition, self.world, self.input, self.caller = definition, world, event, caller
         self.arn = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
         self.status, self.output, self.error, self.cause = "RUNNING", None, None, None
         self.entered, self.variables, self.answers = [], {}, 0

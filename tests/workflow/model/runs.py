@@ -39,6 +39,11 @@ class Subject:
         by_hand: Whether it is started with a run key and a parameter, ``ratio``.
         sources: The sources whose markers launch a run together.
         bucket: Where objects arrive.
+        line: The definition of the state machine that keeps lines; None where nothing is limited.
+        line_machine: ARN of that.
+        weights: What a run of each definition takes of the limit.
+        limit: How much runs may take together.
+        others: Further jobs that share the limit: their definitions.
         services: Whose calls it makes, as far as faults go.
     """
 
@@ -49,10 +54,16 @@ class Subject:
     by_hand: bool = False
     sources: tuple[str, ...] = ()
     bucket: str = "raw-data"
+    line: Definition | None = None
+    line_machine: str = ""
+    weights: tuple[int, ...] = (1,)
+    limit: int | None = None
+    others: tuple[Definition, ...] = ()
     services: tuple[str, ...] = field(init=False)
 
     def __post_init__(self):
-        used = " ".join(state.get("Resource", "") for state in self.definition.states.values())
+        states = [*self.definition.states.values(), *(self.line.states.values() if self.line else ())]
+        used = " ".join(state.get("Resource", "") for state in states)
         words = {
             "create": "createProcessingJob",
             "describe": "describeProcessingJob",
@@ -60,13 +71,18 @@ class Subject:
             "s3": ":s3:",
             "sqs": "sqs:",
             "dynamodb": "dynamodb:",
-            "sfn": ":sfn:",
+            "sfn": ":sfn:describeExecution",
+            "sync": ":sfn:startSyncExecution",
             "events": "events:",
         }
         services = [service for service, word in words.items() if word in used]
         # More often where more can go wrong: where a name, a turn or a place in a queue is taken.
         takes = [service for service in services if service in ("create", "dynamodb")]
         object.__setattr__(self, "services", (*services, *takes, *takes))
+
+    def job_of(self, label):
+        """Which of the jobs an event launches."""
+        return sum(map(ord, f"{label[0]}")) % (1 + len(self.others))
 
     def event(self, thing, version):
         """An event, and what is delivered at most once however often the event is: the label of its run."""
@@ -120,6 +136,7 @@ class Runs(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.world = World()
+        self.world.machines[self.subject.line_machine] = self.subject.line
         self.world.on_job, self.world.on_letter = self._job_made, self._letter_sent
         self.started, self.labels, self.envelopes = [], {}, []
         # Who has had an answer from the table, and who had when another one began: those are before it in a queue.
@@ -136,7 +153,8 @@ class Runs(RuleBasedStateMachine):
         return len(self.started) < MOST_EXECUTIONS
 
     def _able(self):
-        return [execution for execution in self.started if execution.running and not execution.blocked]
+        going = [*self.started, *self.world.called] if self.world.called else self.started
+        return [execution for execution in going if execution.running and not execution.blocked]
 
     def _running(self):
         return [execution for execution in self.started if execution.running]
@@ -223,7 +241,9 @@ class Runs(RuleBasedStateMachine):
 
     def _start(self, event, label):
         name = f"e{len(self.started) + 1}"
-        execution = Execution(self.subject.definition, MACHINE, name, event, self.world, self._anew)
+        which = self.subject.job_of(label)
+        definition, machine = (self.subject.definition, *self.subject.others)[which], MACHINE + "2" * which
+        execution = Execution(definition, machine, name, event, self.world, self._anew)
         self.labels[execution], self.ahead[execution] = label, tuple(self.placed)
         self.started.append(execution)
         self.statistics["executions"] += 1
@@ -232,9 +252,16 @@ class Runs(RuleBasedStateMachine):
     def _go(self, execution, steps):
         for _ in range(steps):
             execution.step()
-            if execution.answers and execution not in self.placed:
+            if execution.caller is None and execution not in self.placed and self._has_come(execution):
                 self.placed.append(execution)
             self.statistics["steps"] += 1
+
+    def _has_come(self, execution):
+        """Whether an execution knows that it stands in a line, or that the table has its place."""
+        if self.subject.limit is None:
+            return bool(execution.answers)
+        answer = execution.variables.get("answer", {})
+        return bool(answer.get("place") or answer.get("joined"))
 
     def _redrive(self, execution):
         """The input of the execution that goes on with a failed one's run; None where there is nothing to redrive."""
@@ -256,10 +283,10 @@ class Runs(RuleBasedStateMachine):
         return {"redrive": {"event": event, "run_key": run["key"], "run_id": run["id"], "attempt": number}}
 
     def _job_name(self, execution, attempt):
-        template = self.subject.definition.states["RunJob"]["Arguments"]["ProcessingJobName"]
+        template = execution.definition.states["RunJob"]["Arguments"]["ProcessingJobName"]
         variables = {**execution.variables, "attempt": attempt}
         context = {"Execution": {"Id": execution.arn}, "StateMachine": {"Id": MACHINE}}
-        return self.subject.definition.evaluate(template, variables, {"input": {}, "context": context})
+        return execution.definition.evaluate(template, variables, {"input": {}, "context": context})
 
     # -- what must never be
 
@@ -284,6 +311,8 @@ class Runs(RuleBasedStateMachine):
             self._check_overlap(job)
         if self.subject.sources:
             self._check_folders(job)
+        if self.subject.limit is not None:
+            self._check_limit(job)
 
     def _check_manifest(self, job, uri):
         bucket, _, key = uri.removeprefix("s3://").partition("/")
@@ -317,6 +346,30 @@ class Runs(RuleBasedStateMachine):
             for other in self.ahead[job.maker]:
                 _never(other.running, f"{_name(job.maker)} makes its job before {_name(other)}, which came before it")
 
+    def _weight(self, execution):
+        return self.subject.weights[self.subject.job_of(self.labels[execution])]
+
+    def _check_limit(self, job):
+        told = f"{job.name} of {self._label(job)} begins"
+        working = [other.maker for other in self._jobs() if other is job or other.maker.running]
+        _never(
+            sum(map(self._weight, working)) > self.subject.limit,
+            f"{told} while {len(working) - 1} others work: more than the limit of {self.subject.limit}",
+        )
+        line = self._line()
+        _never(job.maker not in line, f"{told}, and {_name(job.maker)} has no place in the line")
+        before = line[: line.index(job.maker)]
+        for other in self.ahead[job.maker]:
+            _never(other.running and other not in before, f"{told} before {_name(other)}, which came before it")
+
+    def _line(self):
+        """The executions in the last line before the job, in order."""
+        arns = MACHINE.replace(":stateMachine:", ":execution:").rpartition(":")[0]
+        keys = [key for key, item in self.world.table.items.items() if "line" in item]
+        shared = [key for key in keys if "#line#platform" in key]
+        item = self.world.table.items[(shared or keys)[0]]
+        return [self.world.executions[f"{arns}:{each['S'].partition(' ')[2]}"] for each in item["line"]["L"]]
+
     def _letter_sent(self, execution, body):
         told = f"{_name(execution)} of {self.labels.get(execution)} sends a dead letter ({body['error']}) though"
         _never(execution.job_completed and not self.subject.announces, f"{told} it has seen its job complete")
@@ -334,7 +387,7 @@ class Runs(RuleBasedStateMachine):
             self._check_run(label)
         self.statistics["interleavings"] += 1
         self.statistics.update(self.world.met)
-        for execution in self.started:
+        for execution in [*self.started, *self.world.called]:
             self.statistics.update(execution.entered)
 
     def _end_everything(self):
@@ -343,7 +396,7 @@ class Runs(RuleBasedStateMachine):
         for waiting in self.world.faults.values():
             waiting.clear()
         taken = 0
-        while running := self._running():
+        while running := [*self._running(), *(each for each in self.world.called if each.running)]:
             for job in self._jobs():
                 job.end("Stopped" if job.status == "Stopping" else "Completed")
             for execution in running:

@@ -28,9 +28,21 @@ INTERLEAVINGS = {
     "Allow": 120,
     "Upstream": 160,
     "All": 300,
+    "Limited": 60,
+    "Small": 40,
+    "Both": 20,
 }
+#: The same for the nightly check of limits, whose runs take ten times as many steps.
+MORE_INTERLEAVINGS = {"Limited": 500, "Small": 400, "Both": 200}
 #: States of a definition that its trigger does not lead to.
-NOT_MEANT_FOR = {"Skip": {"JoinLine"}, "Queue": {"Skipped", "TakeTurn"}}
+_OF_OTHER_LINES = {"LineIsFull", "TooHeavy"}
+NOT_MEANT_FOR = {
+    "Limited": _OF_OTHER_LINES,
+    "Small": _OF_OTHER_LINES,
+    "Both": _OF_OTHER_LINES,
+    "Skip": {"JoinLine"},
+    "Queue": {"Skipped", "TakeTurn"},
+}
 _SETTINGS = settings(
     phases=[Phase.generate, Phase.shrink],
     stateful_step_count=30,
@@ -79,7 +91,8 @@ def test_no_order_of_events_and_faults_loses_or_doubles_a_run(job, subject):
     assert done["interleavings"] >= INTERLEAVINGS[job]
     # What was not reached was not checked; what all definitions share is, by the first.
     shared = () if job == "Arrivals" else subject("Arrivals").definition.states
-    own = set(subject(job).definition.states) - set(shared)
+    checked_job = subject(job)
+    own = {*checked_job.definition.states, *(checked_job.line.states if checked_job.line else ())} - set(shared)
     assert {state for state in own if not done[state]} == NOT_MEANT_FOR.get(job, set())
 
 
@@ -90,6 +103,15 @@ def test_a_thousand_orders_of_markers_and_faults_make_one_run_of_each_day(subjec
     assert done["interleavings"] >= 1_000
     # A check of days that never get complete would check nothing.
     assert done["jobs"] >= 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("job", MORE_INTERLEAVINGS)
+def test_no_order_of_a_thousand_breaks_a_limit(job, subject):
+    checked = check(subject(job), MORE_INTERLEAVINGS[job], derandomize=False)
+
+    print(f"\n{job}: {checked.statistics['interleavings']} interleavings, {checked.seconds:.1f} s")
+    assert checked.statistics["interleavings"] >= MORE_INTERLEAVINGS[job]
 
 
 # -- orders that a flaw once hid in -----------------------------------------------------------------------------------
@@ -220,6 +242,28 @@ def nobody_queues(definition):
         choice["Next"] = "TakeTurn"
 
 
+def own_weight_is_forgotten(line):
+    judged = line["States"]["JudgeLine"]["Choices"][0]
+    judged["Condition"] = judged["Condition"].replace(" + $line.weight", "")
+
+
+def anybody_is_taken_out_of_the_line(line):
+    del line["States"]["LeaveLine"]["Arguments"]["ConditionExpression"]
+
+
+def who_comes_stands_first(line):
+    arguments = line["States"]["JoinLine"]["Arguments"]
+    arguments["UpdateExpression"] = "SET line = list_append(:just_me, if_not_exists(line, :nobody))"
+
+
+def who_has_ended_stays_in_the_line(line):
+    line["States"]["JudgeSuspect"]["Choices"].pop()
+
+
+def everybody_has_a_place(line):
+    return json.loads(json.dumps(line).replace("$seen.is_in and $seen.taken", "0 * $seen.taken"))
+
+
 def what_is_newer_is_superseded(definition):
     arguments = definition["States"]["RecordNewest"]["Arguments"]
     arguments["ConditionExpression"] = arguments["ConditionExpression"].replace("<=", ">=")
@@ -262,6 +306,11 @@ def success_is_not_told(definition):
         ("Queue", whoever_is_first_is_taken_out_of_the_line, "begins while|which came before it"),
         ("Queue", one_that_has_ended_is_waited_for, "yet do not end"),
         ("Queue", nobody_queues, "which came before it"),
+        ("Limited", everybody_has_a_place, "more than the limit"),
+        ("Small", own_weight_is_forgotten, "more than the limit"),
+        ("Limited", anybody_is_taken_out_of_the_line, "more than the limit|no place|came before it"),
+        ("Limited", who_comes_stands_first, "more than the limit|came before it"),
+        ("Limited", who_has_ended_stays_in_the_line, "yet do not end"),
         ("Newest", what_is_newer_is_superseded, "nothing newer came"),
         ("All", the_first_marker_launches, "have not come"),
         ("All", only_the_last_marker_is_kept, "jobs are|and ends"),

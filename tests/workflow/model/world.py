@@ -19,7 +19,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.workflow.model.machine import Clock, StateError
+from tests.workflow.model.machine import Clock, Execution, StateError
 from tests.workflow.model.table import ConditionFailedError, Table
 
 ENDED = ("Completed", "Failed", "Stopped")
@@ -47,6 +47,7 @@ FAULTS = {
     "dynamodb": ["lost", "throttled", "server_error", "lost", "repeated", "stale"],
     "sfn": ["throttled", "server_error", "lost", "stale"],
     "events": ["throttled", "server_error", "lost", "repeated", "failed_entry"],
+    "sync": ["throttled", "server_error", "lost", "lost", "repeated"],
 }
 _QUOTA = (
     "The account-level service limit 'ml.m5.xlarge for processing job usage' is {} Instances, with current utilization "
@@ -145,6 +146,27 @@ class Following(Answer):
             self.job.status = "Stopping"
 
 
+class Called(Answer):
+    """``startSyncExecution``: it is answered when the other execution has ended. Nobody can cancel that."""
+
+    def __init__(self, execution):
+        super().__init__()
+        self._execution = execution
+
+    @property
+    def answered(self):
+        """Whether the other execution has ended."""
+        return not self._execution.running
+
+    def answer(self):
+        """How it ended."""
+        ended = self._execution
+        if ended.status == "SUCCEEDED":
+            return {"Status": ended.status, "Output": json.dumps(ended.output)}
+        ended.caller.troubled = True
+        return {"Status": ended.status, "Error": ended.error, "Cause": ended.cause}
+
+
 @dataclass
 class World:
     """All services, and everything that executions did to them.
@@ -159,6 +181,8 @@ class World:
         faults: What the next calls of a service meet.
         storm: What every call meets for which there is no fault of its own.
         queue_is_down: Whether every message is refused.
+        machines: Definitions of the state machines that are called synchronously, by ARN.
+        called: The executions of these.
         cancels: Whether Step Functions stops the job of a task that is ended before it.
     """
 
@@ -174,6 +198,8 @@ class World:
     queue_is_down: bool = False
     cancels: bool = True
     table: Table = field(default_factory=Table)
+    machines: dict[str, Any] = field(default_factory=dict)
+    called: list[Any] = field(default_factory=list)
     on_job: Any = lambda job: None
     on_letter: Any = lambda execution, body: None
     met: list[str] = field(default_factory=list)
@@ -186,6 +212,8 @@ class World:
         if fault is not None:
             self.met.append(f"{service}:{fault}")
             execution.troubled = True
+            if execution.caller is not None:
+                execution.caller.troubled = True
         refusal = _refusal(service, fault, errors)
         if refusal is not None:
             if service == "sqs":
@@ -268,6 +296,12 @@ class World:
         # consistent.
         return {"ExecutionArn": found.arn, "Status": "RUNNING" if fault == "stale" else found.status}
 
+    def _start_sync(self, execution, request, _fault):
+        arn, name = request["StateMachineArn"], f"s{len(self.called) + 1}"
+        made = Execution(self.machines[arn], arn, name, json.loads(request["Input"]), self, caller=execution)
+        self.called.append(made)
+        return Called(made)
+
     def _get_item(self, _execution, request, fault):
         return self.table.get(request, stale=fault == "stale")
 
@@ -323,6 +357,7 @@ _SERVICES = {
     "dynamodb:getItem": ("dynamodb", World._get_item, _DYNAMODB),
     "dynamodb:updateItem": ("dynamodb", World._update_item, _DYNAMODB),
     "aws-sdk:sfn:describeExecution": ("sfn", World._describe_execution, _SFN),
+    "aws-sdk:sfn:startSyncExecution": ("sync", World._start_sync, _SFN),
     "events:putEvents": ("events", World._put_events, _EVENTS),
 }
 

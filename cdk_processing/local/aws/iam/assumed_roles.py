@@ -77,6 +77,8 @@ class AssumedRole:
             max_pool_connections=32,
             s3={"addressing_style": "path"},
             parameter_validation=True,
+            # The host of a synchronous execution is "sync-states..."; here there is one host.
+            inject_host_prefix=False,
         )
         return self._session.client(service, endpoint_url=self.endpoint_url, config=config)
 
