@@ -134,6 +134,7 @@ class ProcessingEnvironment:
                 tags=self.tags,
                 cost_allocation=self._cost_allocation(team),
                 standards=self.standards,
+                has_max_instances=declared.platform.max_instances is not None,
             )
         )
 

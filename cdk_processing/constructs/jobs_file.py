@@ -152,6 +152,7 @@ class _Declaring:
                     platform=platform,
                     launch_policy=LaunchPolicy(**given) if given else PATIENT,
                     job_id=self._job.model.job_id,
+                    max_concurrency=self._job.model.max_concurrency,
                 )
         return problems
 

@@ -97,6 +97,10 @@ class PlatformDefaults(Declared):
     removal_policy: Literal["retain", "destroy"] | None = Field(
         default=None, description="What happens to stored data when the stack is deleted. Left out, it stays."
     )
+    max_instances: int | None = Field(
+        default=None,
+        description="How many instances the jobs of all stacks use at once, 1-100,000. Runs beyond that wait.",
+    )
 
 
 class PlatformModel(PlatformDefaults):

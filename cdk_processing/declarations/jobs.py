@@ -274,6 +274,9 @@ class JobModel(Declared):
     job_id: str | None = Field(
         default=None, description="Identifies the job in its account and region, also when it is renamed or moved."
     )
+    max_concurrency: int | None = Field(
+        default=None, description="How many runs work at once, 1-300. The others wait, first come, first served."
+    )
 
 
 class JobsModel(Declared):

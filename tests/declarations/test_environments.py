@@ -88,7 +88,7 @@ EXAMPLES = {
         [
             "17:28: environments.test.platform.retention must be one of the keys name, encryption_key, alert_topic, "
             "alert_emails, alert_channels, log_retention_days, subnets, security_group_ids, permissions_boundary, "
-            "role_path, role_name_prefix, removal_policy, got retention; write 'log_retention_days'"
+            "role_path, role_name_prefix, removal_policy, max_instances, got retention; write 'log_retention_days'"
         ],
     ),
     "text for a number": (

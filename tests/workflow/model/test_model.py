@@ -247,8 +247,8 @@ def own_weight_is_forgotten(line):
     judged["Condition"] = judged["Condition"].replace(" + $line.weight", "")
 
 
-def anybody_is_taken_out_of_the_line(line):
-    del line["States"]["LeaveLine"]["Arguments"]["ConditionExpression"]
+def who_runs_is_taken_out_of_the_line(line):
+    return json.loads(json.dumps(line).replace("$status in ['RUNNING', 'PENDING_REDRIVE']", "false"))
 
 
 def who_comes_stands_first(line):
@@ -308,7 +308,7 @@ def success_is_not_told(definition):
         ("Queue", nobody_queues, "which came before it"),
         ("Limited", everybody_has_a_place, "more than the limit"),
         ("Small", own_weight_is_forgotten, "more than the limit"),
-        ("Limited", anybody_is_taken_out_of_the_line, "more than the limit|no place|came before it"),
+        ("Limited", who_runs_is_taken_out_of_the_line, "more than the limit|no place|came before it"),
         ("Limited", who_comes_stands_first, "more than the limit|came before it"),
         ("Limited", who_has_ended_stays_in_the_line, "yet do not end"),
         ("Newest", what_is_newer_is_superseded, "nothing newer came"),
