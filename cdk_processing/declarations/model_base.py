@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ __all__ = ["PLACEHOLDER", "Day", "Declared", "choice", "either", "spelled", "wro
 
 #: What marks a choice that may also be a value known at run time.
 PLACEHOLDER = "{"
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Declared(BaseModel):
@@ -97,14 +99,11 @@ def either(kinds: dict[str, Any]) -> Any:
     return Annotated[union, Discriminator(tag, "declared", "{allowed}; {fix}", error)]
 
 
-def _as_day(text: Any) -> Any:
-    try:
-        return date.fromisoformat(text) if isinstance(text, str) and len(text) == 10 else _refuse_day()
-    except ValueError:
-        _refuse_day()
-
-
-def _refuse_day() -> None:
+def _as_day(text: Any) -> date:
+    # Newer releases of Python take more forms than this one.
+    if isinstance(text, str) and _DAY.fullmatch(text):
+        with suppress(ValueError):
+            return date.fromisoformat(text)
     raise wrong("a day such as 2027-03-31", "write year, month and day with hyphens")
 
 

@@ -124,6 +124,13 @@ EXAMPLES = {
             "got '2099-02-30'; write year, month and day with hyphens"
         ],
     ),
+    "a day by its week, which some releases of Python read": (
+        ("2099-03-31", "2099-W01-1"),
+        [
+            "30:18: environments.prod.standards.exemptions[0].until must be a day such as 2027-03-31, "
+            "got '2099-W01-1'; write year, month and day with hyphens"
+        ],
+    ),
     "an unknown rule, as the library tells it": (
         ("rule: network_isolation", "rule: isolation"),
         [
