@@ -74,7 +74,7 @@ class Problem:
 
     def __str__(self) -> str:
         # Where an object is in memory tells nobody anything.
-        text = re.sub(r" object at 0x[0-9a-fA-F]+>", " object>", repr(self.value))
+        text = re.sub(r" at 0x[0-9a-fA-F]+>", ">", repr(self.value))
         text = _NUMBER_TOKEN.sub("<CDK token>", text)
         got = text if len(text) <= 120 else f"{text[:100]}... ({len(text)} characters)"
         where = f" ({self.where})" if self.where else ""

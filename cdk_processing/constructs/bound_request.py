@@ -31,6 +31,7 @@ from cdk_processing.constructs.resources import (
     allow,
     arn_of,
     known_as,
+    path_of,
     place_of,
     role,
     stack_of,
@@ -40,6 +41,7 @@ from cdk_processing.constructs.shared_policies import name_of_text, shared_polic
 from cdk_processing.constructs.storage import bucket_access, result_access
 from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.constructs.typed import TypedResource
+from cdk_processing.constructs.written_over import KeptTrust
 from cdk_processing.request.channels import ProcessingInput
 from cdk_processing.request.datasets import AthenaDatasetDefinition, RedshiftDatasetDefinition
 from cdk_processing.request.feature_store import FeatureStoreOutput
@@ -138,6 +140,7 @@ class BoundRequest:
             return given  # named by ARN: what it may do is its owner's business
         if given is not None:
             _add_to(given, self._statements())
+            _expect_trust(given)
             arn: str = given.role_arn
             return arn
         self._role = role(
@@ -248,6 +251,12 @@ def _athena_access(query: AthenaDatasetDefinition) -> AthenaAccess:
         bucket_arn=result.bucket_arn,
         objects=result.objects,
     )
+
+
+def _expect_trust(given: Any) -> None:
+    """Have synth tell if SageMaker may not assume a role of this app."""
+    if hasattr(given, "node"):
+        checks_of(stack_of(given)).kept[path_of(given)] = KeptTrust("sagemaker.amazonaws.com")
 
 
 def _add_to(given: Any, statements: Sequence[Statement]) -> None:

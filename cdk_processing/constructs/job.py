@@ -10,6 +10,7 @@ from constructs import Construct
 
 from cdk_processing.constructs.alarms import alarm_on_failure
 from cdk_processing.constructs.bound_request import BoundRequest
+from cdk_processing.constructs.bucket_attributes import bucket_attribute_problems
 from cdk_processing.constructs.capacity import capacity_of, capacity_problems
 from cdk_processing.constructs.checks import checks_of
 from cdk_processing.constructs.circles import circle_problems
@@ -30,6 +31,7 @@ from cdk_processing.constructs.triggers.base import Trigger
 from cdk_processing.constructs.triggers.overlaps import overlap_problems
 from cdk_processing.constructs.utc_dates import warn_of_utc_dates
 from cdk_processing.constructs.validation import (
+    construct_id_problems,
     declaration_problems,
     policy_problems,
     trigger_problems,
@@ -117,6 +119,9 @@ class ProcessingJob(Construct):
         #: The construct's path, which names the job.
         self.path: str = known_as(self)
         problems = declaration_problems(request, triggers, self._place.region)
+        if not problems:
+            problems = bucket_attribute_problems(self, request, triggers)
+        problems += construct_id_problems(construct_id)
         problems += platform_problems(platform, self) + policy_problems(launch_policy)
         placements = job_placements(self, request, triggers, platform)
         problems += place_problems(placements)
@@ -170,6 +175,11 @@ class ProcessingJob(Construct):
         checks_of(stack_of(self)).late.append(lambda: unlaunched_problems(self.path, request, self._launching.triggers))
         self._describe()
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> ProcessingJob:
+        """The job itself: a copy of a value that names it, such as a trigger, names the same."""
+        del memo
+        return self
+
     # -- what users hold ----------------------------------------------------------------------------------------------
 
     @cached_property
@@ -210,6 +220,7 @@ class ProcessingJob(Construct):
         """
         placements = trigger_placements(self, [trigger])
         problems = trigger_problems(self._request, [trigger]) or self._repetition_problems(trigger)
+        problems = problems or bucket_attribute_problems(self, None, [trigger])
         problems += place_problems(placements)
         problems = problems or circle_problems(self, self.path, self._request, [trigger])
         if problems:
@@ -238,12 +249,19 @@ class ProcessingJob(Construct):
         """Allow a principal to start the job.
 
         Raises:
-            DeclarationError: The grantee is in another account, where Step Functions admits nobody.
+            DeclarationError: The grantee is in another account, where Step Functions admits nobody, or has no policy to
+                add to, like a service.
         """
         problems = place_problems([grantee_placement(self, grantee)])
         if problems:
             raise DeclarationError(self.path, [problem.on(self.node.id) for problem in problems])
-        return self.state_machine.grant_start_execution(grantee)
+        grant = self.state_machine.grant_start_execution(grantee)
+        if not grant.success:
+            fix = "pass what makes the call; for another account, a role of this one that it may assume"
+            allowed = "a role, user, group or function, whose policy is added to: a state machine has none of its own"
+            problem = Problem("grantee", grantee, allowed, fix)
+            raise DeclarationError(self.path, [problem.on(self.node.id)])
+        return grant
 
     def as_state(
         self,

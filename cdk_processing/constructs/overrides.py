@@ -1,4 +1,4 @@
-"""Reads this library's resources in the templates as they are deployed, and tells what an override has taken from them.
+"""Reads the templates as they are deployed: what an override has taken from a job, and where a run-time value stands.
 
 A plugin of the CDK's validation: only the templates have overrides, and the CDK calls plugins when they are written.
 """
@@ -24,6 +24,7 @@ from aws_cdk import (
 from constructs import IConstruct
 
 from cdk_processing.constructs.written_over import Kept, KeptRole, LogicalIds
+from cdk_processing.request.markers import has_marker, values_in_tree
 
 if TYPE_CHECKING:
     from cdk_processing.standards.templates import SynthesizedStack
@@ -79,7 +80,7 @@ class _Overrides:
             violation
             for each in context.stack_templates
             for file, stack in synthesized_stacks(Path(each.template_path), None, denies=False)
-            for violation in self._violations(file, stack)
+            for violation in (*self._violations(file, stack), *_run_time_values(file, stack))
         ]
         return PolicyValidationPluginReport(success=not found, violations=found)
 
@@ -107,6 +108,34 @@ class _Overrides:
                         )
                     ],
                 )
+
+
+def _run_time_values(file: Path, stack: SynthesizedStack) -> Iterator[PolicyViolation]:
+    """Values of a run that stand in a template: whoever gets them there gets the marker."""
+    if not has_marker(file.read_text(encoding="utf-8")):
+        return
+    for section in ("Resources", "Outputs"):
+        for name, each in stack.template.get(section, {}).items():
+            values = values_in_tree(each)
+            if not values:
+                continue
+            labels = ", ".join(dict.fromkeys(value.label for value in values))
+            path = stack.path_of(name) if section == "Resources" else f"{stack.path}/{name}"
+            yield PolicyViolation(
+                rule_name="run-time-value",
+                description=f"{path} must not have {labels}, which only a run of a job knows; use run-time values in "
+                "the request of a job alone. Where all runs write is outputs['name'].folder. What one run wrote is in "
+                "the output of as_state(...), and in the event that OnSuccessOf waits for",
+                severity="error",
+                violating_resources=[
+                    PolicyViolatingResource(
+                        locations=[section],
+                        construct_path=stack.paths.get(name),
+                        resource_logical_id=name,
+                        template_path=str(file),
+                    )
+                ],
+            )
 
 
 def _resolved(stack: Stack, kept: dict[str, Kept]) -> dict[str, Kept]:

@@ -26,8 +26,8 @@ def warn_of_past_schedules(job: Construct, triggers: Sequence[Trigger]) -> None:
             end = "" if trigger.end is None else f" until {trigger.end.isoformat()}"
             Annotations.of(job).add_warning_v2(
                 _WARNING,
-                f"all times of {trigger.describe()}{end} are past, so it launches nothing. Correct the time, or remove "
-                f'the trigger. If it has done its work, write Annotations.of(job).acknowledge_warning("{_WARNING}").',
+                f"{trigger.describe()}{end} launches nothing: its times are past, or the clock skips them. Correct it, "
+                f'or remove it. If it has done its work, write Annotations.of(job).acknowledge_warning("{_WARNING}").',
             )
 
 

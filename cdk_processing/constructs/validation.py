@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -28,12 +28,14 @@ from cdk_processing.request.packing import unpacked_problems
 from cdk_processing.request.parameter_values import value_problem
 from cdk_processing.request.request import ProcessingRequest
 from cdk_processing.request.run_time_value import RunTimeValue
+from cdk_processing.request.runtime import has_run_time_value
 from cdk_processing.request.tokens import is_token
 from cdk_processing.schedules import likely_expression
 from cdk_processing.workflow.event_fields import EventField
 from cdk_processing.workflow.launch_policy import LaunchPolicy
 
 __all__ = [
+    "construct_id_problems",
     "declaration_problems",
     "policy_problems",
     "trigger_problems",
@@ -57,6 +59,8 @@ def declaration_problems(request: ProcessingRequest, triggers: Sequence[Trigger]
     if isinstance(triggers, (str, bytes)) or not isinstance(triggers, Sequence):
         kind = type(triggers).__name__ if isinstance(triggers, Trigger) else "OnSchedule"
         fix = "leave it out" if triggers is None else f"write triggers=[{kind}(...)]"
+        if isinstance(triggers, Iterable) and not isinstance(triggers, (str, bytes)):
+            fix = "write triggers=list(...) with it"
         return [Problem("triggers", triggers, "a list of triggers", fix)]
     found = request.problems() + image_problems(request.processor.image, region)
     if not request.is_readable:
@@ -66,6 +70,14 @@ def declaration_problems(request: ProcessingRequest, triggers: Sequence[Trigger]
     found += _local_input_problems(request) or unpacked_problems(request)
     own = trigger_problems(request, triggers)
     return found + (own or repeated_trigger_problems(triggers) or overlap_problems(triggers))
+
+
+def construct_id_problems(construct_id: str) -> list[Problem]:
+    """What is wrong with the id of a job: the job is made before it runs."""
+    if not has_run_time_value(construct_id):
+        return []
+    fix = "leave the run-time value out; each run has a name of its own"
+    return [Problem("construct_id", construct_id, "known at synth", fix)]
 
 
 def policy_problems(policy: LaunchPolicy) -> list[Problem]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-__all__ = ["Kept", "KeptMachine", "KeptRole", "KeptTrigger", "LogicalIds", "Loss"]
+__all__ = ["Kept", "KeptMachine", "KeptRole", "KeptTrigger", "KeptTrust", "LogicalIds", "Loss"]
 
 _OWN_POLICY = (
     "write iam.Policy(scope, 'Mine', roles=[job.execution_role], statements=[...]), or set role.policies = "
@@ -90,6 +90,24 @@ class KeptRole:
         if refused:
             named = " and ".join(refused)
             text = f"must let {named} assume the role; add your statement to those of this library"
+            yield Loss("role-trust", "AssumeRolePolicyDocument", text)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTrust:
+    """A role that a job was given: the service that must be able to assume it.
+
+    Attributes:
+        service: The service.
+    """
+
+    service: str
+
+    def losses(self, properties: Mapping[str, Any], ids: LogicalIds) -> Iterator[Loss]:
+        """The service, if the role does not trust it."""
+        del ids
+        if not _trusts(properties.get("AssumeRolePolicyDocument"), self.service):
+            text = f"must let {self.service} assume the role; write assumed_by=iam.ServicePrincipal({self.service!r})"
             yield Loss("role-trust", "AssumeRolePolicyDocument", text)
 
 
@@ -205,7 +223,7 @@ def _admits(statement: Any, service: str) -> bool:
     if not isinstance(statement, Mapping) or statement.get("Effect") != "Allow":
         return False
     principal = statement.get("Principal")
-    named = principal.get("Service", principal.get("AWS")) if isinstance(principal, Mapping) else principal
+    named = principal.get("Service") if isinstance(principal, Mapping) else principal
     listed = named if isinstance(named, list) else [named]
     return any(each in (service, "*") or isinstance(each, Mapping) for each in listed)
 

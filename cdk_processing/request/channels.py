@@ -15,7 +15,7 @@ from cdk_processing.request.location import S3Location
 from cdk_processing.request.manifests import MANIFEST, check_objects, object_locations
 from cdk_processing.request.markers import segments
 from cdk_processing.request.runtime import Parameter, Text, has_run_time_value
-from cdk_processing.request.tokens import KNOWN_LATER, is_known
+from cdk_processing.request.tokens import KNOWN_LATER, is_known, is_token
 from cdk_processing.request.types import (
     Bucket,
     Compression,
@@ -367,6 +367,10 @@ def _place_fix(given: object) -> str:
     meant = s3_uri(given) or here(given)
     if meant is not None:
         return f"write {meant!r}"
+    if is_token(given):  # the role's statements need the bucket
+        return "name the bucket apart from the rest: write f's3://{bucket_name}/prefix/', or bucket.at(\"prefix/\")"
+    if hasattr(given, "announce_success"):  # a job
+        return "name one of its outputs: write job.outputs['name']"
     is_construct = hasattr(given, "node") and not hasattr(given, "s3_object_url")
     return (None if is_construct else in_place_of(given)) or 'pass bucket.at("prefix/")'
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from cdk_processing.request.number_tokens import is_number_token
 from cdk_processing.request.runtime import has_run_time_value
 from cdk_processing.request.shapes import Constraint, Entry, Flaw, Key, Shape, Shapes, Step
+from cdk_processing.request.tokens import LOOKED_UP
 
 __all__ = ["Violation", "known_instance_types", "violations"]
 
@@ -85,7 +86,7 @@ def _shapes() -> Shapes:
 
 def _is_open(text: str) -> bool:
     """Whether only the CDK or the run knows the whole text."""
-    return "{Token[" in text or ("{{run:" in text and has_run_time_value(text))
+    return "{Token[" in text or LOOKED_UP in text or ("{{run:" in text and has_run_time_value(text))
 
 
 def _violation(member: str, flaw: Flaw) -> Iterator[Violation]:

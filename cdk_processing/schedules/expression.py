@@ -43,6 +43,8 @@ def expression_problems(expression: Any) -> list[Problem]:
     if not isinstance(expression, str):
         text = _of_time(expression)
         fix = "write it as text" if text is None else f"write {text!r}"
+        if hasattr(expression, "to_seconds"):  # a Duration that is no rate
+            fix = "give whole minutes: the shortest is Duration.minutes(1)"
         return [Problem("expression", expression, _ALLOWED, fix)]
     try:
         parse(expression)

@@ -29,7 +29,8 @@ def location_problems(given: object) -> list[Problem]:
 def text_problems(field: str, value: object) -> list[Problem]:
     """What is wrong with text that keys begin or end with."""
     if not isinstance(value, str):
-        return [Problem(field, value, "a str", "write it as text")]
+        fix = "make a trigger of each" if isinstance(value, (list, tuple)) else "write it as text"
+        return [Problem(field, value, "a str", fix)]
     if has_run_time_value(value):
         return [Problem(field, value, "known at synth: nothing runs yet", "leave the run-time value out")]
     if "**" in value:
