@@ -34,6 +34,7 @@ class SynthesizedStack:
         file: Reads a file that the stack publishes, by its key in S3; None for one that it does not publish.
         denies: Whether a service control policy or a permissions boundary denies what breaks the standards. Values
             that are not known at synth are then left to it.
+        resources: The resources by logical id; listed once, as every one of them is looked up there.
     """
 
     path: str
@@ -42,13 +43,13 @@ class SynthesizedStack:
     region: str | None = None
     file: Callable[[str], str | None] = lambda key: None
     denies: bool = False
+    resources: Mapping[str, Mapping[str, Any]] = field(init=False, repr=False)
 
-    @property
-    def resources(self) -> dict[str, Mapping[str, Any]]:
-        """The resources by logical id."""
+    def __post_init__(self) -> None:
         found = self.template.get("Resources")
         items = found.items() if isinstance(found, Mapping) else ()
-        return {name: each for name, each in items if isinstance(each, Mapping)}
+        resources = {name: each for name, each in items if isinstance(each, Mapping)}
+        object.__setattr__(self, "resources", resources)
 
     def path_of(self, name: str) -> str:
         """The construct path of a resource, without what the CDK's constructs add to it."""
