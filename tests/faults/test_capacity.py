@@ -3,6 +3,7 @@
 import pytest
 
 from cdk_processing.local import faults
+from cdk_processing.views.reading import read_runs, read_waiting_text
 
 from .conftest import SCRIPTS, World
 
@@ -32,12 +33,14 @@ class Limited(World):
         """Wait until just these work."""
         self.until(self.working, lambda found: found == {f"open/{key}" for key in keys})
 
+    def listed(self):
+        """The runs of ``One`` that have not ended, as they are listed, the latest first."""
+        return read_runs(self.embedded.processing, f"{self.name}/One", status="RUNNING", limit=5)
+
     def waits(self, arn):
         """Wait until a run waits; returns what it says that it waits for."""
         client = self.embedded.processing
         run = client.run(arn)
-        from cdk_processing.views.reading import read_waiting_text
-
         return self.until(lambda: read_waiting_text(client, run), lambda text: "before it" in text)
 
 
@@ -92,6 +95,14 @@ def test_runs_wait_in_the_order_of_arrival_past_aborted_ones_and_say_how_many_co
     assert limited.waits(second) == "waiting for its turn: 1 before it, 1 of them running"
     third = limited.begin("c")
     assert limited.waits(third) == "waiting for its turn: 2 before it, 1 of them running"
+
+    limited.until(
+        lambda: [view.progress and view.progress.doing for view in limited.listed()],
+        lambda shown: (
+            shown
+            == ["for its turn: 2 before it, 1 of them running", "for its turn: 1 before it, 1 of them running", None]
+        ),
+    )
 
     limited.client("stepfunctions").stop_execution(executionArn=second)
     limited.may_end("c")
