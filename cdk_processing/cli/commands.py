@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from cdk_processing.cli.backfill import backfill, missing
 from cdk_processing.cli.check import check
 from cdk_processing.cli.dead_letters import dead_letters
 from cdk_processing.cli.init import init
@@ -56,6 +57,8 @@ for _command in (
     why,
     stop,
     redrive,
+    missing,
+    backfill,
     dead_letters,
     policies,
     init,

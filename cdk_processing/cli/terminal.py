@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from cdk_processing.views.colours import COLOURS
-from cdk_processing.views.words import in_time, local_time
+from cdk_processing.views.words import in_time, local_time, short_id
 
 if TYPE_CHECKING:
-    from cdk_processing.client import Attempt, Job, LogLine
+    from cdk_processing.client import Attempt, Job, LogLine, MissingRuns
     from cdk_processing.views import LetterView, RunView
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "show_jobs",
     "show_left",
     "show_letter",
+    "show_missing",
     "show_runs",
     "show_waiting",
 ]
@@ -95,6 +96,17 @@ def show_letter(view: LetterView) -> None:
         click.secho(f"  {view.reason}", fg=COLOURS["bad"])
     for detail in view.details():
         click.echo(f"  {detail}")
+
+
+def show_missing(found: MissingRuns, *, limit: int | None = None) -> None:
+    """Print runs that are missing or have failed in a table; at most so many, if there is a limit."""
+    rows = [
+        *((short_id(due.run_id), "missing", local_time(due.due), due.what) for due in found.missing[:limit]),
+        *((short_id(run.run_id), "failed", local_time(run.due), run.what) for run in found.failed[:limit]),
+    ]
+    if rows:
+        colours = [COLOURS["busy" if row[1] == "missing" else "bad"] for row in rows]
+        _table(("RUN", "STATE", "SINCE", "WHAT"), rows, coloured_column=1, colours=colours)
 
 
 def show_left(job: str, run: str) -> None:

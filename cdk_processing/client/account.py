@@ -12,8 +12,11 @@ from cdk_processing.client.errors import AwsCallError
 if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.session import Session as BotocoreSession
+    from types_boto3_events.client import EventBridgeClient
     from types_boto3_logs.client import CloudWatchLogsClient
+    from types_boto3_s3.client import S3Client
     from types_boto3_sagemaker.client import SageMakerClient
+    from types_boto3_scheduler.client import EventBridgeSchedulerClient
     from types_boto3_sqs.client import SQSClient
     from types_boto3_stepfunctions.client import SFNClient
 
@@ -112,6 +115,21 @@ class Account:
     def queues(self) -> SQSClient:
         """SQS."""
         return cast("SQSClient", self.client("sqs"))
+
+    @property
+    def s3(self) -> S3Client:
+        """S3."""
+        return cast("S3Client", self.client("s3"))
+
+    @property
+    def events(self) -> EventBridgeClient:
+        """EventBridge."""
+        return cast("EventBridgeClient", self.client("events"))
+
+    @property
+    def scheduler(self) -> EventBridgeSchedulerClient:
+        """EventBridge Scheduler."""
+        return cast("EventBridgeSchedulerClient", self.client("scheduler"))
 
     def __str__(self) -> str:
         return f"{self.region} ({self._place})" if self._is_local else str(self.region)

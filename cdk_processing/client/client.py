@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cdk_processing.client.account import Account
 from cdk_processing.client.attempts import Attempt, list_attempts
+from cdk_processing.client.backfill import MAX_RUNNING, Backfill, BackfillProgress, backfill_job
 from cdk_processing.client.dead_letters import delete_letters, delete_letters_of, list_letters
 from cdk_processing.client.diagnosis import Diagnosis, explain_run
 from cdk_processing.client.errors import UnknownRunError
@@ -14,6 +15,7 @@ from cdk_processing.client.history import run_id_of
 from cdk_processing.client.jobs import Job, find_job, list_jobs, machine_of_execution
 from cdk_processing.client.letters import DeadLetter
 from cdk_processing.client.logs import LogLine, tail_run
+from cdk_processing.client.missing import MissingRuns, find_missing
 from cdk_processing.client.redrive import redrive_run
 from cdk_processing.client.redrive_letters import RedrivenLetter, redrive_letters
 from cdk_processing.client.runs import (
@@ -196,6 +198,80 @@ class ProcessingClient:
             NothingToRedriveError: The run has not failed, or another attempt of it runs or has completed.
         """
         return redrive_run(self.account, self.run(run, name, prefer="FAILED"))
+
+    def missing(
+        self,
+        job: str | Job,
+        *,
+        prefix: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> MissingRuns:
+        """Find the runs that a job should have had and has not: what :meth:`backfill` would start. Starts nothing.
+
+        A run is missing if an object that the job watches, or a scheduled time, has no processing job: it was there
+        before the job, or its event was lost.
+
+        Args:
+            job: The job.
+            prefix: Look only at objects whose keys begin with it; a key or an ``s3://`` URI, in what the job watches.
+            since: Look only at objects that were written since then, and at scheduled times from then on. A datetime
+                with a timezone. Left out, at all objects, and at no scheduled times.
+            until: Look only at what is before. A datetime with a timezone. Left out, now.
+
+        Raises:
+            InvalidParametersError: ``since``, ``until`` or ``prefix`` is wrong. The error lists every problem.
+            NothingToListError: Nothing that launches the job can be listed.
+            UnversionedBucketError: The runs of objects are known by versions, and the bucket has none.
+        """
+        return find_missing(self.account, self.job(job), prefix=prefix, since=since, until=until)
+
+    def backfill(
+        self,
+        job: str | Job,
+        *,
+        prefix: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        max_running: int = MAX_RUNNING,
+        ignore_earlier_runs: bool = False,
+        poll_seconds: float = 2.0,
+        on_progress: Callable[[BackfillProgress], None] | None = None,
+    ) -> Backfill:
+        """Start the runs that :meth:`missing` finds, and return when all are started.
+
+        Each has the RUN_ID of the run that the object's event or the schedule launches. So a run that has a processing
+        job is not started, and an event that comes meanwhile makes no second one. A backfill that was interrupted goes
+        on when it is called again.
+
+        Args:
+            job: The job.
+            prefix: As for :meth:`missing`.
+            since: As for :meth:`missing`.
+            until: As for :meth:`missing`.
+            max_running: How many of its executions may be in progress at once. Those of a schedule with
+                ``overlap="skip"`` run one at a time.
+            ignore_earlier_runs: Whether to start runs though another job has had runs with this job's base name.
+            poll_seconds: Seconds between two looks at the executions in progress.
+            on_progress: Called after each start and each look.
+
+        Raises:
+            InvalidParametersError: A value is wrong. The error lists every problem.
+            EarlierRunsError: Another job has had runs with this job's base name. The error names the fix.
+            NothingToListError: Nothing that launches the job can be listed.
+            UnversionedBucketError: The runs of objects are known by versions, and the bucket has none.
+        """
+        return backfill_job(
+            self.account,
+            self.job(job),
+            prefix=prefix,
+            since=since,
+            until=until,
+            max_running=max_running,
+            ignore_earlier_runs=ignore_earlier_runs,
+            poll_seconds=poll_seconds,
+            on_progress=on_progress,
+        )
 
     def dead_letters(self, job: str | Job | None = None) -> list[DeadLetter]:
         """List the dead letters of one or all jobs, oldest first: runs that failed for good, and undelivered events.

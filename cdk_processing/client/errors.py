@@ -16,13 +16,16 @@ __all__ = [
     "AmbiguousJobError",
     "AmbiguousRunError",
     "AwsCallError",
+    "EarlierRunsError",
     "InvalidParametersError",
     "NoDeadLettersError",
+    "NothingToListError",
     "NothingToRedriveError",
     "ProcessingClientError",
     "RunKeyReusedError",
     "UnknownJobError",
     "UnknownRunError",
+    "UnversionedBucketError",
     "WaitTimeoutError",
 ]
 
@@ -143,3 +146,27 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
 
     ranked = sorted(((likeness(candidate), candidate) for candidate in known), reverse=True)
     return [candidate for score, candidate in ranked[:3] if score >= max(0.5, ranked[0][0] - 0.15)]
+
+
+class NothingToListError(ProcessingClientError):
+    """What launches the job leaves nothing that could be listed, so nobody knows which runs are missing."""
+
+
+class UnversionedBucketError(ProcessingClientError):
+    """The runs of a bucket's objects are known by the objects' versions, and the bucket has none.
+
+    Attributes:
+        bucket: The bucket.
+    """
+
+    def __init__(self, bucket: str) -> None:
+        super().__init__(
+            f"The bucket {bucket} has no versioning, so its arrivals are known by their sequencers, which S3 does not "
+            'list; give the trigger dedupe="content" and deploy, or turn on versioning and copy each object onto '
+            "itself, which launches its run"
+        )
+        self.bucket = bucket
+
+
+class EarlierRunsError(ProcessingClientError):
+    """Another job has had runs with the job's base name. A backfill could run all of it again; nothing was started."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["JOB_ID", "continued_executions", "identity_of"]
+__all__ = ["JOB_ID", "continued_executions", "identity_of", "job_id_of"]
 
 #: What a ``job_id`` that is no ARN consists of.
 JOB_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -37,6 +37,16 @@ def identity_of(job_id: str | None, state_machine: str) -> str:
         return state_machine
     # No run key begins with a job's id, so the colon at the end keeps two ids apart of which one begins the other.
     return job_id if _MACHINE.fullmatch(job_id) else f"job:{job_id}:"
+
+
+def job_id_of(identity: str) -> str:
+    """The ``job_id`` that gives a job this identity. The inverse of :func:`identity_of`.
+
+    Example:
+        >>> job_id_of("job:census-clean:")
+        'census-clean'
+    """
+    return identity.removeprefix("job:").removesuffix(":") if identity.startswith("job:") else identity
 
 
 def continued_executions(job_id: str | None) -> str | None:

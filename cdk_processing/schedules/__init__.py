@@ -12,6 +12,7 @@ constructs the CDK's own schedules, durations and timezones as text
 unix       converts a Unix crontab line to EventBridge's cron
 timezones  IANA names, and local times as instants
 schedule   an expression with its timezone, start, end and window
+recorded   a schedule as EventBridge Scheduler describes it
 gaps       the longest time between two occurrences
 offsets    how a timezone's offset from UTC changes, as a table
 dates      whether a schedule fires while UTC has another date

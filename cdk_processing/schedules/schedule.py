@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 
@@ -48,6 +49,17 @@ class Schedule:
         if found is None or (self.end is not None and found > self.end):
             return None
         return found.astimezone(timezone.utc)
+
+    def times(self, since: datetime, until: datetime) -> Iterator[datetime]:
+        """The scheduled times from ``since`` on and before ``until``, in UTC.
+
+        Raises:
+            ScheduleError: The expression is not valid.
+        """
+        found = self.next_after(since - timedelta(microseconds=1))
+        while found is not None and found < until:
+            yield found
+            found = self.next_after(found)
 
     def fires_at(self, scheduled: datetime, seed: str) -> datetime:
         """A moment in the flexible time window, always the same for an occurrence and seed."""

@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from cdk_processing.cli import main
+from cdk_processing.local import faults
 from tests.patience import PATIENCE, until
 
 
@@ -309,3 +310,31 @@ def test_an_endpoint_where_nothing_listens_is_one_message(cli, command):
     assert output.startswith("Error: Could not ")
     assert "is `cdk-processing local` running?" in output
     assert output.count("\n") == 1
+
+
+def test_runs_that_are_missing_are_listed_and_started(cli, three_jobs):
+    with three_jobs.inject(faults.events_lost(source="aws.s3")) as lost:
+        three_jobs.put("Raw", "in/cli-lost/1.txt", "x")
+        until(lambda: lost.hits)
+    within = ("Copy", "--prefix", "in/cli-lost/")
+
+    uri = f"s3://{three_jobs.bucket('Raw')}/in/cli-lost/1.txt"
+    [row] = [line.split() for line in cli("missing", *within).splitlines() if uri in line]
+    assert (row[1], row[-1]) == ("missing", uri)
+    assert "1 missing, 0 failed, 0 have a run" in cli("backfill", *within, "--dry-run")
+    told = cli("backfill", *within)
+    assert "1 of 1 missing runs, 1 running\n" in told
+    assert told.endswith("1 started, 0 had a run already, 0 failed\n")
+    assert "0 started, 1 had a run already" in cli("backfill", *within)
+
+
+def test_a_backfill_that_cannot_start_a_run_ends_with_exit_code_1(cli, three_jobs):
+    with three_jobs.inject(faults.events_lost(source="aws.s3")) as lost:
+        three_jobs.put("Raw", "in/cli-refused.txt", "x")
+        until(lambda: lost.hits)
+
+    with three_jobs.inject(faults.call_fails("states:StartExecution", "ExecutionLimitExceeded")):
+        told = cli("backfill", "Copy", "--prefix", "in/cli-refused", exit_code=1)
+
+    assert "1 could not be started" in told
+    assert "does not match the formats" in cli("missing", "Copy", "--since", "2026-03-01", exit_code=2)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cdk_processing.local.aws.scheduler.schedules import schedule_of
+from cdk_processing.schedules.recorded import schedule_of
 
 REPORT = """
 import json, pathlib, sys

@@ -11,7 +11,7 @@ from threading import Barrier
 import pytest
 
 from cdk_processing.local import faults
-from cdk_processing.local.aws.scheduler.schedules import schedule_of
+from cdk_processing.schedules.recorded import schedule_of
 
 from .conftest import World, reading_job
 

@@ -14,6 +14,7 @@ from cdk_processing.constructs.triggers.arrivals import arrival_pattern
 from cdk_processing.constructs.triggers.base import LaunchTarget, Trigger, supplies
 from cdk_processing.constructs.triggers.marker import OnMarker
 from cdk_processing.constructs.triggers.rules import make_rule
+from cdk_processing.contract.rule_description import ITS_OWN
 from cdk_processing.errors import Problem
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.run_time_value import RunTimeValue
@@ -142,7 +143,7 @@ class OnAll(Trigger):
         """Create the rule."""
         for marker in self.markers.values():
             send_events(marker.place, target.job)
-        make_rule(target, self.pattern())
+        make_rule(target, self.pattern(), run_key=ITS_OWN)
 
     def pattern(self) -> dict[str, Any]:
         """The event pattern."""

@@ -14,6 +14,7 @@ from cdk_processing.constructs.triggers.base import (
     supplies,
 )
 from cdk_processing.constructs.triggers.rules import make_rule
+from cdk_processing.contract.rule_description import ITS_OWN, USUAL
 from cdk_processing.errors import Problem
 from cdk_processing.request.location import S3Location
 from cdk_processing.request.run_time_value import RunTimeValue
@@ -123,7 +124,8 @@ class OnEvent(Trigger):
     def bind(self, target: LaunchTarget) -> None:
         """Create the rule."""
         bus = self.event_bus
-        make_rule(target, self.pattern, event_bus=bus if bus is None or isinstance(bus, str) else bus.event_bus_name)
+        name = bus if bus is None or isinstance(bus, str) else bus.event_bus_name
+        make_rule(target, self.pattern, event_bus=name, run_key=ITS_OWN if self._reads_by_itself else USUAL)
 
     @property
     def _reads_by_itself(self) -> bool:

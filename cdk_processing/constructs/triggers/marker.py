@@ -113,7 +113,7 @@ class OnMarker(Trigger):
     def bind(self, target: LaunchTarget) -> None:
         """Create the rule."""
         send_events(self.place, target.job)
-        rule = make_rule(target, self.pattern())
+        rule = make_rule(target, self.pattern(), run_key=self.dedupe)
         if self.expect_within is not None:
             expect_arrivals(target, rule_name=rule.ref, within=self.expect_within)
 

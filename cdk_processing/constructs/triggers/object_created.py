@@ -131,7 +131,7 @@ class OnObjectCreated(Trigger):
     def bind(self, target: LaunchTarget) -> None:
         """Create the rule."""
         send_events(self._place, target.job)
-        rule = make_rule(target, self.pattern())
+        rule = make_rule(target, self.pattern(), run_key=self.dedupe)
         if self.expect_within is not None:
             expect_arrivals(target, rule_name=rule.ref, within=self.expect_within)
 

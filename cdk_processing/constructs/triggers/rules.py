@@ -11,6 +11,7 @@ from aws_cdk import CfnResource
 
 from cdk_processing.constructs.resources import resource
 from cdk_processing.constructs.triggers.base import LaunchTarget
+from cdk_processing.contract.rule_description import USUAL, rule_description
 from cdk_processing.errors import DeclarationError, Problem
 
 __all__ = ["make_rule"]
@@ -20,11 +21,19 @@ _LONGEST_PATTERN = 2_048
 _TOKEN = re.compile(r"\$\{Token\[[^\]]*\]\}")
 
 
-def make_rule(target: LaunchTarget, pattern: Mapping[str, Any], *, event_bus: str | None = None) -> CfnResource:
+def make_rule(
+    target: LaunchTarget, pattern: Mapping[str, Any], *, event_bus: str | None = None, run_key: str = USUAL
+) -> CfnResource:
     """The one resource of a trigger that is a rule.
 
     What cannot be delivered within 24 hours, or may not, goes to the platform's dead-letter queue. What is delivered
     has started an execution, and is that one's business from then on.
+
+    Args:
+        target: The job.
+        pattern: The event pattern.
+        event_bus: The bus; left out, the default one.
+        run_key: By what the runs of its events are known, if it is not the usual of an event.
 
     Raises:
         DeclarationError: The pattern is too long for EventBridge, even if each value that is not known yet is short.
@@ -36,7 +45,7 @@ def make_rule(target: LaunchTarget, pattern: Mapping[str, Any], *, event_bus: st
         problem = Problem("pattern", f"{len(text):,} characters", allowed, fix)
         raise DeclarationError(target.job_path, [problem.on(target.trigger_id)])
     properties: dict[str, Any] = {
-        "Description": f"Launches {target.job_path}",
+        "Description": rule_description(target.job_path, run_key),
         "EventPattern": dict(pattern),
         "Targets": [
             {

@@ -157,3 +157,10 @@ def test_a_bucket_with_a_key_is_fine_otherwise(declare, stack, dedupe, states):
 )
 def test_a_choice_that_there_is_not_is_told(refused, change, message):
     assert refused(OnObjectCreated(S3Location("raw-data", "in/"), **change)) == f"{message} (OnObjectCreated)"
+
+
+@pytest.mark.parametrize(("dedupe", "told"), [("version", ""), ("content", "; run key: content")])
+def test_the_rule_tells_its_run_key_if_it_is_not_the_usual_one(made, dedupe, told):
+    found = rule_of(made, OnObjectCreated(S3Location("raw-data", "in/"), dedupe=dedupe))
+
+    assert found["Description"] == f"Launches Census/Preprocess{told}"

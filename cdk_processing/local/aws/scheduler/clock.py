@@ -17,10 +17,10 @@ from cdk_processing.errors import ScheduleError
 from cdk_processing.local import ministack
 from cdk_processing.local.aws.iam.assumed_roles import AssumedRole, AssumedRoles
 from cdk_processing.local.aws.iam.trust import service_may_assume
-from cdk_processing.local.aws.scheduler.schedules import schedule_of, substitute
 from cdk_processing.local.aws.scheduler.store import forget_schedule, schedules
 from cdk_processing.local.faults import SchedulesRepeated
 from cdk_processing.local.injection import Faults
+from cdk_processing.schedules.recorded import schedule_of, substitute
 
 __all__ = ["Scheduler", "keep_every_property"]
 

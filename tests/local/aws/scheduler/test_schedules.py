@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from cdk_processing.errors import ScheduleError
-from cdk_processing.local.aws.scheduler.schedules import schedule_of, substitute
+from cdk_processing.schedules.recorded import schedule_of, substitute
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 

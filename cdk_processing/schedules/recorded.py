@@ -1,7 +1,4 @@
-"""Reads a schedule as CreateSchedule records it, and fills in the input of its target.
-
-:mod:`cdk_processing.schedules` computes when a schedule is due, and ``clock.py`` fires it.
-"""
+"""Reads a schedule as EventBridge Scheduler describes it, and fills in the input of its target."""
 
 from __future__ import annotations
 
@@ -9,13 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from cdk_processing.schedules import Schedule, zone_named
+from cdk_processing.schedules.schedule import Schedule
+from cdk_processing.schedules.timezones import zone_named
 
 __all__ = ["schedule_of", "substitute"]
 
 
 def schedule_of(record: Mapping[str, Any]) -> Schedule:
-    """Read a schedule as CreateSchedule records it.
+    """Read a schedule as GetSchedule describes it. A rate without a start counts from its creation.
 
     Raises:
         ScheduleError: The timezone or the expression is not valid.
@@ -52,6 +50,8 @@ def substitute(text: str, scheduled: datetime, schedule_arn: str, execution_id: 
 
 
 def _moment(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return value
     if isinstance(value, int | float):
         return datetime.fromtimestamp(value, timezone.utc)
     found = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
