@@ -106,8 +106,8 @@ def _burst(aws: LocalAws, arriving: str, noted: str, size: int, folder: Path) ->
     earlier, jobs = len(_keys(s3, noted, "many/")), _jobs(aws)
     began = time.perf_counter()
     with ThreadPoolExecutor(8) as pool:
-        for name in names:
-            pool.submit(s3.put_object, Bucket=arriving, Key=f"many/{name}", Body=b"x")
+        # A put that fails ends the benchmark: its object would count as a lost arrival.
+        list(pool.map(lambda name: s3.put_object(Bucket=arriving, Key=f"many/{name}", Body=b"x"), names))
     _wait_for(lambda: len(_keys(s3, noted, "many/")) >= earlier + size)
     seconds = time.perf_counter() - began
     _wait_for(lambda: not _running(aws))  # a second job of the same object, were there one, would still be made
