@@ -19,6 +19,7 @@ ROLES = {
     "execution": ["execution", "execution, keys by alias", "execution, subnets of a list"],
     "workflow": ["workflow"],
     "start": ["start"],
+    "line": ["line"],
 }
 _NO_REASON = "?"
 
@@ -41,7 +42,8 @@ def name_of(sid):
 
 def statements(role, page):
     """A table of the statements of a role, with the reasons that the page gives."""
-    reasons = dict(re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", page, re.MULTILINE))
+    table = page.partition(f"<!-- statements of the {role} role -->")[2].partition("<!-- end")[0]
+    reasons = dict(re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", table, re.MULTILINE))
     found = defaultdict(lambda: (set(), set()))
     for policy in ROLES[role]:
         for statement in POLICIES[policy]:

@@ -17,6 +17,7 @@ from cdk_processing.request.tokens import LIST_TOKEN
 from cdk_processing.standards.denials import deny_statements, permissions_boundary
 from cdk_processing.standards.standards import Standards
 from cdk_processing.workflow.items import item_statements
+from cdk_processing.workflow.line import line_statements
 from cdk_processing.workflow.turns import TURNS
 
 __all__ = ["CALLS", "POLICIES", "Call"]
@@ -133,6 +134,7 @@ POLICIES = {
     "execution, subnets of a list": _deployed(_OF_A_LIST),
     "workflow": _rendered(workflow_statements(_LAUNCH)),
     "start": _rendered([*start_statements(MACHINE), *send_dead_letters(_LAUNCH)]),
+    "line": _rendered(line_statements(PLACE, TABLE, key("platform"))),
     "standards": [
         {"Sid": "Create", "Effect": "Allow", "Action": "sagemaker:CreateProcessingJob", "Resource": "*"},
         *deny_statements(_STANDARDS),
@@ -392,4 +394,19 @@ def _standards():
     yield Call("boundary", "Vpc", create, job, but("", "sagemaker:VpcSubnets", "sagemaker:VpcSecurityGroupIds").context)
 
 
-CALLS = [*_execution(), *_of_aliases(), *_of_a_list(), *_workflow(), *_start(), *_standards()]
+def _line():
+    """The role of a platform's lines, which several jobs share."""
+    name, leading = "line", "dynamodb:LeadingKeys"
+    yield Call(name, "KeepLines", "dynamodb:UpdateItem", TABLE, {leading: ["#line#platform"]})
+    yield Call(name, "KeepLines", "dynamodb:GetItem", TABLE, {leading: ["#line#platform"]})
+    yield Call(name, "", "dynamodb:UpdateItem", TABLE, {leading: ["Stack/Prep#turn"]})
+    yield Call(name, "", "dynamodb:DeleteItem", TABLE, {leading: ["#line#platform"]})
+    yield Call(name, "", "dynamodb:UpdateItem", PLACE.arn("dynamodb", "table/theirs"), {leading: ["#line#platform"]})
+    yield Call(name, "EncryptLines", "kms:Decrypt", key("platform"), _through("dynamodb"))
+    yield Call(name, "", "kms:Decrypt", key("platform"), _through("s3"))
+    yield Call(name, "DescribeRuns", "states:DescribeExecution", PLACE.arn("states", "execution:prep:1"))
+    yield Call(name, "", "states:StopExecution", PLACE.arn("states", "execution:prep:1"))
+    yield Call(name, "", "states:StartExecution", MACHINE)
+
+
+CALLS = [*_execution(), *_of_aliases(), *_of_a_list(), *_workflow(), *_start(), *_line(), *_standards()]

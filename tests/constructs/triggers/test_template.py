@@ -9,8 +9,10 @@ from cdk_processing import (
     EventField,
     ExecutionVariables,
     LaunchPolicy,
+    OnAll,
     OnDeploy,
     OnEvent,
+    OnMarker,
     OnObjectCreated,
     OnSchedule,
     OnSuccessOf,
@@ -44,6 +46,9 @@ def test_a_template_with_every_trigger_is_one_that_cfn_lint_finds_nothing_in(sta
         ],
         launch_policy=LaunchPolicy(retry_seconds=1),
     )
+    ProcessingJob(stack, "Third", request_for(V.FOLDER_URI), triggers=[OnMarker(raw.at("orders/"))])
+    sources = {name: OnMarker(raw.at(f"{name}/")) for name in ("stock", "prices")}
+    ProcessingJob(stack, "Fourth", request_for(V.FOLDER_URI["stock"]), triggers=[OnAll(sources, by=["day"])])
 
     found = lint(json.dumps(synth(stack)), regions=["eu-central-1"])
 
