@@ -111,7 +111,7 @@ def subject(synthesized):
         "Upstream": {"announces": True},
         "Limited": {"limit": 2},
         "Small": {"limit": 3, "weights": (1, 2), "others": ("Large",)},
-        "Both": {"limit": 3, "weights": (2,)},
+        "Both": {"limit": 3, "weights": (2,), "several_lines": True},
     }
 
     def make(name, change=None):

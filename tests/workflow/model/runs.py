@@ -43,6 +43,8 @@ class Subject:
         line_machine: ARN of that.
         weights: What a run of each definition takes of the limit.
         limit: How much runs may take together.
+        several_lines: Whether runs stand in one line after another. Who is first in one may come second to the next:
+            each line has its own order.
         others: Further jobs that share the limit: their definitions.
         services: Whose calls it makes, as far as faults go.
     """
@@ -58,6 +60,7 @@ class Subject:
     line_machine: str = ""
     weights: tuple[int, ...] = (1,)
     limit: int | None = None
+    several_lines: bool = False
     others: tuple[Definition, ...] = ()
     services: tuple[str, ...] = field(init=False)
 
@@ -358,6 +361,8 @@ class Runs(RuleBasedStateMachine):
         )
         line = self._line()
         _never(job.maker not in line, f"{told}, and {_name(job.maker)} has no place in the line")
+        if self.subject.several_lines:
+            return
         before = line[: line.index(job.maker)]
         for other in self.ahead[job.maker]:
             _never(other.running and other not in before, f"{told} before {_name(other)}, which came before it")
