@@ -50,7 +50,7 @@ def _within_options(command: Command) -> Command:
 @_within_options
 @account_options
 def missing(job: str, prefix: str | None, since: datetime | None, until: datetime | None) -> None:
-    r"""List the runs that JOB should have had and has not, and those that failed.
+    """List the runs that JOB should have had and has not, and those that failed.
 
     An object that JOB watches is missing a run if it was there before JOB, or if its event was lost. A scheduled time
     is, if the schedule did not exist or did not launch. Nothing is started.
@@ -60,7 +60,7 @@ def missing(job: str, prefix: str | None, since: datetime | None, until: datetim
       cdk-processing missing Census/Preprocess
       cdk-processing missing Census/Preprocess --prefix census/2026/
       cdk-processing missing Nightly/Report --since 2026-03-01T00:00+01:00
-    """
+    """  # noqa: D301 - click keeps the lines after \b
     found = connect().missing(job, prefix=prefix, since=since, until=until)
     _show_notes(found)
     show_missing(found)
@@ -89,7 +89,7 @@ def backfill(
     dry_run: bool,
     ignore_earlier_runs: bool,
 ) -> None:
-    r"""Start the runs that JOB should have had and has not. `missing` lists them.
+    """Start the runs that JOB should have had and has not. `missing` lists them.
 
     A run that has a processing job is not started again, and an event that arrives meanwhile makes no second one. So
     you may stop a backfill with Ctrl-C and call it again: it goes on. Exit code 1 if a run could not be started.
@@ -99,7 +99,7 @@ def backfill(
       cdk-processing backfill Census/Preprocess --dry-run
       cdk-processing backfill Census/Preprocess --prefix census/2026/ --max-running 4
       cdk-processing backfill Nightly/Report --since 2026-03-01T00:00+01:00 --until 2026-04-01T00:00+02:00
-    """
+    """  # noqa: D301 - as above
     client = connect()
     found = client.job(job)
     if dry_run:

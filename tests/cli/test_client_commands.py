@@ -338,3 +338,10 @@ def test_a_backfill_that_cannot_start_a_run_ends_with_exit_code_1(cli, three_job
 
     assert "1 could not be started" in told
     assert "does not match the formats" in cli("missing", "Copy", "--since", "2026-03-01", exit_code=2)
+
+
+@pytest.mark.parametrize("command", ["missing", "backfill"])
+def test_the_help_shows_each_example_on_a_line(command):
+    lines = CliRunner().invoke(main, [command, "--help"]).output.splitlines()
+    at = lines.index("  Examples:")
+    assert lines[at + 1].startswith(f"    cdk-processing {command} Census/Preprocess")
