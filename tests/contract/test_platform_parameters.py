@@ -18,6 +18,7 @@ def test_the_names_of_the_first_version_stay_as_they_are():
             "log-group-arn",
             "table-arn",
             "table-name",
+            "line-machine-arn",
             "work-bucket-name",
             "data-bucket-name",
             "permissions-boundary",
