@@ -172,11 +172,12 @@ def test_in_their_own_network_instances_meet_each_other_and_not_the_hosts_loopba
     unlistening: Session, tmp_path: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as ours:
+        # No port that the kernel gives to connections: whoever connects to one before anybody listens may meet himself.
         code = f"""
 import os, socket
 from pathlib import Path
 if socket.gethostname() == "algo-1":
-    listening = socket.create_server(("algo-1", {ours.getsockname()[1] + 1}))
+    listening = socket.create_server(("algo-1", 7001))
     other = listening.accept()[0]
     print(other.recv(9).decode())
     try:
@@ -186,7 +187,7 @@ if socket.gethostname() == "algo-1":
 else:
     while True:
         try:
-            socket.create_connection(("algo-1", {ours.getsockname()[1] + 1})).send(b"met")
+            socket.create_connection(("algo-1", 7001)).send(b"met")
             break
         except ConnectionRefusedError:
             pass
