@@ -50,16 +50,20 @@ def test_a_run_may_be_started_with_a_time_of_its_own(cli, three_jobs):
 
 
 def test_a_run_may_be_started_with_folders_of_its_own(cli, three_jobs):
-    def folders():
-        newest = three_jobs.processing.runs("Copy", limit=1)[0]
-        described = three_jobs.client("stepfunctions").describe_execution(executionArn=newest.arn)
-        given = json.loads(described["input"])
-        return given.get("folder"), given.get("folders")
+    def runs():
+        return {run.arn for run in three_jobs.processing.runs("Copy", limit=None)}
 
-    cli("start", "Copy", "--folder", "s3://raw/day=1/")
-    assert folders() == ("s3://raw/day=1/", None)
-    cli("start", "Copy", "--folder", "orders=s3://a/day=1/", "--folder", "stock=s3://b/day=1/")
-    assert folders() == (None, {"orders": "s3://a/day=1/", "stock": "s3://b/day=1/"})
+    def folders(*given):
+        before = runs()
+        cli("start", "Copy", *given)
+        [started] = runs() - before
+        described = three_jobs.client("stepfunctions").describe_execution(executionArn=started)
+        event = json.loads(described["input"])
+        return event.get("folder"), event.get("folders")
+
+    assert folders("--folder", "s3://raw/day=1/") == ("s3://raw/day=1/", None)
+    several = folders("--folder", "orders=s3://a/day=1/", "--folder", "stock=s3://b/day=1/")
+    assert several == (None, {"orders": "s3://a/day=1/", "stock": "s3://b/day=1/"})
     assert "with the slash at its end, got 's3://raw/day=1'" in cli(
         "start", "Copy", "--folder", "s3://raw/day=1", exit_code=1
     )

@@ -65,7 +65,7 @@ BAD_INPUTS = [
     (
         {"source": "${Token[TOKEN.7]}"},
         "source must be an S3Location, an s3:// URI, a local file or a run-time value, got '${Token[TOKEN.7]}'; "
-        'pass bucket.at("prefix/")',
+        "name the bucket apart from the rest: write f's3://{bucket_name}/prefix/', or bucket.at(\"prefix/\")",
     ),
     ({"app_managed": "yes"}, "app_managed must be True or False, got 'yes'; write app_managed=True"),
     (
