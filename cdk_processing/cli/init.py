@@ -23,6 +23,7 @@ _NAMES: Final = {
     "python": {"@RAW@": "{}/Raw", "@JOB@": "{}/Count", "@COUNTS@": "{}/Counts"},
     "yaml": {"@RAW@": "{}/Jobs/raw", "@JOB@": "{}/Jobs/Count", "@COUNTS@": "{}/Jobs/counts"},
 }
+_JOB_OF_SNIPPET: Final = re.compile(r"ProcessingJob\(stack, '(Job[0-9]*)'")
 _NEXT: Final = (
     ("cdk-processing local", "run it on this machine; nothing is deployed to AWS"),
     ("python -m pytest tests", "its test, on the embedded AWS"),
@@ -49,7 +50,7 @@ _NEXT: Final = (
     help="A snippet of the SageMaker SDK, whose jobs the app gets. Copy the scripts that it names yourself.",
 )
 def init(folder: Path, kind: str, snippet: Path | None) -> None:
-    """Write a project into FOLDER: an app with a job, its script, its test and cdk.json.
+    """Write a project into FOLDER: an app with a job, its script, its test, cdk.json, and a README with a picture.
 
     A file that arrives launches the job, which counts its rows. Change it to what you need. No file is overwritten.
     With --from, the app has the jobs of a snippet, which are started by hand until you add triggers.
@@ -101,7 +102,8 @@ def _around(snippet: Path, stack: str) -> dict[str, str]:
     from cdk_processing.cli.snippet import app_of_snippet
 
     app = app_of_snippet(snippet, stack)
-    return {**_contents(("snippet",), {"@STACK@": stack}), "app.py": app}
+    arrows = (f'  hand --> {job}["{stack}/{job}"]' for job in _JOB_OF_SNIPPET.findall(app))
+    return {**_contents(("snippet",), {"@STACK@": stack, "@ARROWS@": "\n".join(arrows)}), "app.py": app}
 
 
 def _schema() -> str:

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from cdk_processing.cli import main
 
 KINDS = ["python", "yaml"]
+YAML_NAMES = ["Jobs/raw", "Jobs/Count", "Jobs/counts"]
 
 
 @pytest.fixture
@@ -34,8 +35,25 @@ def test_it_writes_an_app_with_a_job_its_script_and_its_test(init, tmp_path, kin
     written = {str(file.relative_to(tmp_path / "my-census")) for file in (tmp_path / "my-census").rglob("*.*")}
     more = {"jobs.yaml", "jobs.schema.json"} if kind == "yaml" else set()
     assert code == 0
-    assert written == {"app.py", "cdk.json", "jobs/count_rows.py", "tests/test_jobs.py"} | more
+    assert written == {"README.md", "app.py", "cdk.json", "jobs/count_rows.py", "tests/test_jobs.py"} | more
     assert "  cd my-census\n  cdk-processing local " in told
+
+
+@pytest.mark.parametrize(("kind", "names"), [("python", ["Raw", "Count", "Counts"]), ("yaml", YAML_NAMES)])
+def test_a_picture_shows_what_the_project_makes(init, tmp_path, kind, names):
+    init("my-census", "--jobs", kind)
+
+    page = (tmp_path / "my-census" / "README.md").read_text(encoding="utf-8")
+    drawn = page.partition("```mermaid\n")[2].partition("```")[0]
+    assert [name for name in names if f'"MyCensus/{name}<br/>' not in drawn] == []
+    assert "@" not in page
+
+
+def test_a_picture_shows_the_jobs_of_a_snippet(init, snippet, tmp_path):
+    init("census", "--from", "snippet.py")
+
+    page = (tmp_path / "census" / "README.md").read_text(encoding="utf-8")
+    assert '  hand --> Job["Census/Job"]\n  hand --> Job2["Census/Job2"]\n```' in page
 
 
 @pytest.mark.parametrize("kind", KINDS)
