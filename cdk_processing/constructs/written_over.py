@@ -82,7 +82,8 @@ class KeptRole:
         if isinstance(arns, list) and any(arn not in arns for arn in self.attached):
             text = f"must keep the policies of this library, got {_shown(arns)}; {_OWN_ATTACHMENT}"
             yield Loss("role-permissions", "ManagedPolicyArns", text)
-        missing = [sid for sid in self.sids if sid not in _sids(properties.get("Policies", []), self.sids)]
+        found = _sids(properties.get("Policies", []), self.sids)
+        missing = [sid for sid in self.sids if sid not in found]
         if missing:
             text = f"must keep the statements of this library, got none for {', '.join(missing)}; {_OWN_POLICY}"
             yield Loss("role-permissions", "Policies", text)
