@@ -251,13 +251,15 @@ def _image_check(options: argparse.Namespace) -> ImageCheck:
 
 def _runner(options: argparse.Namespace) -> RunJob:
     module, _, name = options.runner.partition(":")
+    # Jobs begin in several threads; of two that import the same packages at once, one may see a half-made module.
+    importing = threading.Lock()
 
     def run(
         description: Mapping[str, Any], session: RoleSession, observer: ProgressObserver, stop: threading.Event
     ) -> JobResult:
-        result: JobResult = getattr(importlib.import_module(module), name)(
-            description, session, observer, stop, _settings(options)
-        )
+        with importing:
+            run_job = getattr(importlib.import_module(module), name)
+        result: JobResult = run_job(description, session, observer, stop, _settings(options))
         return result
 
     return run
