@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import sys
+import tempfile
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -71,6 +72,21 @@ def deployer(embedded, tmp_path_factory):
             template.write_text(edit(template.read_text(encoding="utf-8")), encoding="utf-8")
         embedded.deploy(app)
         return World(embedded, stack.stack_name)
+
+    return deploy_stack
+
+
+@pytest.fixture(scope="module")
+def redeploy(embedded):
+    """``redeploy(world, declare)`` deploys another declaration as a stack that is there."""
+
+    def deploy_stack(world, declare):
+        import aws_cdk
+
+        with tempfile.TemporaryDirectory() as folder:
+            app = aws_cdk.App(outdir=folder)
+            declare(aws_cdk.Stack(app, world.name))
+            embedded.deploy(app)
 
     return deploy_stack
 

@@ -1,7 +1,6 @@
 """The fault matrix, backfills: what never ran is run once, whatever came before, in between or at the same time."""
 
 import os
-import tempfile
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -41,21 +40,6 @@ def embedded():
 @pytest.fixture(scope="module")
 def deploy(embedded, tmp_path_factory):
     return deployer(embedded, tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def redeploy(embedded):
-    """Deploy another declaration as a stack that is there."""
-
-    def deploy_stack(world, declare):
-        import aws_cdk
-
-        with tempfile.TemporaryDirectory() as folder:
-            app = aws_cdk.App(outdir=folder)
-            declare(aws_cdk.Stack(app, world.name))
-            embedded.deploy(app)
-
-    return deploy_stack
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """A run that was launched before a deployment finishes with what it was launched with."""
 
 import json
-import tempfile
 from functools import partial
 
 import pytest
@@ -23,37 +22,20 @@ def written(folder, version, name="tell.py"):
     return script
 
 
-@pytest.fixture
-def deploy_again(embedded):
-    """Deploy another declaration as a stack that is there."""
-
-    def deploy_stack(world, declare):
-        import aws_cdk
-
-        with tempfile.TemporaryDirectory() as folder:
-            app = aws_cdk.App(outdir=folder)
-            declare(aws_cdk.Stack(app, world.name))
-            embedded.deploy(app)
-
-    return deploy_stack
-
-
 def said(world, run_key):
     return json.loads(world.embedded.get(world.bucket("Results"), world.output_of(run_key)))
 
 
 @pytest.mark.parametrize("change", ["content", "name"])
 @pytest.mark.parametrize("trouble", [faults.throttling(), faults.quota_exceeded()], ids=["throttled", "no quota"])
-def test_a_run_that_waits_while_another_script_is_deployed_runs_its_own(
-    deploy, deploy_again, tmp_path, trouble, change
-):
+def test_a_run_that_waits_while_another_script_is_deployed_runs_its_own(deploy, redeploy, tmp_path, trouble, change):
     """Deployment: the run that waited has run the old script, the next arrival runs the new one, nothing is lost."""
     world = deploy(partial(reading_job, script=written(tmp_path / "old", "old")))
     with world.inject(trouble) as struck:
         early = world.put("in/early.csv")
         world.until(lambda: struck.hits, bool)
         name = "tell.py" if change == "content" else "renamed.py"
-        deploy_again(world, partial(reading_job, script=written(tmp_path / "new", "new", name)))
+        redeploy(world, partial(reading_job, script=written(tmp_path / "new", "new", name)))
     [run] = world.runs(1)
     late = world.put("in/late.csv")
     world.runs(2)

@@ -1,10 +1,7 @@
 """A job with an id knows what it has run, after its construct was renamed and after it has moved to another stack."""
 
-import tempfile
 from datetime import datetime, timezone
 from functools import partial
-
-import pytest
 
 from cdk_processing.local.deployment.deploy import client_of
 
@@ -26,21 +23,6 @@ def job(stack, name="Job", *, job_id=None, base_job_name=None, env=None):
     )
     request = processor.run(code=SCRIPTS / "hello.py")
     return ProcessingJob(stack, name, request, triggers=[OnSchedule("cron(0 6 * * ? *)")], job_id=job_id)
-
-
-@pytest.fixture
-def redeploy(embedded):
-    """Deploy another declaration as a stack that is there."""
-
-    def deploy_stack(world, declare):
-        import aws_cdk
-
-        with tempfile.TemporaryDirectory() as folder:
-            app = aws_cdk.App(outdir=folder)
-            declare(aws_cdk.Stack(app, world.name))
-            embedded.deploy(app)
-
-    return deploy_stack
 
 
 def end_of(world, event, name):
