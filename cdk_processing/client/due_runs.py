@@ -98,7 +98,7 @@ class DueRuns:
         if self.without_version:
             yield (
                 f"{self.without_version:,} objects were written before their bucket had versioning "
-                f"({self._first_without} is the first), so nobody can tell whether they had a run; copy each onto "
+                f"({self._first_without} is the first), so it is unknown whether they had a run; copy each onto "
                 'itself to launch a run of it, or give the trigger dedupe="content"'
             )
 

@@ -149,7 +149,7 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
 
 
 class NothingToListError(ProcessingClientError):
-    """What launches the job leaves nothing that could be listed, so nobody knows which runs are missing."""
+    """Nothing that launches the job can be listed later, so it is unknown which runs are missing."""
 
 
 class UnversionedBucketError(ProcessingClientError):

@@ -26,10 +26,10 @@ __all__ = ["LaunchSources", "Timetable", "WatchedObjects", "read_launch_sources"
 #: The kinds of run keys that can be computed from what S3 lists, by what a rule's description says.
 _KINDS: Mapping[str, KeyKind] = {"version": "version", "content": "content", "folder": "folder"}
 _WHY_NOT = {
-    "event": 'its runs are known by S3\'s notifications (dedupe="event"), which nobody keeps',
+    "event": 'its runs are known by S3\'s notifications (dedupe="event"), which AWS does not keep',
     ITS_OWN: "only the state machine can compute its run keys",
 }
-#: The texts of a definition that belong to run keys of which a rule's description tells.
+#: The texts of a definition that belong to run keys that a rule's description names.
 _IN_DEFINITION = {"'@etag:'": "content", "'@event:'": "event", "'@folder'": "folder", "'key:' & ": ITS_OWN}
 
 #: The start of a schedule that has none: before any of its times that somebody may ask for.
@@ -84,7 +84,7 @@ class LaunchSources:
     Attributes:
         objects: The objects that do.
         timetables: The schedules that do.
-        unlisted: Rules and schedules whose past launches nobody can list, each with the reason.
+        unlisted: Rules and schedules whose past launches cannot be listed, each with the reason.
     """
 
     objects: tuple[WatchedObjects, ...]
@@ -116,7 +116,7 @@ def _rules(account: Account, job: Job) -> Iterator[WatchedObjects | str]:
 
 
 def _silent_run_keys(account: Account, job: Job) -> set[str]:
-    """The run keys in the definition. Rules of earlier releases do not tell of theirs."""
+    """The run keys in the definition. Rules of earlier releases do not name theirs."""
     with aws_errors_as_ours(f"read the definition of {job.name}"):
         definition = account.states.describe_state_machine(stateMachineArn=job.state_machine_arn)["definition"]
     return {run_key for text, run_key in _IN_DEFINITION.items() if text in definition}
@@ -127,7 +127,7 @@ def _read_rule(rule: Mapping[str, Any], silent: set[str]) -> list[WatchedObjects
     pattern = json.loads(rule.get("EventPattern") or "{}")
     run_key = run_key_of_rule(rule.get("Description", ""))
     if not (pattern.get("source") == [S3] and pattern.get("detail-type") == [CREATED]):
-        return "nobody keeps its past events"
+        return "AWS does not keep its past events"
     if rule.get("State") != "ENABLED":
         return "it is disabled"
     if run_key not in _KINDS:
@@ -165,7 +165,7 @@ def _schedules(account: Account, job: Job) -> Iterator[Timetable | str]:
         elif isinstance(parse(record["ScheduleExpression"]), Rate) and not record.get("StartDate"):
             yield (
                 f"schedule {record['Name']}: {record['ScheduleExpression']} counts from a moment that AWS does not "
-                "tell; give start= of OnSchedule"
+                "report; give OnSchedule a start="
             )
         else:
             text = record["Target"].get("Input", "{}")

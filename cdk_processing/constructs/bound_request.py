@@ -254,7 +254,7 @@ def _athena_access(query: AthenaDatasetDefinition) -> AthenaAccess:
 
 
 def _expect_trust(given: Any) -> None:
-    """Have synth tell if SageMaker may not assume a role of this app."""
+    """Reject at synth a role of this app that SageMaker may not assume."""
     if hasattr(given, "node"):
         checks_of(stack_of(given)).kept[path_of(given)] = KeptTrust("sagemaker.amazonaws.com")
 

@@ -1,4 +1,4 @@
-"""Budgets of teams: AWS tells a platform's topic, and people by e-mail, when a team spends more than it may."""
+"""Budgets of teams: AWS alerts a platform's topic, and people by e-mail, when a team spends more than it may."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_NOTIFICATIONS, _MOST_EMAILS = 10, 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeamBudget:
-    """What a team may spend in a month before somebody hears of it.
+    """What a team may spend in a month before AWS sends an alert.
 
     The budget counts the costs that have the team's tag, in the whole account: those of its jobs, and of all else that
     the tag is on. Activate the tag's key in Billing as a cost allocation tag; until then the budget counts nothing. AWS
@@ -106,7 +106,7 @@ def budget_problems(budgets: Any, region: str) -> Iterator[Problem]:
 
 
 def make_budgets(platform: Construct, budgets: ListOf[TeamBudget], topic_arn: str) -> None:
-    """Make the budgets, which tell a topic."""
+    """Make the budgets, which send their alerts to a topic."""
     for each in budgets:
         own = [{"SubscriptionType": "EMAIL", "Address": address} for address in each.alert_emails]
         subscribers = [{"SubscriptionType": "SNS", "Address": topic_arn}, *own]

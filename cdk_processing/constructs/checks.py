@@ -133,7 +133,7 @@ class StackChecks:
             Validations.of(made).acknowledge(*(Acknowledgment(id=rule, reason=why) for rule, why in reasons.items()))
 
     def acknowledged(self) -> list[Acknowledged]:
-        """What cdk-nag is told, with the values of other stacks as they are now."""
+        """What is acknowledged for cdk-nag, with the values of other stacks as they are now."""
         rules = [each for each in self.rules if not each.is_for_checkov]
         return [*acknowledged_wildcards(self._stack, {**self.statements, **self.given}), *rules]
 

@@ -33,7 +33,7 @@ _BESIDE = {"cost_allocation": "cost_center"}
 class ProcessingEnvironments:
     """The accounts and regions of an environments.yaml; made by :meth:`from_file`.
 
-    It is read once, so all mistakes in it are told at once.
+    It is read once, so one error lists all mistakes in it.
     """
 
     def __init__(self, environments: Mapping[str, ProcessingEnvironment]) -> None:

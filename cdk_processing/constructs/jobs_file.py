@@ -134,7 +134,7 @@ class _Declaring:
         from cdk_processing.declarations.building import Built
 
         if any(name not in self._made.jobs for name in self._job.upstream):
-            return []  # what is wrong with those is told
+            return []  # their own problems are reported already
         problems: list[FileProblem] = []
         with self._told(problems):
             built = Built(self._document, self._job, self)

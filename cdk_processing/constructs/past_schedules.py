@@ -1,4 +1,4 @@
-"""A schedule all of whose times are past: a deployed ``at(...)`` comes to be so, and must not break a deployment."""
+"""A warning for schedules all of whose times are past. It is no error: every deployed ``at(...)`` is past one day."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def trigger_placements(job: Construct, triggers: Sequence[Any]) -> list[Placemen
     for index, trigger in enumerate(triggers):
         field = f"triggers[{index}]"
         locations, upstream = getattr(trigger, "locations", {}), getattr(trigger, "upstream", None)
-        if isinstance(locations, Mapping):  # else it is a class, and somebody else's problem
+        if isinstance(locations, Mapping):  # else it is a class, which other checks reject
             for name, location in locations.items():
                 found += _bucket(f"{field}.{name}", location, here, fix)
         if (bus := getattr(trigger, "event_bus", None)) is not None:

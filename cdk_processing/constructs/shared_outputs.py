@@ -98,7 +98,7 @@ class _App:
     ended: set[str] = field(default_factory=set)
 
     def end(self, path: str) -> None:
-        """Judge all jobs when a synth comes to the end of the first one."""
+        """Check all jobs, once for each synth."""
         if not self.ended or path in self.ended:
             self.ended.clear()
             buckets: dict[tuple[str, ...], _Bucket] = {}

@@ -198,7 +198,7 @@ def _is_changed(target: Mapping[str, Any], *, is_schedule: bool) -> bool:
 
 
 def _sids(policies: Any, otherwise: Sequence[str]) -> set[str]:
-    """The statements of inline policies by id; ``otherwise`` where the template does not tell."""
+    """The statements of inline policies by id; ``otherwise`` if only the deployment knows them."""
     found: set[str] = set()
     if not isinstance(policies, list):
         return set(otherwise)

@@ -122,7 +122,7 @@ StandardsModel: Any = _standards_model()
 
 
 class Budget(Declared):
-    """What a team may spend in a month before somebody hears of it."""
+    """What a team may spend in a month before AWS sends an alert."""
 
     monthly_limit: Amount = Field(description="The amount for a calendar month.")
     currency: str | None = Field(default=None, description="The currency of the account's bills. Left out, USD.")

@@ -133,7 +133,7 @@ def _declaration(
     standards = None
     if model.standards is not None:
         standards, wrong = _standards(document, path, model.standards, prices)
-        # A table that cannot be read is told of already.
+        # A table that cannot be read is reported already.
         problems += [each for each in wrong if not (each.field.endswith(".prices") and model.prices and prices is None)]
     declared = EnvironmentDeclaration(
         name=name,

@@ -120,7 +120,7 @@ def _needs_no_value(path: KeyPath) -> bool:
     is_bucket = len(path) == 2 and path[0] == "buckets"
     is_parameter = len(path) == 4 and (path[0], path[2]) == ("jobs", "parameters")
     # An EventBridge pattern may match null.
-    # Text that begins with a brace and has no quotes is told as the mapping that it is.
+    # Text that begins with a brace and has no quotes is reported as the mapping that YAML makes of it.
     is_placeholder = _PLACEHOLDER.match(str(path[-1])) is not None
     return is_bucket or is_parameter or is_placeholder or "pattern" in path[4:-1]
 
@@ -161,7 +161,7 @@ def _job(
         or len(processor.value) != 1
         or not set(processor.value) <= set(PROCESSORS)
     ):
-        return None, []  # what is wrong with it has been told
+        return None, []  # its own problems are reported already
     [kind] = processor.value
     model, problems = validated(job_model(kind), document, path)
     if model is None:
@@ -189,7 +189,7 @@ def _references(document: Document, path: KeyPath) -> Iterator[tuple[KeyPath, st
                     if not isinstance(part, str) and part.kind:
                         yield here, part.kind, part.names
             except PlaceholderError:
-                continue  # told where the text is read
+                continue  # reported where the text is read
 
 
 def _is_pattern(path: KeyPath) -> bool:

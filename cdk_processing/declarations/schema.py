@@ -73,7 +73,7 @@ def _run_by_processor(runs: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _tidy(schema: Any, *, with_variables: bool) -> Any:
-    """A schema without what tells an editor nothing: titles, and that a key that is left out is null."""
+    """A schema without what editors do not need: titles, and the null of keys that are left out."""
     if isinstance(schema, list):
         return [_tidy(each, with_variables=with_variables) for each in schema]
     if not isinstance(schema, dict):

@@ -34,7 +34,7 @@ class Place:
         name: Its name.
         account: The account.
         region: The region.
-        priced: What an instance costs there; None if nobody says.
+        priced: What an instance costs there; None if no table gives a price.
     """
 
     name: str
