@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, create_model, model_validator
 
 from cdk_processing.declarations.model_base import Declared, choice, either, spelled, wrong
-from cdk_processing.declarations.python_words import fields_of, hints_of
+from cdk_processing.declarations.python_words import fields_of
 from cdk_processing.standards.standards import Standards
 
 __all__ = [
@@ -170,8 +169,3 @@ class EnvironmentsModel(Declared):
     environments: dict[EnvironmentName, EnvironmentModel] = Field(  # type: ignore[valid-type]
         description="The environments by name, in the order of their deployment."
     )
-
-
-def standards_fields() -> Mapping[str, Any]:
-    """The types of the arguments of Standards."""
-    return hints_of(Standards)

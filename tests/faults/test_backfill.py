@@ -252,7 +252,9 @@ def test_triggers_whose_past_nobody_keeps_are_named(deploy, client):
     with pytest.raises(NothingToListError, match='dedupe="event"'):
         client.missing(f"{world.name}/Each")
     notes = client.missing(f"{world.name}/Both", since=BEFORE).notes
-    assert any(note.startswith("not looked at: rule ") and "AWS does not keep its past events" in note for note in notes)
+    assert any(
+        note.startswith("not looked at: rule ") and "AWS does not keep its past events" in note for note in notes
+    )
 
 
 def test_a_bucket_without_versions_is_refused_with_what_to_do(deploy, client):
